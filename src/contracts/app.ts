@@ -1,0 +1,37 @@
+/** What main hands to the command line. */
+import type { Control, InstanceStatus, TopicStatus } from './control.ts';
+import type { InstancePlan, PipelinePlan } from './plan.ts';
+import type { Finding, Logger } from './plugin.ts';
+import type { Registry } from './registry.ts';
+
+/** A started instance. */
+export interface Running extends Control {
+  /** Address of the HTTP API, or null. */
+  readonly url: string | null;
+  /** Stops reading, flushes, commits, closes. Idempotent. */
+  stop(): Promise<void>;
+  /** Resolves when the instance stopped by itself or by `stop`; with the error that ended it, if one did. */
+  readonly ended: Promise<unknown>;
+}
+
+export interface CheckResult {
+  readonly pipeline: string;
+  readonly part: string;
+  readonly path: readonly (string | number)[];
+  readonly findings: readonly Finding[];
+}
+
+export interface App {
+  readonly registry: Registry;
+  readonly version: string;
+  start(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<Running>;
+  /** Connects to every source and target; changes nothing. */
+  check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly CheckResult[]>;
+  /** Reads a stopped instance's data directory without changing it. Throws `log.locked` while one runs. */
+  readonly offline: {
+    status(instance: InstancePlan): Promise<InstanceStatus>;
+    topics(instance: InstancePlan): Promise<readonly TopicStatus[]>;
+  };
+  /** Runs the demo with the words that follow `tailrace demo`; resolves to the exit code. */
+  demo(args: readonly string[]): Promise<number>;
+}

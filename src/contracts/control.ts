@@ -1,0 +1,80 @@
+/** What a running (or stopped) instance tells of itself. Implemented by pipeline, shown by api and cli. No row values. */
+
+export type TaskState =
+  | 'starting'
+  | 'snapshot'
+  | 'streaming'
+  | 'running'
+  | 'retrying'
+  | 'paused'
+  | 'stopped'
+  | 'failed'
+  | 'gap';
+
+export interface TaskProblem {
+  readonly code: string;
+  readonly message: string;
+  readonly remedy: string | null;
+  /** ms since 1970. */
+  readonly since: number;
+}
+
+export interface SourceStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly state: TaskState;
+  readonly problem: TaskProblem | null;
+  /** Rows written to the log since the process started. */
+  readonly rows: number;
+  readonly transactions: number;
+  /** Last saved position as JSON, or null. */
+  readonly position: unknown;
+  /** Commit time of the last durable transaction, ms since 1970; null before the first. */
+  readonly lastCommitMs: number | null;
+}
+
+export interface SinkStatus {
+  readonly name: string;
+  readonly type: string;
+  readonly state: TaskState;
+  readonly problem: TaskProblem | null;
+  /** Records applied since the process started. */
+  readonly records: number;
+  readonly deadLetters: number;
+  /** Records in the log that this sink has not applied. */
+  readonly lagRecords: number;
+  /** Age of the oldest record not applied, ms; 0 when none. */
+  readonly lagMs: number;
+}
+
+export interface PipelineStatus {
+  readonly name: string;
+  readonly sources: readonly SourceStatus[];
+  readonly sinks: readonly SinkStatus[];
+}
+
+export interface InstanceStatus {
+  readonly instance: string;
+  /** False when read from the data directory of a stopped instance. */
+  readonly running: boolean;
+  readonly pid: number | null;
+  readonly startedMs: number | null;
+  readonly pipelines: readonly PipelineStatus[];
+}
+
+export interface TopicStatus {
+  readonly name: string;
+  readonly cleanup: 'compact' | 'delete';
+  readonly partitions: readonly {
+    readonly partition: number;
+    /** Decimal strings: offsets do not fit a JSON number. */
+    readonly startOffset: string;
+    readonly endOffset: string;
+    readonly sizeBytes: number;
+  }[];
+}
+
+export interface Control {
+  status(): InstanceStatus;
+  topics(): readonly TopicStatus[];
+}

@@ -1,0 +1,59 @@
+/** Change records ⇄ bytes. `src/envelope` implements it; the runtime gets it from main. */
+import type { LogRecord, PendingBatch } from './log.ts';
+import type { Change, RowWriter } from './row.ts';
+import type { RowTransform } from './rules.ts';
+import type { TableDescription, TableSchema } from './schema.ts';
+import type { SourceMarker, SourceTransaction } from './source.ts';
+
+/** Encodes what one source sends into record batches. One per running source; not concurrent. */
+export interface SourceEncoder {
+  register(table: TableDescription): TableSchema;
+  /** With a transform (the source's own steps) rows are decoded, transformed and encoded; without, bytes go straight through. */
+  writer(table: TableSchema): RowWriter;
+  begin(transaction: SourceTransaction): void;
+  end(): void;
+  marker(marker: SourceMarker): void;
+  /** Bytes encoded and not yet taken. */
+  readonly pendingBytes: number;
+  /** Finished batches since the last take, service topics included, in append order; each ≤ 1 MiB unless one record is larger. */
+  take(): readonly PendingBatch[];
+  /** Topics (names) that the pending batches need and that were not named by an earlier call. */
+  newTopics(): readonly { readonly name: string; readonly service: boolean }[];
+  /** Highest version given so far, decimal; kept with the source's checkpoint. */
+  version(): string;
+}
+
+export interface SourceEncoderOptions {
+  readonly source: string;
+  /** Resume the version clock above this; null at first start. */
+  readonly version: string | null;
+  /** ms since 1970: stamps records and bounds the version clock. */
+  readonly now: () => number;
+  /** Connector type for `source.connector`. */
+  readonly connector: string;
+  /** Database name for `source.db`; empty when unknown. */
+  readonly transform: ((table: TableSchema) => RowTransform) | null;
+}
+
+/** Schemas by id, fed from a source's `__schemas` topic. */
+export interface SchemaStore {
+  get(id: string): TableSchema | undefined;
+  /** Takes in one record of a `__schemas` topic. */
+  add(record: LogRecord): void;
+}
+
+export interface Envelope {
+  encoder(options: SourceEncoderOptions): SourceEncoder;
+  schemas(): SchemaStore;
+  /** Null for a tombstone. Throws `rule.failed`-class poison only for bytes that are not ours; unknown schema: `source.unsupported`. */
+  decode(record: LogRecord, schemas: SchemaStore): Change | null;
+  /** One record batch of plain records, for dead letters and other service topics. */
+  batch(
+    records: readonly { readonly key: Uint8Array | null; readonly value: Uint8Array | null }[],
+    now: number,
+  ): Uint8Array;
+  /** Topic of a table; escapes per DESIGN § 6. */
+  topicOf(source: string, schema: string, table: string): string;
+  /** A table row made of values (by column index), for rules and tests. `NOT_SENT` entries allowed. */
+  changeJson(change: Change): Uint8Array;
+}

@@ -1,0 +1,116 @@
+/**
+ * One error class and one catalogue for the whole product. A code is stable: users script against it and the retry
+ * policy is decided from its class alone (`classOf`). Add a code here, with the text an operator needs.
+ */
+
+/**
+ * What the runtime does with an error.
+ * - `config`: the user's files are wrong. Exit 2.
+ * - `environment`: a server, file or permission outside is not as needed; retrying will not help by itself. Exit 3.
+ * - `retry`: passing trouble (connection lost, server starting, 429). Retried with backoff for ever while running.
+ * - `poison`: this record will never be accepted by this target. Dead letter.
+ * - `gap`: history is lost. The source or sink stops in the durable state `gap` (Invariant 5). Exit 4.
+ * - `fenced`: another instance took over. Stops without retry. Exit 3.
+ * - `internal`: a bug or a broken disk. Stops. Exit 1.
+ */
+export type ErrorClass = 'config' | 'environment' | 'retry' | 'poison' | 'gap' | 'fenced' | 'internal';
+
+const catalogue = {
+  'config.invalid': ['config', 'A pipeline file or tailrace.yaml has problems; each is listed with its place.'],
+  'config.not_found': ['config', 'The named file or directory does not exist or holds no pipeline.'],
+  'cli.usage': ['config', 'The command line could not be understood.'],
+  'log.locked': [
+    'environment',
+    'Another Tailrace process uses this data directory. Stop it or choose another data_dir.',
+  ],
+  'log.unwritable': ['environment', 'The data directory cannot be created or written.'],
+  'log.newer_format': ['environment', 'The data directory was written by a newer Tailrace. Upgrade this one.'],
+  'log.failed': ['internal', 'fsync or write failed; the log stops until restart, because pages may be lost.'],
+  'log.damaged': ['internal', 'Stored bytes do not match their checksum in the named offset range.'],
+  'log.offset_out_of_range': ['gap', 'The offset lies below the start or above the end of the partition.'],
+  'log.no_such_topic': ['environment', 'The topic does not exist.'],
+  'log.fenced': ['fenced', 'A newer epoch of the same writer exists.'],
+  'log.invalid_batch': ['internal', 'A record batch handed to the log is malformed.'],
+  'log.closed': ['internal', 'The log is closed.'],
+  'source.gap': ['gap', 'The source no longer has the changes that follow our position.'],
+  'source.unsupported': [
+    'gap',
+    'The source sent something that cannot be read or placed; skipping it would lose data.',
+  ],
+  'source.unreachable': ['retry', 'The source server cannot be reached or closed the connection.'],
+  'source.auth': ['environment', 'The source server refused the user, password or database.'],
+  'source.not_ready': ['environment', 'The source is not set up for capture; each problem is listed with its remedy.'],
+  'sink.unreachable': ['retry', 'The target server cannot be reached, is overloaded or closed the connection.'],
+  'sink.auth': ['environment', 'The target server refused the user, password or database.'],
+  'sink.not_ready': ['environment', 'The target cannot be used as configured; each problem is listed with its remedy.'],
+  'sink.rejected': ['poison', 'The target will never accept this record.'],
+  'sink.other_log': ['gap', 'The target holds a position of another log; it may hold newer rows than this log knows.'],
+  'sink.fenced': ['fenced', 'Another Tailrace instance writes to this target with a newer epoch.'],
+  'rule.failed': ['poison', 'A rule could not be applied to this record.'],
+  'dlq.burst': [
+    'environment',
+    'Too many records of this sink went to the dead letters in a short time; the sink is paused.',
+  ],
+  'api.port_in_use': [
+    'environment',
+    'The HTTP port is taken. Stop the other process or set http.port in tailrace.yaml.',
+  ],
+  'check.failed': ['environment', 'The pre-flight check found problems; each is listed with its remedy.'],
+  'demo.missing': [
+    'environment',
+    'Something the demo needs is not installed; the message says what and how to get it.',
+  ],
+  'demo.mismatch': ['gap', 'A sink does not equal the source.'],
+  'internal.bug': ['internal', 'An assumption of the code did not hold.'],
+} as const satisfies Record<string, readonly [ErrorClass, string]>;
+
+export type ErrorCode = keyof typeof catalogue;
+
+export interface ErrorOptions {
+  /** What the reader should do, as an imperative sentence or an exact command. */
+  readonly remedy?: string;
+  readonly cause?: unknown;
+  /** May hold row values. Goes into dead letters, never into logs or the API (Invariant 12). */
+  readonly detail?: string;
+}
+
+/** The only error type thrown on purpose. `message` never holds row values or secrets (Invariant 12). */
+export class TailraceError extends Error {
+  readonly code: ErrorCode;
+  readonly remedy: string | undefined;
+  readonly detail: string | undefined;
+
+  constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
+    super(message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.name = 'TailraceError';
+    this.code = code;
+    this.remedy = options.remedy;
+    this.detail = options.detail;
+  }
+}
+
+/** Class of any thrown thing; what is not a TailraceError is a bug, hence `internal`. */
+export function classOf(error: unknown): ErrorClass {
+  return error instanceof TailraceError ? catalogue[error.code][0] : 'internal';
+}
+
+/** Every code with its class and the operator's text, for the generated reference page. */
+export function errorCatalogue(): readonly { code: ErrorCode; class: ErrorClass; text: string }[] {
+  return Object.entries(catalogue).map(([code, [cls, text]]) => ({ code: code as ErrorCode, class: cls, text }));
+}
+
+/** Process exit code for an error: 0–4 as `tailrace --help` lists them. */
+export function exitCodeOf(error: unknown): 1 | 2 | 3 | 4 {
+  switch (classOf(error)) {
+    case 'config':
+      return 2;
+    case 'environment':
+    case 'retry':
+    case 'fenced':
+      return 3;
+    case 'gap':
+      return 4;
+    default:
+      return 1;
+  }
+}

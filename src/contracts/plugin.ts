@@ -1,0 +1,63 @@
+/** Manifests: all that the rest of the product knows of a connector. Built-in ones get exactly what third-party ones get. */
+import type { ZodType } from 'zod';
+import type { Op } from './row.ts';
+import type { OpenSink, SinkOpenOptions } from './sink.ts';
+import type { SourceOpenOptions, SourceReader } from './source.ts';
+
+export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
+/** Structured log line. Never pass row values or secrets (Invariant 12). */
+export type Logger = (level: LogLevel, message: string, fields?: Readonly<Record<string, unknown>>) => void;
+
+/** Time, injected so that tests are deterministic. */
+export interface Clock {
+  /** ms since 1970. */
+  now(): number;
+  /** ms from an arbitrary start, never backwards. */
+  monotonic(): number;
+  /** Resolves after `ms`, or rejects with the signal's reason. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
+}
+
+export interface ConnectorContext {
+  readonly log: Logger;
+  readonly clock: Clock;
+  /** Tests and the demo kill the process at a named point; does nothing otherwise. */
+  readonly failpoint: (name: string) => void;
+  /** Seed for randomness such as jitter: uniform in [0, 1). */
+  readonly random: () => number;
+}
+
+/** Something the pre-flight check found. `path` locates it in the connector's configuration, e.g. `['tables', 1]`. */
+export interface Finding {
+  readonly level: 'ok' | 'warning' | 'problem';
+  readonly message: string;
+  /** The exact command, SQL or setting that mends it; for `problem` always there. */
+  readonly remedy?: string;
+  readonly path?: readonly (string | number)[];
+}
+
+interface PluginManifest<C> {
+  /** What `type:` says in a pipeline file, and the folder name under connectors/. */
+  readonly type: string;
+  readonly summary: string;
+  /** Only the connector's own keys; the common ones (tables, from, transform, …) are the runtime's. Strict object. */
+  readonly config: ZodType<C>;
+}
+
+export interface SourceManifest<C = unknown> extends PluginManifest<C> {
+  readonly emits: readonly Op[];
+  /** Checks reachability, privileges and settings. Changes nothing. Throws only for what it cannot put into findings. */
+  check(options: SourceOpenOptions<C>): Promise<readonly Finding[]>;
+  /** Columns of the named tables as the stream will describe them, for lint of rules; undefined where unreachable. */
+  open(options: SourceOpenOptions<C>): Promise<SourceReader>;
+  /** Removes what the source created upstream (slot, publication). Must work when open never ran, and twice. */
+  teardown(options: SourceOpenOptions<C>): Promise<void>;
+}
+
+export interface SinkManifest<C = unknown> extends PluginManifest<C> {
+  readonly accepts: readonly Op[];
+  /** `last-value`: one row per key, upserts. `append`: every change is a new entry. */
+  readonly keeps: 'last-value' | 'append';
+  check(options: SinkOpenOptions<C>): Promise<readonly Finding[]>;
+  open(options: SinkOpenOptions<C>): Promise<OpenSink>;
+}

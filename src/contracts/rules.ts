@@ -1,0 +1,51 @@
+/** Transform steps: declared in YAML, compiled per table version. Pure and synchronous. */
+import type { Change } from './row.ts';
+import type { TableSchema } from './schema.ts';
+
+/** One step as written: a single-key map. `path` locates it in the file, e.g. `['sinks', 'search', 'transform', 0]`. */
+export interface StepSource {
+  readonly verb: string;
+  readonly config: unknown;
+  readonly path: readonly (string | number)[];
+}
+
+/** A problem found in a file; config turns path (+ offset into that scalar) into file:line:col. */
+export interface Problem {
+  readonly level: 'error' | 'warning';
+  /** Stable, kebab-case: `unknown-key`, `unknown-column`, `expression-syntax` … */
+  readonly code: string;
+  readonly message: string;
+  readonly path: readonly (string | number)[];
+  /** The place is the key, not the value, at `path`. */
+  readonly onKey?: boolean;
+  /** Character offset (and length) inside the scalar at `path`. */
+  readonly offset?: number;
+  readonly length?: number;
+  /** What to write instead, e.g. `did you mean "index"?`. */
+  readonly fix?: string;
+}
+
+export interface RulesContext {
+  /** Key of `mask: hash` (HMAC-SHA-256). */
+  readonly maskKey: string | null;
+}
+
+/** Steps compiled for one table version. */
+export interface RowTransform {
+  /** The table as it looks after the steps. Same id when nothing changed. */
+  readonly output: TableSchema;
+  /**
+   * Zero, one or many changes. Markers pass. A row that a filter refuses becomes a delete of the same version.
+   * Throws `rule.failed` when a step cannot be applied (unknown because not sent, cast failed).
+   */
+  apply(change: Change): readonly Change[];
+}
+
+export interface Rules {
+  readonly verbs: readonly string[];
+  /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */
+  lint(steps: readonly StepSource[], context: RulesContext): readonly Problem[];
+  /** What is wrong for this table: unknown columns (with did-you-mean), type errors. */
+  lintTable(steps: readonly StepSource[], table: TableSchema): readonly Problem[];
+  compile(steps: readonly StepSource[], table: TableSchema, context: RulesContext): RowTransform;
+}
