@@ -9,6 +9,8 @@ export interface SourcePlan {
   readonly config: unknown;
   readonly tables: readonly string[];
   readonly snapshot: 'initial' | 'never';
+  /** What happens when history is lost: stop in the durable state `gap`, or start over with a new snapshot and sweep. */
+  readonly onGap: 'stop' | 'resnapshot';
   readonly transform: readonly StepSource[];
   readonly path: readonly (string | number)[];
 }
