@@ -1,0 +1,133 @@
+/** Composition root: the only file that sees every part. */
+import { readFileSync } from 'node:fs';
+import { connectors } from '../connectors/index.ts';
+import { main } from './cli/main.ts';
+import type { App, CheckResult, Running } from './contracts/app.ts';
+import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
+import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './contracts/plugin.ts';
+import type { Registry } from './contracts/registry.ts';
+import { systemClock } from './lib/clock.ts';
+import { failpointFrom } from './lib/failpoint.ts';
+import { createRules } from './rules/index.ts';
+
+const version = productVersion();
+
+/** Next to the sources in the repository, one level further up in the built package. */
+function productVersion(): string {
+  for (const candidate of ['../package.json', '../../package.json']) {
+    try {
+      return JSON.parse(readFileSync(new URL(candidate, import.meta.url), 'utf8')).version;
+    } catch {
+      // The other place has it.
+    }
+  }
+  return '0.0.0';
+}
+
+function connectorContext(log: Logger): ConnectorContext {
+  const failpoint = failpointFrom(process.env.TAILRACE_FAILPOINT);
+  return { log, clock: systemClock, failpoint, random: Math.random };
+}
+
+async function createRegistry(): Promise<Registry> {
+  const sources = new Map<string, SourceManifest>();
+  const sinks = new Map<string, SinkManifest>();
+  for (const [type, load] of Object.entries(connectors)) {
+    const module = await load();
+    if (module.source !== undefined) sources.set(type, module.source);
+    if (module.sink !== undefined) sinks.set(type, module.sink);
+  }
+  return {
+    sourceTypes: [...sources.keys()],
+    sinkTypes: [...sinks.keys()],
+    source: (type) => sources.get(type),
+    sink: (type) => sinks.get(type),
+    rules: createRules(),
+  };
+}
+
+async function start(
+  registry: Registry,
+  instance: InstancePlan,
+  pipelines: readonly PipelinePlan[],
+  log: Logger,
+): Promise<Running> {
+  const [{ openLog }, { createEnvelope }, { Instance }] = await Promise.all([
+    import('./log/embedded-log.ts'),
+    import('./envelope/index.ts'),
+    import('./pipeline/instance.ts'),
+  ]);
+  const context = connectorContext(log);
+  const { clock, random } = context;
+  const store = await openLog({ dir: instance.dataDir, clock, random, log });
+  const envelope = createEnvelope({ productVersion: version });
+  const closers: (() => Promise<void>)[] = [() => store.close()];
+  const close = async () => {
+    for (const closer of closers.splice(0).reverse()) await closer();
+  };
+  try {
+    const running = await Instance.start({ instance, pipelines, log: store, envelope, rules: registry.rules, context });
+    closers.push(() => running.stop());
+    const { http, dataDir } = instance;
+    const api =
+      http === null ? null : await (await import('./api/server.ts')).startApi(running, { ...http, dataDir, log });
+    if (api !== null) closers.push(() => api.close());
+    const ended = Promise.race([running.done, store.failed]).finally(close);
+    return {
+      url: api?.url ?? null,
+      status: () => running.status(),
+      topics: () => running.topics(),
+      stop: close,
+      ended,
+    };
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+async function check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<CheckResult[]> {
+  const { checkPipelines } = await import('./pipeline/check.ts');
+  return checkPipelines(instance, pipelines, connectorContext(log));
+}
+
+const silent: Logger = () => {};
+
+async function stored<T>(
+  instance: InstancePlan,
+  read: (log: import('./log/read-only.ts').ReadOnlyLog) => T,
+): Promise<T> {
+  const { openLogReadOnly } = await import('./log/read-only.ts');
+  const log = await openLogReadOnly({ dir: instance.dataDir, clock: systemClock, random: Math.random, log: silent });
+  try {
+    return read(log);
+  } finally {
+    await log.close();
+  }
+}
+
+export async function createApp(): Promise<App> {
+  const registry = await createRegistry();
+  return {
+    registry,
+    version,
+    start: (instance, pipelines, log) => start(registry, instance, pipelines, log),
+    check,
+    offline: {
+      status: async (instance) => {
+        const { offlineStatus } = await import('./pipeline/offline-status.ts');
+        return stored(instance, (log) => offlineStatus(instance.instance, log));
+      },
+      topics: async (instance) => {
+        const { topicStatus } = await import('./pipeline/topic-status.ts');
+        return stored(instance, (log) => log.topics.list().map(topicStatus));
+      },
+    },
+    demo: async (args) => {
+      const { runDemo } = await import('../demo/main.ts');
+      return runDemo([...args]);
+    },
+  };
+}
+
+export { main };

@@ -1,0 +1,13 @@
+/** Names of the checkpoints and writers that the runtime keeps in the log. Part of the on-disk format: never rename. */
+
+/** Position and version clock of a source. */
+export const sourceCheckpoint = (source: string) => `source/${source}`;
+/** Durable gap state of a source or sink (Invariant 5). */
+export const gapCheckpoint = (kind: 'source' | 'sink', id: string) => `gap/${kind}/${id}`;
+/** Consumer group of a sink. */
+export const sinkGroup = (pipeline: string, sink: string) => `tailrace.${pipeline}.${sink}`;
+export const groupCheckpointPrefix = (group: string) => `group/${group}/`;
+export const groupCheckpoint = (group: string, topic: string, partition: number) =>
+  `${groupCheckpointPrefix(group)}${topic}/${partition}`;
+export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;
+export const schemasTopic = (source: string) => `${source}.__schemas`;

@@ -1,0 +1,161 @@
+/** A running instance: every source and sink of the given pipelines over one log. */
+import type { Control, InstanceStatus, TopicStatus } from '../contracts/control.ts';
+import type { Envelope } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { Log } from '../contracts/log.ts';
+import type { InstancePlan, PipelinePlan, SinkPlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+import type { Rules } from '../contracts/rules.ts';
+import { schemasTopic } from './checkpoint-names.ts';
+import { SinkTask } from './sink-task.ts';
+import { SourceTask } from './source-task.ts';
+import { topicStatus } from './topic-status.ts';
+
+const MIN_BUFFER_BYTES = 1 << 20;
+const MAX_BUFFER_BYTES = 8 << 20;
+
+export interface InstanceOptions {
+  readonly instance: InstancePlan;
+  readonly pipelines: readonly PipelinePlan[];
+  readonly log: Log;
+  readonly envelope: Envelope;
+  readonly rules: Rules;
+  readonly context: ConnectorContext;
+}
+
+interface PipelineTasks {
+  readonly name: string;
+  readonly sources: readonly SourceTask[];
+  readonly sinks: readonly SinkTask[];
+}
+
+export class Instance implements Control {
+  readonly #options: InstanceOptions;
+  readonly #startedMs: number;
+  readonly #abort = new AbortController();
+  readonly #tasks: readonly PipelineTasks[];
+  #done: Promise<unknown> = Promise.resolve(null);
+
+  private constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.#startedMs = options.context.clock.now();
+    this.#tasks = options.pipelines.map((pipeline) => this.#build(pipeline));
+  }
+
+  /** Creates the topics and starts every task. Errors of single tasks show in the status, not here. */
+  static async start(options: InstanceOptions): Promise<Instance> {
+    for (const pipeline of options.pipelines) {
+      for (const topic of pipelineTopics(options.envelope, pipeline)) {
+        await options.log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
+      }
+    }
+    const started = new Instance(options);
+    started.#done = started.#run();
+    return started;
+  }
+
+  /**
+   * Resolves with null after `stop`, or with the error when a task could not even start because the set-up is wrong, or
+   * when no source and no sink is left at work.
+   */
+  get done(): Promise<unknown> {
+    return this.#done;
+  }
+
+  async stop(): Promise<void> {
+    this.#abort.abort(new TailraceError('internal.bug', 'stopping'));
+    await this.#done;
+  }
+
+  status(): InstanceStatus {
+    return {
+      instance: this.#options.instance.instance,
+      running: true,
+      pid: process.pid,
+      startedMs: this.#startedMs,
+      pipelines: this.#tasks.map(({ name, sources, sinks }) => ({
+        name,
+        sources: sources.map((task) => task.status()),
+        sinks: sinks.map((task) => task.status()),
+      })),
+    };
+  }
+
+  topics(): readonly TopicStatus[] {
+    return this.#options.log.topics.list().map(topicStatus);
+  }
+
+  async #run(): Promise<unknown> {
+    const signal = this.#abort.signal;
+    let wrongSetup: unknown = null;
+    const all = this.#tasks.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
+    const errors = await Promise.all(
+      all.map(async (task) => {
+        const error = await task.run(signal);
+        if (error !== null && !task.hasRun && isSetup(error)) {
+          wrongSetup ??= error;
+          this.#abort.abort(error);
+        }
+        return error;
+      }),
+    );
+    return wrongSetup ?? errors.find((error) => error !== null) ?? null;
+  }
+
+  #build(pipeline: PipelinePlan): PipelineTasks {
+    const { instance, log, envelope, rules, context } = this.#options;
+    const rulesContext = { maskKey: instance.maskKey };
+    const buffers = this.#options.pipelines.flatMap((p) => [...p.sources, ...p.sinks]).length;
+    const share = Math.floor(instance.memoryBytes / 2 / Math.max(1, buffers));
+    const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, share));
+    const shared = { log, envelope, rules, rulesContext, context, maxBytes };
+    const tableTopics = new Set(pipelineTopics(envelope, pipeline));
+    return {
+      name: pipeline.name,
+      sources: pipeline.sources.map(
+        (plan) => new SourceTask({ ...shared, plan, instance: instance.instance, tableTopics }),
+      ),
+      sinks: pipeline.sinks.map(
+        (plan) =>
+          new SinkTask({
+            ...shared,
+            plan,
+            pipeline: pipeline.name,
+            pipelineTransform: pipeline.transform,
+            sources: pipeline.sources.map((source) => source.name),
+            topics: sinkTopics(envelope, pipeline, plan),
+          }),
+      ),
+    };
+  }
+}
+
+function isSetup(error: unknown): boolean {
+  return (
+    error instanceof TailraceError &&
+    (error.code.startsWith('source.') || error.code.startsWith('sink.')) &&
+    !error.code.endsWith('.gap') &&
+    error.code !== 'sink.other_log' &&
+    error.code !== 'source.unsupported'
+  );
+}
+
+function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
+  return pipeline.sources.flatMap((source) => [
+    ...source.tables.map((table) => tableTopic(envelope, source.name, table)),
+    schemasTopic(source.name),
+  ]);
+}
+
+function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
+  const wanted = (table: string) =>
+    sink.from === null || sink.from.includes(table) || sink.from.includes(table.slice(table.indexOf('.') + 1));
+  return pipeline.sources.flatMap((source) =>
+    source.tables.filter(wanted).map((table) => tableTopic(envelope, source.name, table)),
+  );
+}
+
+function tableTopic(envelope: Envelope, source: string, table: string): string {
+  const dot = table.indexOf('.');
+  return envelope.topicOf(source, table.slice(0, dot), table.slice(dot + 1));
+}

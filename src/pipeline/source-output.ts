@@ -1,0 +1,182 @@
+/**
+ * Groups whole source transactions into log commits. At most one commit is in flight; what arrives meanwhile joins the
+ * next one, so the fsync in progress is the linger.
+ *
+ *   encode ──▶ │ pending (bytes) │ ──flush──▶ append · checkpoint · commit (fsync) ──▶ acknowledge
+ *
+ * Invariant 1: records durable and position saved in one commit, then the source is acknowledged. Never another order.
+ */
+import type { SourceEncoder } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { EndOffsets, Log, LogTransaction } from '../contracts/log.ts';
+import type { Clock } from '../contracts/plugin.ts';
+import type { RowWriter } from '../contracts/row.ts';
+import type { TableDescription, TableSchema } from '../contracts/schema.ts';
+import type { Position, SourceMarker, SourceOutput, SourceTransaction } from '../contracts/source.ts';
+import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+
+/** Encoded bytes above which an open transaction is handed to the log to be staged. */
+const STAGE_BYTES = 1 << 20;
+/** A commit of nothing but a position: at most one in this time (Invariant 1). */
+const HEARTBEAT_MS = 1_000;
+
+export interface SourceOutputOptions {
+  readonly name: string;
+  readonly epoch: number;
+  readonly log: Log;
+  readonly encoder: SourceEncoder;
+  readonly clock: Clock;
+  /** Pending bytes above which `drain` waits for the disk (Invariant 10). */
+  readonly maxBytes: number;
+  readonly failpoint: (name: string) => void;
+  /** Creates the topic if need be; throws for a table that is not captured. */
+  readonly ensureTopic: (name: string, service: boolean) => Promise<void>;
+  readonly acknowledge: (position: Position) => void;
+  readonly committed: (ends: EndOffsets, transactions: number, position: Position, commitMs: number | null) => void;
+  /** Called once when a commit failed; nothing is acknowledged afterwards. */
+  readonly failed: (error: unknown) => void;
+}
+
+/** What a source's checkpoint holds. */
+export interface SourceCheckpoint {
+  readonly v: 1;
+  readonly position: Position;
+  /** Highest record version given, decimal. */
+  readonly version: string;
+}
+
+export class LogSourceOutput implements SourceOutput {
+  readonly #options: SourceOutputOptions;
+  readonly #encoder: SourceEncoder;
+  #open: LogTransaction | null = null;
+  #inTransaction = false;
+  #commitMs: number | null = null;
+  #ended: Position | null = null;
+  #endedTransactions = 0;
+  #working: Promise<void> | null = null;
+  #error: { readonly cause: unknown } | null = null;
+  #lastCommit = Number.NEGATIVE_INFINITY;
+
+  constructor(options: SourceOutputOptions) {
+    this.#options = options;
+    this.#encoder = options.encoder;
+  }
+
+  register(table: TableDescription): TableSchema {
+    return this.#encoder.register(table);
+  }
+
+  writer(table: TableSchema): RowWriter {
+    return this.#encoder.writer(table);
+  }
+
+  marker(marker: SourceMarker): void {
+    this.#encoder.marker(marker);
+  }
+
+  begin(transaction: SourceTransaction): void {
+    this.#inTransaction = true;
+    this.#commitMs = Math.floor(transaction.timeUs / 1_000);
+    this.#encoder.begin(transaction);
+  }
+
+  end(position: Position): void {
+    this.#encoder.end();
+    this.#inTransaction = false;
+    // Invariant 4: a stream position is taken only here, at the end of a source transaction.
+    this.#ended = position;
+    this.#endedTransactions++;
+    if (this.#working === null) this.#startCommit();
+  }
+
+  heartbeat(position: Position): void {
+    if (this.#inTransaction || this.#error !== null) return;
+    this.#ended = position;
+    const due = this.#options.clock.monotonic() - this.#lastCommit >= HEARTBEAT_MS;
+    if (due && this.#working === null) this.#startCommit();
+  }
+
+  drain(): Promise<void> | undefined {
+    if (this.#error !== null) return Promise.reject(this.#error.cause);
+    const pending = this.#encoder.pendingBytes;
+    if (pending < STAGE_BYTES) return undefined;
+    if (this.#working !== null) return pending < this.#options.maxBytes ? undefined : this.#afterWork();
+    if (this.#inTransaction) {
+      this.#work(async () => void (await this.#stage()));
+      return this.#afterWork();
+    }
+    return undefined;
+  }
+
+  /** Resolves when everything ended so far is durable; an unfinished transaction is dropped. */
+  async close(): Promise<void> {
+    while (this.#working !== null) await this.#working;
+    if (!this.#inTransaction && this.#ended !== null && this.#error === null) {
+      this.#startCommit();
+      await this.#working;
+    }
+    await this.#open?.abort();
+    this.#open = null;
+  }
+
+  async #afterWork(): Promise<void> {
+    await this.#working;
+    if (this.#error !== null) throw this.#error.cause;
+  }
+
+  #startCommit(): void {
+    const position = this.#ended;
+    if (position === null || this.#error !== null) return;
+    this.#ended = null;
+    this.#work(() => this.#commit(position));
+  }
+
+  /** Runs one step with the log; when it is done and whole transactions wait, commits them at once. */
+  #work(step: () => Promise<void>): void {
+    this.#working = step()
+      .catch((error: unknown) => {
+        this.#error ??= { cause: error };
+        this.#options.failed(error);
+      })
+      .finally(() => {
+        this.#working = null;
+        const batched = this.#encoder.pendingBytes > 0 || this.#open !== null || this.#endedTransactions > 0;
+        if (this.#ended !== null && !this.#inTransaction && batched) this.#startCommit();
+      });
+  }
+
+  async #stage(): Promise<LogTransaction> {
+    const { log, name, epoch, ensureTopic } = this.#options;
+    const topics = this.#encoder.newTopics();
+    const batches = this.#encoder.take();
+    for (const topic of topics) await ensureTopic(topic.name, topic.service);
+    this.#open ??= log.begin(sourceCheckpoint(name), epoch);
+    for (const batch of batches) await this.#open.append(batch.topic, batch.partition, batch.bytes);
+    return this.#open;
+  }
+
+  async #commit(position: Position): Promise<void> {
+    const { name, clock, failpoint } = this.#options;
+    const transactions = this.#endedTransactions;
+    const commitMs = this.#commitMs;
+    const version = this.#encoder.version();
+    this.#endedTransactions = 0;
+    this.#lastCommit = clock.monotonic();
+    const transaction = await this.#stageForCommit();
+    const checkpoint: SourceCheckpoint = { v: 1, position, version };
+    transaction.checkpoint(sourceCheckpoint(name), JSON.stringify(checkpoint));
+    transaction.checkpoint(gapCheckpoint('source', name), null);
+    failpoint('source.before-commit');
+    const ends = await transaction.commit();
+    failpoint('source.after-commit');
+    this.#options.acknowledge(position);
+    this.#options.committed(ends, transactions, position, transactions > 0 ? commitMs : null);
+  }
+
+  async #stageForCommit(): Promise<LogTransaction> {
+    const staged = await this.#stage();
+    if (staged !== this.#open) throw new TailraceError('internal.bug', 'two log transactions open in one source');
+    this.#open = null;
+    return staged;
+  }
+}

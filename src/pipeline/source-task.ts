@@ -1,0 +1,179 @@
+/**
+ * Runs one source: opens a reader, feeds it the saved position, reconnects with backoff, and stops durably at a gap.
+ */
+import type { SourceStatus } from '../contracts/control.ts';
+import type { Envelope } from '../contracts/envelope.ts';
+import { classOf, TailraceError } from '../contracts/errors.ts';
+import type { EndOffsets, Log } from '../contracts/log.ts';
+import type { SourcePlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+import type { Rules, RulesContext } from '../contracts/rules.ts';
+import type { TableSchema } from '../contracts/schema.ts';
+import type { Position, SourceReader } from '../contracts/source.ts';
+import { backoffMs } from '../lib/backoff.ts';
+import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import { LogSourceOutput, type SourceCheckpoint } from './source-output.ts';
+import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
+
+export interface SourceTaskOptions {
+  readonly plan: SourcePlan;
+  readonly instance: string;
+  readonly log: Log;
+  readonly envelope: Envelope;
+  readonly rules: Rules;
+  readonly rulesContext: RulesContext;
+  readonly context: ConnectorContext;
+  /** Names of the topics that the captured tables go to. */
+  readonly tableTopics: ReadonlySet<string>;
+  readonly maxBytes: number;
+}
+
+export class SourceTask {
+  readonly #options: SourceTaskOptions;
+  readonly #keeper: TaskStateKeeper;
+  #rows = 0;
+  #transactions = 0;
+  #position: Position | null = null;
+  #lastCommitMs: number | null = null;
+  #attempt = 0;
+
+  constructor(options: SourceTaskOptions) {
+    this.#options = options;
+    this.#keeper = new TaskStateKeeper(options.context.log, options.context.clock, { source: options.plan.name });
+  }
+
+  status(): SourceStatus {
+    const { plan } = this.#options;
+    return {
+      name: plan.name,
+      type: plan.manifest.type,
+      state: this.#keeper.state,
+      problem: this.#keeper.problem,
+      rows: this.#rows,
+      transactions: this.#transactions,
+      position: this.#position,
+      lastCommitMs: this.#lastCommitMs,
+    };
+  }
+
+  /** Resolves when the signal aborts (null) or the source stopped for good (the error). Never rejects. */
+  async run(signal: AbortSignal): Promise<unknown> {
+    const { log, plan } = this.#options;
+    const recorded = log.checkpoints.get(gapCheckpoint('source', plan.name));
+    if (recorded !== undefined && plan.onGap === 'stop') {
+      this.#keeper.restore('gap', JSON.parse(recorded));
+      return new TailraceError('source.gap', this.#keeper.problem?.message ?? 'history lost');
+    }
+    let afresh = recorded !== undefined;
+    while (!signal.aborted) {
+      try {
+        await this.#readOnce(signal, afresh);
+        afresh = false;
+      } catch (error) {
+        if (signal.aborted) break;
+        afresh = classOf(error) === 'gap' && plan.onGap === 'resnapshot';
+        if (afresh) this.#keeper.fail('retrying', error);
+        else if (!mayPass(error, this.#keeper.hasRun)) return this.#rest(error);
+        await this.#waitToRetry(error, signal);
+      }
+    }
+    this.#keeper.enter('stopped');
+    return null;
+  }
+
+  get hasRun(): boolean {
+    return this.#keeper.hasRun;
+  }
+
+  async #waitToRetry(error: unknown, signal: AbortSignal): Promise<void> {
+    const { clock, random } = this.#options.context;
+    this.#keeper.fail('retrying', error);
+    await clock.sleep(backoffMs(this.#attempt++, random), signal).catch(() => {});
+  }
+
+  /** Invariant 5: a gap is recorded in the log, so that a restart shows it and does not read past it. */
+  async #rest(error: unknown): Promise<unknown> {
+    const { log, plan, context } = this.#options;
+    this.#keeper.fail(restingState(error), error);
+    if (classOf(error) === 'gap') {
+      const name = sourceCheckpoint(plan.name);
+      const transaction = log.begin(name, await log.fence(name));
+      const problem = problemOf(error, context.clock.now());
+      transaction.checkpoint(gapCheckpoint('source', plan.name), JSON.stringify(problem));
+      await transaction.commit().catch(() => transaction.abort());
+    }
+    return error;
+  }
+
+  async #readOnce(outer: AbortSignal, afresh: boolean): Promise<void> {
+    const { plan, log, instance, context } = this.#options;
+    const { config, name, tables, snapshot } = plan;
+    const epoch = await log.fence(sourceCheckpoint(name));
+    const saved = log.checkpoints.get(sourceCheckpoint(name));
+    const checkpoint = saved === undefined ? null : (JSON.parse(saved) as SourceCheckpoint);
+    this.#position = checkpoint?.position ?? null;
+    const inner = new AbortController();
+    const signal = AbortSignal.any([outer, inner.signal]);
+    const reader = await plan.manifest.open({ config, name, instance, tables, snapshot, context });
+    const failure: { error?: unknown } = {};
+    const output = this.#output(reader, epoch, checkpoint?.version ?? null, (error) => {
+      failure.error = error;
+      inner.abort(error);
+    });
+    try {
+      this.#keeper.enter(checkpoint === null ? 'snapshot' : 'streaming');
+      await reader.run(afresh ? null : this.#position, output, signal);
+      if ('error' in failure) throw failure.error;
+    } catch (error) {
+      throw 'error' in failure ? failure.error : error;
+    } finally {
+      await output.close();
+      await reader.close();
+    }
+  }
+
+  #output(reader: SourceReader, epoch: number, version: string | null, failed: (error: unknown) => void) {
+    const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
+    const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
+    const encoder = envelope.encoder({
+      source: plan.name,
+      version,
+      now: context.clock.now,
+      connector: plan.manifest.type,
+      transform: plan.transform.length === 0 ? null : compile,
+    });
+    return new LogSourceOutput({
+      name: plan.name,
+      epoch,
+      log,
+      encoder,
+      clock: context.clock,
+      maxBytes,
+      failpoint: context.failpoint,
+      ensureTopic: (topic, service) => ensureTopic(log, topic, service, tableTopics),
+      acknowledge: (position) => reader.acknowledge(position),
+      committed: (ends, transactions, position, commitMs) => this.#committed(ends, transactions, position, commitMs),
+      failed,
+    });
+  }
+
+  #committed(ends: EndOffsets, transactions: number, position: Position, commitMs: number | null): void {
+    const { tableTopics } = this.#options;
+    for (const end of ends) if (tableTopics.has(end.topic)) this.#rows += Number(end.endOffset - end.baseOffset);
+    this.#transactions += transactions;
+    this.#position = position;
+    this.#lastCommitMs = commitMs ?? this.#lastCommitMs;
+    this.#attempt = 0;
+    this.#keeper.enter('streaming');
+  }
+}
+
+async function ensureTopic(log: Log, topic: string, service: boolean, expected: ReadonlySet<string>): Promise<void> {
+  if (!service && !expected.has(topic)) {
+    // Invariant 5: a renamed table would go to a topic that no sink reads.
+    throw new TailraceError('source.gap', `changes arrived for topic ${topic}, which no configured table has`, {
+      remedy: 'a captured table was renamed: put its new name under tables:, then start again with on_gap: resnapshot',
+    });
+  }
+  await log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
+}

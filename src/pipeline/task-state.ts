@@ -1,0 +1,85 @@
+/** State of one source or sink as `status` shows it, with the problem that explains it. */
+import type { TaskProblem, TaskState } from '../contracts/control.ts';
+import { classOf, TailraceError } from '../contracts/errors.ts';
+import type { Clock, Logger } from '../contracts/plugin.ts';
+
+/** The problem of an error without row values or secrets (Invariant 12): `detail` and causes stay behind. */
+export function problemOf(error: unknown, now: number): TaskProblem {
+  if (error instanceof TailraceError) {
+    return { code: error.code, message: error.message, remedy: error.remedy ?? null, since: now };
+  }
+  const name = error instanceof Error ? error.name : typeof error;
+  return { code: 'internal.bug', message: `unexpected ${name}`, remedy: null, since: now };
+}
+
+/**
+ * Whether trying again can help: passing trouble always; a wrong environment (password rotated, privilege revoked) only
+ * where the task has worked before, so that a wrong set-up is reported at once and an incident heals by itself.
+ */
+export function mayPass(error: unknown, hasRun: boolean): boolean {
+  const kind = classOf(error);
+  return kind === 'retry' || (kind === 'environment' && hasRun && (error as TailraceError).code !== 'dlq.burst');
+}
+
+/** The state in which a task rests after an error that it does not retry. */
+export function restingState(error: unknown): TaskState {
+  switch (classOf(error)) {
+    case 'gap':
+      return 'gap';
+    case 'environment':
+    case 'fenced':
+      return 'paused';
+    default:
+      return 'failed';
+  }
+}
+
+export class TaskStateKeeper {
+  readonly #log: Logger;
+  readonly #clock: Clock;
+  readonly #label: { readonly [field: string]: string };
+  #state: TaskState = 'starting';
+  #problem: TaskProblem | null = null;
+  /** True once the task has worked: a later failure is an incident, an earlier one a wrong set-up. */
+  hasRun = false;
+
+  constructor(log: Logger, clock: Clock, label: { readonly [field: string]: string }) {
+    this.#log = log;
+    this.#clock = clock;
+    this.#label = label;
+  }
+
+  get state(): TaskState {
+    return this.#state;
+  }
+
+  get problem(): TaskProblem | null {
+    return this.#problem;
+  }
+
+  enter(state: TaskState): void {
+    const running = state === 'streaming' || state === 'running' || state === 'snapshot';
+    if (running) this.hasRun = true;
+    if (this.#state === state) return;
+    if (running && this.#problem !== null) this.#log('info', 'recovered', { ...this.#label, state });
+    this.#state = state;
+    if (state !== 'retrying') this.#problem = null;
+  }
+
+  fail(state: TaskState, error: unknown): void {
+    const known = this.#problem?.code;
+    this.#problem = problemOf(error, this.#clock.now());
+    this.#state = state;
+    if (known === this.#problem.code && state === 'retrying') return;
+    const { code, message, remedy } = this.#problem;
+    const stack = code === 'internal.bug' && error instanceof Error ? { stack: error.stack } : {};
+    this.#log(state === 'retrying' ? 'warn' : 'error', message, { ...this.#label, state, code, remedy, ...stack });
+  }
+
+  /** Restores a problem that an earlier process recorded. */
+  restore(state: TaskState, problem: TaskProblem): void {
+    this.#state = state;
+    this.#problem = problem;
+    this.#log('error', problem.message, { ...this.#label, state, code: problem.code, remedy: problem.remedy });
+  }
+}
