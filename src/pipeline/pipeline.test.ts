@@ -1,0 +1,233 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { scriptedSink, scriptedSource, Target, Upstream } from '../../test/support/scripted-connectors.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { PipelinePlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+import { createEnvelope } from '../envelope/index.ts';
+import { systemClock } from '../lib/clock.ts';
+import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';
+import { createRules } from '../rules/index.ts';
+import { deadLetterTopic } from './checkpoint-names.ts';
+import { Instance } from './instance.ts';
+
+let dir: string;
+beforeEach(async () => {
+  dir = await mkdtemp(join(tmpdir(), 'tailrace-pipeline-'));
+});
+afterEach(() => rm(dir, { recursive: true, force: true }));
+
+interface Session {
+  readonly log: EmbeddedLog;
+  readonly instance: Instance;
+  stop(): Promise<void>;
+}
+
+/** Retries come at once: waits end as soon as the event loop turns. */
+const eagerClock = { ...systemClock, sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) };
+
+async function start(
+  upstream: Upstream,
+  target: Target,
+  options: { failpoint?: (name: string) => void; max?: number } = {},
+) {
+  const failpoint = options.failpoint ?? (() => {});
+  const context: ConnectorContext = { log: () => {}, clock: eagerClock, failpoint, random: () => 0.5 };
+  const log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
+  const pipeline: PipelinePlan = {
+    name: 'p',
+    file: 'p.yaml',
+    transform: [],
+    sources: [
+      {
+        name: 'src',
+        manifest: scriptedSource(upstream),
+        config: {},
+        tables: ['public.t'],
+        snapshot: 'initial',
+        onGap: 'stop',
+        transform: [],
+        path: ['source'],
+      },
+    ],
+    sinks: [
+      {
+        name: 'out',
+        manifest: scriptedSink(target),
+        config: {},
+        from: null,
+        transform: [],
+        batch: { maxRecords: 3, maxBytes: 1 << 20 },
+        maxDeadLettersPerMinute: options.max ?? 100,
+        path: ['sink'],
+      },
+    ],
+  };
+  const instance = await Instance.start({
+    instance: { instance: 'main', dataDir: dir, http: null, memoryBytes: 64 << 20, maskKey: null },
+    pipelines: [pipeline],
+    log,
+    envelope: createEnvelope({ productVersion: '0' }),
+    rules: createRules(),
+    context,
+  });
+  const session: Session = {
+    log,
+    instance,
+    stop: async () => {
+      await instance.stop();
+      await log.close();
+    },
+  };
+  return session;
+}
+
+/** Waits for a condition of the status, checked whenever the event loop turns. */
+async function until(condition: () => boolean, what: string, deadlineMs = 20_000): Promise<void> {
+  const end = performance.now() + deadlineMs;
+  while (!condition()) {
+    if (performance.now() > end) throw new Error(`did not happen: ${what}`);
+    await new Promise((resolve) => setImmediate(resolve));
+  }
+}
+
+function history(transactions: number): { rows: { op: 'c' | 'u' | 'd'; id: number; v: string }[] }[] {
+  return Array.from({ length: transactions }, (_, i) => ({
+    rows: [
+      { op: 'c', id: 3 * i, v: `new ${i}` },
+      { op: 'c', id: 3 * i + 1, v: `twin ${i}` },
+      ...(i > 0
+        ? ([
+            { op: 'u', id: 3 * (i - 1), v: `changed ${i}` },
+            { op: 'd', id: 3 * (i - 1) + 1, v: '' },
+          ] as const)
+        : []),
+    ],
+  }));
+}
+
+function expected(transactions: number): Map<number, string> {
+  const rows = new Map<number, string>();
+  for (const { rows: changes } of history(transactions)) {
+    for (const { op, id, v } of changes) op === 'd' ? rows.delete(id) : rows.set(id, v);
+  }
+  return rows;
+}
+
+const caughtUp = ({ instance }: Session) => {
+  const { sources, sinks } = instance.status().pipelines[0]!;
+  return { transactions: sources[0]!.transactions, lag: sinks[0]!.lagRecords, source: sources[0]!, sink: sinks[0]! };
+};
+
+describe('delivery', () => {
+  test('every row arrives, in order, and a restart repeats nothing that was committed', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    upstream.add(...history(20));
+    const first = await start(upstream, target);
+    await until(() => caughtUp(first).transactions === 20 && caughtUp(first).lag === 0, 'caught up');
+    await first.stop();
+    expect(target.rows()).toEqual(expected(20));
+    const before = target.applied.length;
+    const second = await start(upstream, target);
+    await until(() => caughtUp(second).sink.state === 'running', 'running again');
+    upstream.add({ rows: [{ op: 'c', id: 999, v: 'last' }] });
+    await until(() => target.rows().get(999) === 'last', 'the new row');
+    await second.stop();
+    expect(target.applied.length).toBe(before + 1);
+  });
+
+  for (const [invariant, points] of [
+    ['invariant 1', ['source.before-commit', 'source.after-commit']],
+    ['invariant 2', ['sink.after-write', 'sink.after-flush']],
+  ] as const) {
+    test(`${invariant}: a crash at every step of ${points.join(' and ')} loses nothing`, async () => {
+      for (let crashAt = 1; crashAt <= 12; crashAt++) {
+        const upstream = new Upstream();
+        const target = new Target();
+        upstream.add(...history(4));
+        let steps = 0;
+        const crash = (name: string) => {
+          if ((points as readonly string[]).includes(name) && ++steps === crashAt)
+            throw new TailraceError('internal.bug', 'crash');
+        };
+        const first = await start(upstream, target, { failpoint: crash });
+        for (const more of history(8).slice(4)) {
+          await new Promise((resolve) => setImmediate(resolve));
+          upstream.add(more);
+        }
+        await until(
+          () =>
+            caughtUp(first).source.state === 'failed' ||
+            caughtUp(first).sink.state === 'failed' ||
+            (caughtUp(first).transactions === 8 && caughtUp(first).lag === 0),
+          'crashed or done',
+        );
+        await first.stop();
+        const second = await start(upstream, target);
+        await until(
+          () => caughtUp(second).lag === 0 && upstream.acknowledged === 8,
+          `caught up after crash ${crashAt}`,
+        );
+        await second.stop();
+        expect(upstream.lost).toBe(0);
+        expect(target.rows(), `crash at step ${crashAt}`).toEqual(expected(8));
+        await rm(dir, { recursive: true, force: true });
+      }
+    });
+  }
+
+  test('a sink that fails for a while catches up, in order, and the source does not wait for it', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    let left = 5;
+    target.fault = () => {
+      if (left-- > 0) throw new TailraceError('sink.unreachable', 'down');
+    };
+    upstream.add(...history(10));
+    const session = await start(upstream, target);
+    await until(() => caughtUp(session).transactions === 10 && caughtUp(session).lag === 0, 'caught up');
+    await session.stop();
+    expect(target.rows()).toEqual(expected(10));
+  });
+});
+
+describe('dead letters', () => {
+  test('invariant 6: a poison row goes aside durably, the rest arrives, a later full row supersedes it', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    target.poison.add(2);
+    upstream.add({ rows: [1, 2, 3].map((id) => ({ op: 'c', id, v: `v${id}` })) });
+    const session = await start(upstream, target);
+    await until(() => caughtUp(session).lag === 0 && target.rows().size === 2, 'the good rows');
+    expect(caughtUp(session).sink.deadLetters).toBe(1);
+    expect(await letters(session.log)).toMatchObject([{ state: 'open', code: 'sink.rejected', offset: '1' }]);
+    target.poison.clear();
+    upstream.add({ rows: [{ op: 'u', id: 2, v: 'mended' }] });
+    await until(() => target.rows().get(2) === 'mended', 'the mended row');
+    await until(() => caughtUp(session).lag === 0, 'committed');
+    expect((await letters(session.log)).at(-1)).toEqual({ state: 'superseded' });
+    await session.stop();
+  });
+
+  test('a burst pauses the sink instead of emptying the topic into the dead letters', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    for (let id = 0; id < 50; id++) target.poison.add(id);
+    upstream.add({ rows: Array.from({ length: 50 }, (_, id) => ({ op: 'c' as const, id, v: 'x' })) });
+    const session = await start(upstream, target, { max: 10 });
+    await until(() => caughtUp(session).sink.state === 'paused', 'paused');
+    expect(caughtUp(session).sink.problem?.code).toBe('dlq.burst');
+    expect(caughtUp(session).sink.lagRecords).toBeGreaterThan(30);
+    await session.stop();
+  });
+});
+
+async function letters(log: EmbeddedLog): Promise<object[]> {
+  const batches = await log.read(deadLetterTopic('p'), 0, 0n, 1 << 20);
+  return batches.flatMap((batch) =>
+    [...batch.records()].map(({ value }) => JSON.parse(Buffer.from(value!).toString())),
+  );
+}
