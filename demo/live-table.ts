@@ -5,6 +5,7 @@ import type { LoadCounts } from './shop/load.ts';
 export interface Output {
   write(text: string): unknown;
   readonly isTTY?: boolean;
+  readonly columns?: number;
 }
 
 export interface Sample {
@@ -33,7 +34,8 @@ export class LiveTable {
       this.#out.write(`${line(sample, previous)}\n`);
       return;
     }
-    const lines = table(sample, previous);
+    // A wrapped line would take two rows of the screen and spoil the way back up.
+    const lines = table(sample, previous).map((text) => text.slice(0, this.#out.columns ?? 200));
     this.#out.write(`${up(this.#drawn)}${CLEAR_BELOW}${lines.join('\n')}\n`);
     this.#drawn = lines.length;
   }

@@ -60,7 +60,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   log_timezone: 'UTC',
 };
 
-/** Ready for connections when it resolves. Throws `demo.missing` without binaries, `internal.bug` with the log's end else. */
+/** Ready for connections when it resolves. Throws `demo.missing` without binaries, otherwise `internal.bug` with the end of the server's log. */
 export async function startPostgres(options: PostgresOptions = {}): Promise<PostgresServer> {
   const binaries = await findPostgres(options.binDir);
   const temporary = options.dataDir === undefined;
@@ -134,7 +134,8 @@ class Server implements PostgresServer {
     try {
       await run(words[0] ?? '', words.slice(1), { ...runAs.user, cwd: this.dataDir, env: serverEnv() });
     } catch (cause) {
-      throw new TailraceError('internal.bug', `initdb failed in ${this.dataDir}.`, { cause });
+      const said = cause instanceof Error ? cause.message.slice(-800) : '';
+      throw new TailraceError('internal.bug', `initdb failed in ${this.dataDir}: ${said}`, { cause });
     } finally {
       await rm(passwordDir, { recursive: true, force: true });
     }
@@ -150,7 +151,7 @@ class Server implements PostgresServer {
       // After a SIGKILL the old backends need a moment to notice and to leave the shared memory.
       const leftovers = /pre-existing shared memory block|lock file "postmaster.pid" already exists/.test(failure);
       if ((!leftovers && !(portTaken && !this.#fixedPort)) || Date.now() > deadline) {
-        throw new TailraceError('internal.bug', `PostgreSQL did not start in ${this.dataDir}.`, { detail: failure });
+        throw new TailraceError('internal.bug', `PostgreSQL did not start in ${this.dataDir}: ${failure.slice(-800)}`);
       }
       if (portTaken) this.#port = 0;
       else await new Promise((resolve) => setTimeout(resolve, 50));
