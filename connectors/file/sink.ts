@@ -1,0 +1,34 @@
+/** Opens the `file` sink: reads its state and cuts off what an ended session wrote past it. */
+import { mkdir } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { type OpenSink, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
+import { resumeFrom } from '../../src/sdk/sql-target/positions.ts';
+import type { FileConfig } from './config.ts';
+import { asSinkError } from './errors.ts';
+import { FileSink } from './file-sink.ts';
+import { positionsOf, readState } from './state-file.ts';
+
+export async function openFile(options: SinkOpenOptions<FileConfig>): Promise<OpenSink> {
+  const { config, id } = options;
+  const path = resolve(config.path);
+  let sink: FileSink | undefined;
+  try {
+    await mkdir(dirname(path.replace(/\{.*/, '_')), { recursive: true });
+    const stored = await readState(path);
+    if (stored !== null && stored.sink !== id) throw taken(path, stored.sink);
+    const positions = stored === null ? [] : positionsOf(stored);
+    const resume = resumeFrom(positions, options);
+    sink = new FileSink(path, options, positions);
+    await sink.recover(stored?.files ?? {});
+    return { sink, resume };
+  } catch (error) {
+    await sink?.close();
+    throw asSinkError(error, path);
+  }
+}
+
+function taken(path: string, owner: string): TailraceError {
+  return new TailraceError('sink.not_ready', `${path} belongs to the sink ${owner}`, {
+    remedy: 'choose another `path`: a file has one writer',
+  });
+}

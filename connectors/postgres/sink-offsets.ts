@@ -1,0 +1,155 @@
+/** Positions, epoch, floors and remembered deletes in the target, in the same transactions as the data. */
+import type { ClientBase } from 'pg';
+import type { SinkOpenOptions, SinkPositions, TableSchema } from '../../src/sdk/index.ts';
+import { TailraceError } from '../../src/sdk/index.ts';
+import { quoteIdentifier } from '../../src/sdk/sql-target/identifiers.ts';
+import {
+  checkEpoch,
+  DELETED_HOLD_MS,
+  KnownPositions,
+  resumeFrom,
+  type StoredPosition,
+} from '../../src/sdk/sql-target/positions.ts';
+import type { ServiceTables } from './sink-statements.ts';
+
+const PRUNE_EVERY_MS = 3_600_000;
+
+export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage' | 'context'>;
+
+/** Creates what is absent of the service tables; needs CREATE on the schema only then. */
+export async function createServiceTables(client: ClientBase, schema: string, tables: ServiceTables): Promise<void> {
+  const { rows } = await client.query<{ present: boolean }>(
+    `SELECT bool_and(to_regclass(name) IS NOT NULL) AS present FROM unnest($1::text[]) AS name`,
+    [[tables.offsets, tables.deleted, tables.floor]],
+  );
+  if (rows[0]?.present) return;
+  await client.query('BEGIN');
+  // CREATE … IF NOT EXISTS of two sessions at once can still collide.
+  await client.query(`SELECT pg_advisory_xact_lock(hashtextextended('tailrace service tables', 0))`);
+  const { rowCount } = await client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
+  if (rowCount === 0) await client.query(`CREATE SCHEMA ${quoteIdentifier(schema)}`);
+  await client.query(`
+    CREATE TABLE IF NOT EXISTS ${tables.offsets} (
+      sink text NOT NULL, topic text NOT NULL, partition integer NOT NULL, next bigint NOT NULL,
+      lineage text NOT NULL, generation integer NOT NULL, epoch bigint NOT NULL, PRIMARY KEY (sink, topic, partition));
+    CREATE TABLE IF NOT EXISTS ${tables.deleted} (
+      table_name text NOT NULL, key text NOT NULL, version bigint NOT NULL, deleted_at timestamptz NOT NULL,
+      PRIMARY KEY (table_name, key));
+    CREATE TABLE IF NOT EXISTS ${tables.floor} (
+      table_name text NOT NULL, source text NOT NULL, version bigint NOT NULL, PRIMARY KEY (table_name, source));
+    COMMIT`);
+}
+
+export class TargetOffsets {
+  readonly #client: ClientBase;
+  readonly #tables: ServiceTables;
+  readonly #options: OffsetOptions;
+  #known = new KnownPositions();
+  #began = false;
+  #prunedAt: number | null = null;
+
+  constructor(client: ClientBase, tables: ServiceTables, options: OffsetOptions) {
+    this.#client = client;
+    this.#tables = tables;
+    this.#options = options;
+  }
+
+  /** Positions to resume from; throws `sink.other_log`. */
+  async load(): Promise<SinkPositions | null> {
+    const stored = await this.#stored();
+    this.#known = new KnownPositions(stored, this.#options.generation);
+    return resumeFrom(stored, this.#options);
+  }
+
+  /** True when `next` says something that the target does not hold. */
+  moved(next: SinkPositions): boolean {
+    return this.#known.changed(next).length > 0;
+  }
+
+  /**
+   * At the start of a transaction: one writer of this sink at a time, until its end; refuses an older epoch than the last
+   * writer's, and raises it. The lock and the read are two statements: one would read a snapshot older than the lock.
+   */
+  async fence(epoch: number): Promise<void> {
+    const { id } = this.#options;
+    await this.#client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`tailrace sink ${id}`]);
+    const stored = await this.#stored();
+    checkEpoch(stored, epoch, id);
+    if (this.#began) return;
+    this.#known.verify(stored, id);
+    await this.#client.query(`UPDATE ${this.#tables.offsets} SET epoch = $2 WHERE sink = $1`, [id, epoch]);
+    this.#began = true;
+  }
+
+  /** Writes what changed; part of the open transaction. */
+  async save(next: SinkPositions, epoch: number): Promise<void> {
+    const changed = this.#known.changed(next);
+    if (changed.length === 0) return;
+    const { id, lineage, generation } = this.#options;
+    const { rowCount } = await this.#client.query(
+      `INSERT INTO ${this.#tables.offsets} AS o (sink, topic, partition, next, lineage, generation, epoch)
+       SELECT $1, p.topic, p.partition, p.next, $2, $3, $4
+       FROM unnest($5::text[], $6::int[], $7::bigint[]) AS p(topic, partition, next)
+       ON CONFLICT (sink, topic, partition) DO UPDATE SET next = excluded.next, lineage = excluded.lineage,
+         generation = excluded.generation, epoch = excluded.epoch
+       WHERE o.epoch <= excluded.epoch`,
+      [
+        id,
+        lineage.current,
+        generation,
+        epoch,
+        changed.map(({ topic }) => topic),
+        changed.map(({ partition }) => partition),
+        changed.map((position) => String(position.next)),
+      ],
+    );
+    if (rowCount !== changed.length) {
+      throw new TailraceError('sink.fenced', `a newer instance writes to the target of ${id}`);
+    }
+  }
+
+  /** After the commit that held `save`. */
+  saved(next: SinkPositions): void {
+    this.#known.remember(next);
+  }
+
+  /** Version below which writes to the table are refused (DESIGN § 6: truncate and sweep). */
+  async floor(label: string, { source }: TableSchema): Promise<bigint> {
+    const { rows } = await this.#client.query<{ version: string }>(
+      `SELECT version::text FROM ${this.#tables.floor} WHERE table_name = $1 AND source = $2`,
+      [label, source],
+    );
+    return BigInt(rows[0]?.version ?? 0);
+  }
+
+  async raiseFloor(label: string, { source }: TableSchema, version: bigint): Promise<void> {
+    await this.#client.query(
+      `INSERT INTO ${this.#tables.floor} AS f (table_name, source, version) VALUES ($1, $2, $3::bigint)
+       ON CONFLICT (table_name, source) DO UPDATE SET version = greatest(f.version, excluded.version)`,
+      [label, source, String(version)],
+    );
+  }
+
+  /** Forgets deletes past the hold time, at most once an hour. */
+  async prune(): Promise<void> {
+    const now = this.#options.context.clock.now();
+    if (this.#prunedAt !== null && now - this.#prunedAt < PRUNE_EVERY_MS) return;
+    this.#prunedAt = now;
+    await this.#client.query(`DELETE FROM ${this.#tables.deleted} WHERE deleted_at < to_timestamp($1::float8 / 1000)`, [
+      now - DELETED_HOLD_MS,
+    ]);
+  }
+
+  async #stored(): Promise<readonly StoredPosition[]> {
+    const { rows } = await this.#client.query<Record<'topic' | 'next' | 'lineage' | 'epoch', string> & Numbers>(
+      `SELECT topic, partition, next::text, lineage, generation, epoch::text FROM ${this.#tables.offsets} WHERE sink = $1`,
+      [this.#options.id],
+    );
+    return rows.map((row) => ({ ...row, next: BigInt(row.next), epoch: Number(row.epoch) }));
+  }
+}
+
+interface Numbers {
+  readonly partition: number;
+  readonly generation: number;
+}

@@ -1,0 +1,115 @@
+/**
+ * SQL of bulk writes to one table. Rows come as one `text[]` parameter per column and are cast to the column's type.
+ *
+ * Invariant 7 is in each of them: a row is written unless the target's row, or its remembered delete, is newer. Equal
+ * versions are written again, so that a changed rule can be replayed.
+ */
+import { quoteIdentifier as quote, VERSION_COLUMN } from '../../src/sdk/sql-target/identifiers.ts';
+import type { TargetColumn, TargetTable } from './sink-tables.ts';
+
+const VERSION = quote(VERSION_COLUMN);
+
+export interface ServiceTables {
+  /** Quoted names. */
+  readonly offsets: string;
+  readonly deleted: string;
+  readonly floor: string;
+}
+
+export function serviceTables(schema: string): ServiceTables {
+  const name = (table: string) => `${quote(schema)}.${quote(table)}`;
+  return { offsets: name('_tr_offsets'), deleted: name('_tr_deleted'), floor: name('_tr_floor') };
+}
+
+/** The rows as a relation `s`: `c0 … cn` typed, then `extra` columns as text. Parameters $1 … in that order. */
+function rows(columns: readonly TargetColumn[], extra: readonly string[]): { from: string; next: number } {
+  const names = [...columns.map((_, i) => `c${i}`), ...extra];
+  const parameters = names.map((_, i) => `$${i + 1}::text[]`);
+  return { from: `unnest(${parameters.join(', ')}) AS s(${names.join(', ')})`, next: names.length + 1 };
+}
+
+const typed = (columns: readonly TargetColumn[]) => columns.map(({ cast }, i) => `s.c${i}::${cast}`);
+
+function sameKey({ keys }: TargetTable, columns: readonly TargetColumn[], source: string, cast: boolean): string {
+  return keys
+    .map((key) => {
+      const at = columns.findIndex(({ index }) => index === key.index);
+      return `t.${key.name} = ${source}.c${at}${cast ? `::${key.cast}` : ''}`;
+    })
+    .join(' AND ');
+}
+
+/** Parameters: columns…, versions, memory keys, then the table's label. */
+export function upsertSql(table: TargetTable, columns: readonly TargetColumn[], { deleted }: ServiceTables): string {
+  const { from, next } = rows(columns, ['v', 'k']);
+  const keys = new Set(table.keys.map(({ index }) => index));
+  const assigned = columns.filter(({ index }) => !keys.has(index)).map(({ name }) => `${name} = excluded.${name}`);
+  return `
+    INSERT INTO ${table.name} AS t (${[...columns.map(({ name }) => name), VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
+    SELECT ${[...typed(columns), 's.v::bigint'].join(', ')} FROM ${from}
+    WHERE NOT EXISTS (SELECT FROM ${deleted} d WHERE d.table_name = $${next} AND d.key = s.k AND d.version > s.v::bigint)
+    ON CONFLICT (${table.keys.map(({ name }) => name).join(', ')}) DO UPDATE
+    SET ${[...assigned, `${VERSION} = excluded.${VERSION}`].join(', ')}
+    WHERE t.${VERSION} <= excluded.${VERSION}`;
+}
+
+/**
+ * For rows of which only `columns` were sent: others are left alone. A row that is not there is inserted with what there
+ * is; the number of those is the row count. Not ON CONFLICT, which would first demand the columns that may not be null.
+ * Parameters as for `upsertSql`.
+ */
+export function partialSql(table: TargetTable, columns: readonly TargetColumn[], { deleted }: ServiceTables): string {
+  const { from, next } = rows(columns, ['v', 'k']);
+  const keys = new Set(table.keys.map(({ index }) => index));
+  const assigned = columns.flatMap(({ index, name }, i) => (keys.has(index) ? [] : [`${name} = s.c${i}`]));
+  const names = columns.map(({ name }) => name);
+  return `
+    WITH s AS MATERIALIZED (
+      SELECT ${[...typed(columns).map((text, i) => `${text} AS c${i}`), 's.v::bigint AS v', 's.k'].join(', ')} FROM ${from}
+    ), changed AS (
+      UPDATE ${table.name} t SET ${[...assigned, `${VERSION} = s.v`].join(', ')}
+      FROM s WHERE ${sameKey(table, columns, 's', false)} AND t.${VERSION} <= s.v
+    )
+    INSERT INTO ${table.name} (${[...names, VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
+    SELECT ${[...columns.map((_, i) => `s.c${i}`), 's.v'].join(', ')} FROM s
+    WHERE NOT EXISTS (SELECT FROM ${table.name} t WHERE ${sameKey(table, columns, 's', false)})
+      AND NOT EXISTS (SELECT FROM ${deleted} d WHERE d.table_name = $${next} AND d.key = s.k AND d.version > s.v)`;
+}
+
+/** Parameters: key columns…, versions, memory keys, then the label and the time (ms) of remembering. */
+export function deleteSql(table: TargetTable, { deleted }: ServiceTables): string {
+  const { from, next } = rows(table.keys, ['v', 'k']);
+  return `
+    WITH s AS MATERIALIZED (
+      SELECT ${[...typed(table.keys).map((text, i) => `${text} AS c${i}`), 's.v::bigint AS v', 's.k'].join(', ')} FROM ${from}
+    ), remembered AS (
+      INSERT INTO ${deleted} AS d (table_name, key, version, deleted_at)
+      SELECT $${next}, s.k, s.v, to_timestamp($${next + 1}::float8 / 1000) FROM s
+      ON CONFLICT (table_name, key) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at
+      WHERE d.version <= excluded.version
+    )
+    DELETE FROM ${table.name} t USING s WHERE ${sameKey(table, table.keys, 's', false)} AND t.${VERSION} <= s.v`;
+}
+
+/** Versions that the target holds of rows: `(ordinal from 1, row's, remembered delete's)`. Parameters: key columns…, memory keys, label. */
+export function boundsSql(table: TargetTable, { deleted }: ServiceTables): string {
+  const names = [...table.keys.map((_, i) => `c${i}`), 'k'];
+  const parameters = names.map((_, i) => `$${i + 1}::text[]`);
+  return `
+    SELECT s.i::int AS place, greatest(t.${VERSION}, d.version)::text AS version
+    FROM unnest(${parameters.join(', ')}) WITH ORDINALITY AS s(${names.join(', ')}, i)
+    LEFT JOIN ${table.name} t ON ${sameKey(table, table.keys, 's', true)}
+    LEFT JOIN ${deleted} d ON d.table_name = $${names.length + 1} AND d.key = s.k`;
+}
+
+/** For a table without key. Parameters: columns…, versions. */
+export function appendSql(table: TargetTable, columns: readonly TargetColumn[]): string {
+  const { from } = rows(columns, ['v']);
+  return `
+    INSERT INTO ${table.name} (${[...columns.map(({ name }) => name), VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
+    SELECT ${[...typed(columns), 's.v::bigint'].join(', ')} FROM ${from}`;
+}
+
+export function sweepSql(table: TargetTable): string {
+  return `DELETE FROM ${table.name} WHERE ${VERSION} < $1::bigint`;
+}

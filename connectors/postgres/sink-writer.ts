@@ -1,0 +1,208 @@
+/** The sink: batches in one transaction from the first `write` to `flush`, data and positions together. */
+import type { Client } from 'pg';
+import {
+  type ConnectorContext,
+  type Rejection,
+  type Sink,
+  type SinkBatch,
+  type SinkPositions,
+  type SinkRecord,
+  type TableSchema,
+  TailraceError,
+} from '../../src/sdk/index.ts';
+import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/sql-target/fold.ts';
+import { RefusedRows, type Step, stepsOf } from '../../src/sdk/sql-target/steps.ts';
+import { asSinkError, type ErrorPlace, refusesRecord, rejection } from './sink-errors.ts';
+import type { TargetOffsets } from './sink-offsets.ts';
+import { type RowApplier, unfolded } from './sink-rows.ts';
+import { sweepSql } from './sink-statements.ts';
+import type { TargetTable, TargetTables } from './sink-tables.ts';
+
+/**
+ * The session's settings hold for the transaction only, so that a pooler may stand between. A writer that stops in the
+ * middle (SIGSTOP, a dead network) must not lock out its successor for ever.
+ */
+const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
+  SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL lock_timeout = '30s';
+  SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL row_security = off`;
+
+export interface WriterParts {
+  readonly client: Client;
+  readonly tables: TargetTables;
+  readonly offsets: TargetOffsets;
+  readonly rows: RowApplier;
+  readonly place: ErrorPlace;
+  readonly context: ConnectorContext;
+}
+
+export class PostgresSink implements Sink {
+  readonly #parts: WriterParts;
+  #floors = new Map<string, bigint>();
+  #open: { next: SinkPositions; readonly epoch: number } | null = null;
+  #savepoint = false;
+  #table: string | undefined;
+  #broken = false;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    return this.#guarded(async () => {
+      if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
+      const open = await this.#begin(batch.epoch);
+      const steps = stepsOf(batch.records);
+      for (const { table } of steps) await this.#ensure(table);
+      const rejections = await this.#apply(steps, signal);
+      open.next = batch.next;
+      return rejections;
+    });
+  }
+
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#guarded(async () => {
+      const { offsets, client, context } = this.#parts;
+      context.failpoint('sink.before-flush');
+      if (this.#open === null) return;
+      signal.throwIfAborted();
+      const { next, epoch } = this.#open;
+      await offsets.save(next, epoch);
+      await offsets.prune();
+      await client.query('COMMIT');
+      offsets.saved(next);
+      this.#open = null;
+      this.#savepoint = false;
+    });
+  }
+
+  /** What was not flushed is rolled back by the server. */
+  async close(): Promise<void> {
+    this.#broken = true;
+    await this.#parts.client.end().catch(() => {});
+  }
+
+  /** After any throw the transaction is lost and so is this session: the runtime opens another. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
+    try {
+      return await work();
+    } catch (error) {
+      this.#broken = true;
+      const { place } = this.#parts;
+      if (error instanceof Error && error.name === 'AbortError') throw error;
+      throw asSinkError(error, this.#table === undefined ? place : { ...place, table: this.#table });
+    }
+  }
+
+  async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {
+    if (this.#open !== null) return this.#open;
+    await this.#parts.client.query(BEGIN);
+    await this.#parts.offsets.fence(epoch);
+    return (this.#open = { next: [], epoch });
+  }
+
+  async #ensure(table: TableSchema): Promise<void> {
+    const { tables, offsets } = this.#parts;
+    if (tables.get(table) !== undefined) return;
+    this.#table = `${table.schema}.${table.table}`;
+    const { label } = await tables.ensure(table);
+    if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
+    this.#table = undefined;
+  }
+
+  async #apply(steps: readonly Step[], signal: AbortSignal): Promise<readonly Rejection[]> {
+    const { client } = this.#parts;
+    const before = new Map(this.#floors);
+    await client.query(this.#savepoint ? 'RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write' : 'SAVEPOINT tr_write');
+    this.#savepoint = true;
+    try {
+      for (const step of steps)
+        await this.#applyStep(step, signal, (table, rows) => this.#parts.rows.apply(table, rows));
+      return [];
+    } catch (error) {
+      if (!refuses(error)) throw error;
+      await client.query('ROLLBACK TO SAVEPOINT tr_write');
+    }
+    this.#floors = before;
+    const refused = new RefusedRows();
+    for (const step of steps) await this.#applyStep(step, signal, (table, rows) => this.#search(table, rows, refused));
+    return refused.rejections;
+  }
+
+  async #applyStep(
+    step: Step,
+    signal: AbortSignal,
+    apply: (table: TargetTable, rows: readonly FoldedRow[]) => Promise<void>,
+  ): Promise<void> {
+    signal.throwIfAborted();
+    const table = this.#parts.tables.get(step.table)!;
+    this.#table = table.name;
+    if (step.kind === 'sweep') await this.#sweep(table, step.below);
+    else await apply(table, this.#rowsOf(table, step.records));
+    this.#table = undefined;
+  }
+
+  /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
+  #rowsOf(table: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
+    const floor = this.#floors.get(table.label) ?? 0n;
+    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    return table.keys.length === 0 ? live.map((record) => unfolded(record, layerOf(record))) : foldRows(live);
+  }
+
+  async #sweep(table: TargetTable, below: bigint): Promise<void> {
+    if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    await this.#parts.client.query(sweepSql(table), [String(below)]);
+    await this.#parts.offsets.raiseFloor(table.label, table.source, below);
+    this.#floors.set(table.label, below);
+  }
+
+  /** Applies what the server takes and collects the rest, in as few statements as halving needs. */
+  async #search(table: TargetTable, rows: readonly FoldedRow[], refused: RefusedRows): Promise<void> {
+    const [behind, free] = partition(rows, ({ records }) => refused.any && refused.has(records[0]!));
+    await this.#try(table, free, refused);
+    for (const { records } of behind) await this.#tryEach(table, records, refused);
+  }
+
+  async #try(table: TargetTable, rows: readonly FoldedRow[], refused: RefusedRows): Promise<void> {
+    if (rows.length === 0) return;
+    const { client } = this.#parts;
+    await client.query('SAVEPOINT tr_rows');
+    try {
+      await this.#parts.rows.apply(table, rows);
+      await client.query('RELEASE SAVEPOINT tr_rows');
+      return;
+    } catch (error) {
+      if (!refuses(error)) throw error;
+      await client.query('ROLLBACK TO SAVEPOINT tr_rows; RELEASE SAVEPOINT tr_rows');
+      const [first] = rows;
+      if (rows.length === 1 && first!.records.length === 1) {
+        const record = first!.records[0]!;
+        refused.reject(record, error instanceof TailraceError ? error : rejection(error, record, table.name));
+        return;
+      }
+    }
+    if (rows.length === 1) return this.#tryEach(table, rows[0]!.records, refused);
+    const middle = rows.length >> 1;
+    await this.#try(table, rows.slice(0, middle), refused);
+    await this.#try(table, rows.slice(middle), refused);
+  }
+
+  /** The changes of one row in their order, so that those before and after a refused one are applied (Invariant 6). */
+  async #tryEach(table: TargetTable, records: readonly SinkRecord[], refused: RefusedRows): Promise<void> {
+    for (const record of records) {
+      if (!refused.holds(record)) await this.#try(table, [unfolded(record, layerOf(record))], refused);
+    }
+  }
+}
+
+/** The server's refusal of a row, or our own before it was sent. */
+function refuses(error: unknown): error is Parameters<typeof rejection>[0] | TailraceError {
+  return refusesRecord(error) || (error instanceof TailraceError && error.code === 'sink.rejected');
+}
+
+function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
+  const yes: T[] = [];
+  const no: T[] = [];
+  for (const item of items) (test(item) ? yes : no).push(item);
+  return [yes, no];
+}

@@ -1,0 +1,42 @@
+import pg from 'pg';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
+import { byJson } from '../../test/support/table-model.ts';
+import { openSink } from './sink.ts';
+import { sinkConfig } from './sink-config.ts';
+
+let server: PostgresServer;
+let client: pg.Client;
+let targets = 0;
+beforeAll(async () => {
+  server = await startPostgres();
+  client = new pg.Client({ connectionString: server.url });
+  await client.connect();
+});
+afterAll(async () => {
+  await client?.end();
+  await server?.stop();
+});
+
+/** A schema of its own in one database. */
+async function newTarget(): Promise<SqlTarget> {
+  const schema = `s${++targets}`;
+  const quoted = (name: string) => `${schema}.${pg.escapeIdentifier(name)}`;
+  const config = sinkConfig.parse({ url: server.url, schema });
+  await client.query(`CREATE SCHEMA ${schema}`);
+  return {
+    quoted,
+    open: (options) => openSink({ ...options, config }),
+    async exec(sql) {
+      await client.query(sql);
+    },
+    async rows(name, columns) {
+      const list = columns.map((column) => `${pg.escapeIdentifier(column)}::text`);
+      const { rows } = await client.query({ text: `SELECT ${list.join(', ')} FROM ${quoted(name)}`, rowMode: 'array' });
+      return (rows as (string | null)[][]).sort(byJson);
+    },
+  };
+}
+
+describe('postgres sink', () => sqlSinkSuite(newTarget));

@@ -1,0 +1,13 @@
+/** Manifest of the `sqlite` connector. */
+import { defineSink } from '../../src/sdk/index.ts';
+import { config } from './config.ts';
+
+export const sink = defineSink({
+  type: 'sqlite',
+  summary: 'Tables of a SQLite database file, one row per key.',
+  config,
+  accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  keeps: 'last-value',
+  check: async (options) => (await import('./check.ts')).checkSqlite(options),
+  open: async (options) => (await import('./sink.ts')).openSqlite(options),
+});

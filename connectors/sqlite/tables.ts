@@ -1,0 +1,198 @@
+/** Target tables and their prepared statements. Tables are made and widened, never narrowed; nothing is dropped. */
+import type { DatabaseSync, StatementSync } from 'node:sqlite';
+import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import {
+  keyIndexes,
+  quoteIdentifier as quote,
+  sourceTableName,
+  TargetNames,
+  VERSION_COLUMN,
+} from '../../src/sdk/sql-target/identifiers.ts';
+import { holds, typeOf } from './values.ts';
+
+const VERSION = quote(VERSION_COLUMN);
+
+interface CatalogColumn {
+  readonly name: string;
+  readonly type: string;
+  readonly pk: bigint | number;
+  /** 2 and 3: generated columns. */
+  readonly hidden: bigint | number;
+}
+
+export class TargetTables {
+  readonly #database: DatabaseSync;
+  readonly #names = new TargetNames((name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase()));
+  readonly #known = new Map<string, TargetTable>();
+
+  constructor(database: DatabaseSync) {
+    this.#database = database;
+  }
+
+  /** Makes the table ready for rows of this description, inside the open transaction. */
+  ensure(table: TableSchema): TargetTable {
+    const identity = `${table.source}\0${table.schema}\0${table.table}\0${table.id}`;
+    let target = this.#known.get(identity);
+    if (target !== undefined) return target;
+    this.#names.claim(table.table, table);
+    const before = this.#columns(table);
+    if (before.length === 0) this.#create(table);
+    else this.#widen(table, before);
+    const after = this.#columns(table);
+    this.#check(table, after);
+    const generated = new Set(after.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
+    const indexes = table.columns.flatMap(({ name }, index) => (generated.has(fold(name)) ? [] : [index]));
+    target = new TargetTable(this.#database, table, indexes);
+    this.#known.set(identity, target);
+    return target;
+  }
+
+  #columns({ table }: TableSchema): readonly CatalogColumn[] {
+    const sql = 'SELECT name, type, pk, hidden FROM pragma_table_xinfo(?)';
+    return this.#database.prepare(sql).all(table) as unknown as CatalogColumn[];
+  }
+
+  #create(table: TableSchema): void {
+    const keys = keyColumns(table).map(({ name }) => quote(name));
+    const lines = table.columns.map((column) => {
+      const notNull = column.keyOrdinal === undefined ? '' : ' NOT NULL';
+      return `${quote(column.name)} ${typeOf(column)}${notNull}`;
+    });
+    lines.push(`${VERSION} INTEGER NOT NULL`);
+    if (keys.length > 0) lines.push(`PRIMARY KEY (${keys.join(', ')})`);
+    this.#database.exec(`CREATE TABLE ${quote(table.table)} (\n${lines.join(',\n')}\n)`);
+  }
+
+  #widen(table: TableSchema, present: readonly CatalogColumn[]): void {
+    const has = new Set(present.map(({ name }) => fold(name)));
+    const alter = `ALTER TABLE ${quote(table.table)} ADD COLUMN`;
+    for (const column of table.columns) {
+      if (!has.has(fold(column.name))) this.#database.exec(`${alter} ${quote(column.name)} ${typeOf(column)}`);
+    }
+    // Rows that were there before us are older than any change.
+    if (!has.has(VERSION_COLUMN)) this.#database.exec(`${alter} ${VERSION} INTEGER NOT NULL DEFAULT 0`);
+  }
+
+  #check(table: TableSchema, present: readonly CatalogColumn[]): void {
+    for (const column of table.columns) {
+      const { type } = present.find(({ name }) => fold(name) === fold(column.name))!;
+      if (holds(type, column)) continue;
+      throw new TailraceError(
+        'sink.not_ready',
+        `column "${column.name}" of table "${table.table}" is declared ${type} and would change values of the ` +
+          `${column.native} of ${sourceTableName(table)}`,
+        { remedy: `make the table again with "${column.name}" declared ${typeOf(column) || 'BLOB'}, then replay` },
+      );
+    }
+    const keys = keyColumns(table).map(({ name }) => fold(name));
+    if (keys.length === 0 || this.#isUnique(table, keys, present)) return;
+    const list = keyColumns(table).map(({ name }) => quote(name));
+    throw new TailraceError('sink.not_ready', `table "${table.table}" has no unique index over the source's key`, {
+      remedy: `CREATE UNIQUE INDEX ${quote(`${table.table}_key`)} ON ${quote(table.table)} (${list.join(', ')});`,
+    });
+  }
+
+  #isUnique({ table }: TableSchema, keys: readonly string[], present: readonly CatalogColumn[]): boolean {
+    const sql = `SELECT l.name AS "index", i.name AS name FROM pragma_index_list(?) l, pragma_index_xinfo(l.name) i
+      WHERE l."unique" = 1 AND l.partial = 0 AND i.key = 1`;
+    const rows = this.#database.prepare(sql).all(table) as { index: string; name: string | null }[];
+    const sets = [...Map.groupBy(rows, (row) => row.index).values()].map((list) => list.map(({ name }) => name ?? ''));
+    sets.push(present.filter(({ pk }) => Number(pk) > 0).map(({ name }) => name));
+    const wanted = [...keys].sort().join('\0');
+    return sets.some((names) => names.map(fold).sort().join('\0') === wanted);
+  }
+}
+
+function fold(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
+
+/**
+ * The statements of one table. Invariant 7 is in each: a row is written unless the target's row, or its remembered
+ * delete, is newer; equal versions are written again.
+ */
+export class TargetTable {
+  readonly source: TableSchema;
+  /** Columns of the source that are written. */
+  readonly columns: readonly number[];
+  readonly keys: readonly number[];
+  readonly #database: DatabaseSync;
+  readonly #name: string;
+  readonly #prepared = new Map<string, StatementSync>();
+
+  constructor(database: DatabaseSync, source: TableSchema, columns: readonly number[]) {
+    this.#database = database;
+    this.#name = quote(source.table);
+    this.source = source;
+    this.columns = columns;
+    this.keys = keyIndexes(source);
+  }
+
+  /** As it stands in `_tr_deleted` and `_tr_floor`. */
+  get label(): string {
+    return this.source.table;
+  }
+
+  /** Parameters: columns…, version, label, memory key, version. */
+  get upsert(): StatementSync {
+    return this.#statement('upsert', () => {
+      const assigned = this.columns.filter((index) => !this.keys.includes(index)).map((index) => this.#column(index));
+      const set = [...assigned, VERSION].map((name) => `${name} = excluded.${name}`);
+      return `${this.#insert(this.columns)} WHERE ${NOT_DELETED_SINCE}
+        ON CONFLICT (${this.keys.map((index) => this.#column(index)).join(', ')}) DO UPDATE SET ${set.join(', ')}
+        WHERE ${this.#name}.${VERSION} <= excluded.${VERSION}`;
+    });
+  }
+
+  /** For a row of which only `columns` were sent. Parameters: columns…, version, keys…, version. */
+  partialUpdate(columns: readonly number[]): StatementSync {
+    return this.#statement(`update ${columns.join()}`, () => {
+      const set = [...columns.map((index) => this.#column(index)), VERSION].map((name) => `${name} = ?`);
+      return `UPDATE ${this.#name} SET ${set.join(', ')} WHERE ${this.#sameKey()} AND ${VERSION} <= ?`;
+    });
+  }
+
+  /** When the row is not there. Parameters: columns…, version, keys…, label, memory key, version. */
+  partialInsert(columns: readonly number[]): StatementSync {
+    return this.#statement(`insert ${columns.join()}`, () => {
+      const absent = `NOT EXISTS (SELECT 1 FROM ${this.#name} WHERE ${this.#sameKey()})`;
+      return `${this.#insert(columns)} WHERE ${absent} AND ${NOT_DELETED_SINCE}`;
+    });
+  }
+
+  /** Parameters: keys…, version. */
+  get delete(): StatementSync {
+    return this.#statement('delete', () => `DELETE FROM ${this.#name} WHERE ${this.#sameKey()} AND ${VERSION} <= ?`);
+  }
+
+  /** For a table without key. Parameters: columns…, version. */
+  get append(): StatementSync {
+    return this.#statement('append', () => this.#insert(this.columns));
+  }
+
+  /** Parameter: version. */
+  get sweep(): StatementSync {
+    return this.#statement('sweep', () => `DELETE FROM ${this.#name} WHERE ${VERSION} < ?`);
+  }
+
+  #column(index: number): string {
+    return quote(this.source.columns[index]!.name);
+  }
+
+  #insert(columns: readonly number[]): string {
+    const names = [...columns.map((index) => this.#column(index)), VERSION];
+    return `INSERT INTO ${this.#name} (${names.join(', ')}) SELECT ${names.map(() => '?').join(', ')}`;
+  }
+
+  #sameKey(): string {
+    return this.keys.map((index) => `${this.#column(index)} = ?`).join(' AND ');
+  }
+
+  #statement(name: string, sql: () => string): StatementSync {
+    let statement = this.#prepared.get(name);
+    if (statement === undefined) this.#prepared.set(name, (statement = this.#database.prepare(sql())));
+    return statement;
+  }
+}
+
+const NOT_DELETED_SINCE = 'NOT EXISTS (SELECT 1 FROM _tr_deleted WHERE table_name = ? AND key = ? AND version > ?)';

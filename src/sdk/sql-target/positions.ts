@@ -1,0 +1,81 @@
+/** Positions that a target keeps beside its data: what may be resumed, and who may write. */
+import { TailraceError } from '../../contracts/errors.ts';
+import type { Lineage, TopicPartition } from '../../contracts/log.ts';
+import type { SinkPositions } from '../../contracts/sink.ts';
+
+/** One row of `_tr_offsets`. */
+export interface StoredPosition extends TopicPartition {
+  readonly next: bigint;
+  /** Lineage id of the log's opening under which it was written. */
+  readonly lineage: string;
+  readonly generation: number;
+  readonly epoch: number;
+}
+
+/** Deletes are remembered this long (DESIGN § 8). */
+export const DELETED_HOLD_MS = 7 * 24 * 3_600_000;
+
+/**
+ * Positions to resume from, or null. Those of another generation are not obeyed; one of this generation that the log does
+ * not cover means that the target was fed by another log (DESIGN § 6, Lineage): throws `sink.other_log`.
+ */
+export function resumeFrom(
+  stored: readonly StoredPosition[],
+  options: { readonly id: string; readonly generation: number; readonly lineage: Lineage },
+): SinkPositions | null {
+  const own = stored.filter(({ generation }) => generation === options.generation);
+  for (const { lineage, topic, partition, next } of own) {
+    if (options.lineage.covers(lineage, topic, partition, next)) continue;
+    throw new TailraceError(
+      'sink.other_log',
+      `the target's position of ${options.id} in ${topic} was not written from this log`,
+      { remedy: 'use the data directory that fed this target, or an empty target under another sink name' },
+    );
+  }
+  return own.length === 0 ? null : own.map(({ topic, partition, next }) => ({ topic, partition, next }));
+}
+
+/** Throws `sink.fenced` when a newer writer has been here. */
+export function checkEpoch(stored: readonly StoredPosition[], epoch: number, id: string): void {
+  if (stored.some((position) => position.epoch > epoch)) {
+    throw new TailraceError('sink.fenced', `a newer instance writes to the target of ${id}`, {
+      remedy: 'stop one of the two instances',
+    });
+  }
+}
+
+/** What a session believes that the target holds; told from what it holds when another writer got in between. */
+export class KnownPositions {
+  /** Of any generation: what the target holds. */
+  readonly #held = new Map<string, bigint>();
+  /** Of this generation: what need not be written again. */
+  readonly #own = new Map<string, bigint>();
+
+  constructor(stored: readonly StoredPosition[] = [], generation = 0) {
+    for (const position of stored) this.#held.set(nameOf(position), position.next);
+    this.remember(stored.filter((position) => position.generation === generation));
+  }
+
+  remember(positions: SinkPositions): void {
+    for (const position of positions) {
+      this.#held.set(nameOf(position), position.next);
+      this.#own.set(nameOf(position), position.next);
+    }
+  }
+
+  /** Those of `positions` that the target does not hold yet. */
+  changed(positions: SinkPositions): SinkPositions {
+    return positions.filter((position) => this.#own.get(nameOf(position)) !== position.next);
+  }
+
+  /** Throws a `retry` class error when the stored positions are not the ones read at open: open again and resume there. */
+  verify(stored: SinkPositions, id: string): void {
+    const same = stored.every((position) => this.#held.get(nameOf(position)) === position.next);
+    if (same && stored.length === this.#held.size) return;
+    throw new TailraceError('sink.unreachable', `the positions of ${id} in the target moved since they were read`);
+  }
+}
+
+function nameOf({ topic, partition }: TopicPartition): string {
+  return `${topic}\0${partition}`;
+}
