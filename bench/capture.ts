@@ -91,7 +91,10 @@ async function measure(client: pg.Client, url: string, workload: Workload, endLs
     await rm(dataDir, { recursive: true });
     if (ours.rows !== workload.rows)
       throw new Error(`captured ${ours.rows} of ${workload.rows} rows of ${workload.name}`);
-    if (round > 0) rounds.peer.push(peer), rounds.ours.push(ours);
+    if (round > 0) {
+      rounds.peer.push(peer);
+      rounds.ours.push(ours);
+    }
     for (const slot of slots) await client.query('select pg_drop_replication_slot($1)', [slot]);
   }
   return rounds;

@@ -11,7 +11,7 @@ export async function checkFile({ config, id }: SinkOpenOptions<FileConfig>): Pr
   const problem = (message: string, remedy: string): Finding[] => [
     { level: 'problem', message, remedy, path: ['path'] },
   ];
-  const obstacle = await writeObstacle(path.replace(/\{.*/, '_'));
+  const obstacle = await writeObstacle(path.replace(/\{.*/s, '_'));
   if (obstacle !== null) return problem(obstacle.message, obstacle.remedy);
   try {
     const state = await readState(path);

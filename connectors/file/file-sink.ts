@@ -2,7 +2,7 @@
  * Effectively once (DESIGN § 8): `flush` makes the lines durable, then the state that names positions and file lengths.
  * A session that ends before that leaves bytes past the recorded lengths, and the next one cuts them off.
  */
-import { dirname, join, relative } from 'node:path';
+import { join, relative } from 'node:path';
 import {
   type Change,
   type Rejection,
@@ -19,7 +19,7 @@ import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { type DataFile, openDataFile } from './data-file.ts';
 import { asSinkError } from './errors.ts';
 import { LineBuffer } from './json-line.ts';
-import { type FileState, positionsOf, readState, writeState } from './state-file.ts';
+import { type FileState, positionsOf, readState, rootOf, writeState } from './state-file.ts';
 
 const WRITE_BYTES = 1 << 20;
 
@@ -152,14 +152,14 @@ export class FileSink implements Sink {
   }
 
   async #openOutput(name: string, length: number | null): Promise<void> {
-    const file = await openDataFile(join(dirname(this.#template), name), length, this.#template);
+    const file = await openDataFile(join(rootOf(this.#template), name), length, this.#template);
     this.#outputs.set(name, { file, lines: new LineBuffer() });
   }
 
   #nameOf(table: TableSchema): string {
     let name = this.#names.get(table);
     if (name === undefined) {
-      name = relative(dirname(this.#template), fillTemplate(this.#template, table, asFileName));
+      name = relative(rootOf(this.#template), fillTemplate(this.#template, table, asFileName));
       this.#names.set(table, name);
     }
     return name;

@@ -1,19 +1,19 @@
 /** Opens the `file` sink: reads its state and cuts off what an ended session wrote past it. */
 import { mkdir } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { type OpenSink, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
 import { resumeFrom } from '../../src/sdk/sql-target/positions.ts';
 import type { FileConfig } from './config.ts';
 import { asSinkError } from './errors.ts';
 import { FileSink } from './file-sink.ts';
-import { positionsOf, readState } from './state-file.ts';
+import { positionsOf, readState, rootOf } from './state-file.ts';
 
 export async function openFile(options: SinkOpenOptions<FileConfig>): Promise<OpenSink> {
   const { config, id } = options;
   const path = resolve(config.path);
   let sink: FileSink | undefined;
   try {
-    await mkdir(dirname(path.replace(/\{.*/, '_')), { recursive: true });
+    await mkdir(rootOf(path), { recursive: true });
     const stored = await readState(path);
     if (stored !== null && stored.sink !== id) throw taken(path, stored.sink);
     const positions = stored === null ? [] : positionsOf(stored);

@@ -3,7 +3,7 @@
  * It is replaced as a whole (write, fsync, rename, fsync of the directory), after the data it speaks of is on disk.
  */
 import { open, readFile, rename } from 'node:fs/promises';
-import { dirname } from 'node:path';
+import { dirname, join, relative, sep } from 'node:path';
 import { TailraceError, z } from '../../src/sdk/index.ts';
 import type { StoredPosition } from '../../src/sdk/sql-target/positions.ts';
 
@@ -22,8 +22,15 @@ const format = z.strictObject({
 
 export type FileState = z.output<typeof format>;
 
-export function statePath(path: string): string {
-  return `${path}.tailrace`;
+/** The directory of the template's literal part, in which the sidecar lies and below which all files do. */
+export function rootOf(template: string): string {
+  return dirname(template.replace(/\{.*/s, '_'));
+}
+
+/** Of `out/{schema}/{table}.jsonl`: `out/{schema}_{table}.jsonl.tailrace`. */
+export function statePath(template: string): string {
+  const root = rootOf(template);
+  return join(root, `${relative(root, template).replaceAll(sep, '_')}.tailrace`);
 }
 
 /** Null when there is none. Throws `sink.not_ready` for one that is not ours to read. */

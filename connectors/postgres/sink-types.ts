@@ -73,7 +73,7 @@ function scalar(kind: Kind | undefined): Exclude<Kind, 'array'> {
 
 /** A `native` that is safe to stand in DDL once the server has parsed it as a type: no comments, no quotes of strings. */
 export function isPlainTypeName(native: string): boolean {
-  return /^[\p{L}\p{N}_ ".,()[\]]+$/u.test(native);
+  return /^[\p{L}\p{N}_ ".,()[\]-]+$/u.test(native) && !native.includes('--');
 }
 
 /** Does the server's type `name` (format_type without modifiers) mean what the column's kind says? */

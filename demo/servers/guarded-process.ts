@@ -3,20 +3,20 @@
  *
  * A POSIX shell stands between: it starts the server in a session of its own (so Ctrl-C in a terminal reaches only us) and
  * waits for the end of its standard input, a pipe whose other end only the parent holds. When the parent ends in any way,
- * SIGKILL included, the kernel closes that pipe: the shell then stops the server (SIGINT, five seconds later SIGQUIT) and
- * removes the temporary directories.
+ * SIGKILL included, the kernel closes that pipe: the shell then stops the server (SIGINT, five seconds later SIGQUIT, or
+ * the signals it was given) and removes the temporary directories.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
 import type { Socket } from 'node:net';
 
 const GUARD = `
 exec 3<&0
-remove=$1; shift
+remove=$1 stop=$2 force=$3; shift 3
 orphan=
 trap 'orphan=1' USR1
 "$@" 3<&- </dev/null & server=$!
 trap '' INT TERM HUP
-( cat <&3; kill -USR1 $$; kill -INT $server; sleep 5; kill -QUIT $server ) >/dev/null 2>&1 & watcher=$!
+( cat <&3; kill -USR1 $$; kill -$stop $server; sleep 5; kill -$force $server ) >/dev/null 2>&1 & watcher=$!
 exec 3<&-
 while :; do
   wait $server; code=$?
@@ -37,6 +37,8 @@ export interface GuardedOptions {
   readonly remove?: readonly string[];
   readonly uid?: number;
   readonly gid?: number;
+  /** The signal that asks the server to end, and the one that follows five seconds later. Default: INT, QUIT. */
+  readonly signals?: readonly [stop: string, force: string];
 }
 
 export class GuardedProcess {
@@ -46,8 +48,9 @@ export class GuardedProcess {
   #over = false;
 
   constructor(command: readonly string[], options: GuardedOptions) {
-    const { uid, gid, env } = options;
-    this.#child = spawn('/bin/sh', ['-c', GUARD, 'guard', (options.remove ?? []).join('\n'), ...command], {
+    const { uid, gid, env, signals = ['INT', 'QUIT'] } = options;
+    const remove = (options.remove ?? []).join('\n');
+    this.#child = spawn('/bin/sh', ['-c', GUARD, 'guard', remove, ...signals, ...command], {
       detached: true,
       stdio: ['pipe', options.output, options.output],
       ...(uid === undefined ? {} : { uid }),
@@ -70,7 +73,7 @@ export class GuardedProcess {
     return this.#over;
   }
 
-  /** Ends as the parent's death would: SIGINT, five seconds later SIGQUIT. Resolves once the server ended. */
+  /** Ends as the parent's death would. Resolves once the server ended. */
   async stop(): Promise<void> {
     this.#child.ref();
     this.#child.stdin?.destroy();

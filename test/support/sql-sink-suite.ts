@@ -410,7 +410,7 @@ export function sqlSinkSuite(newTarget: () => Promise<SqlTarget>): void {
       fc.asyncProperty(programs, async ({ changes, steps }) => {
         await runProgram(await newTarget(), session, changes, steps);
       }),
-      { seed, numRuns: 40 },
+      { seed, numRuns: Number(process.env.TAILRACE_TEST_RUNS ?? 40) },
     );
   });
 }

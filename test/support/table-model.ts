@@ -25,6 +25,13 @@ export class TableModel {
     return [...this.#rows.values()].map(({ values }) => values).sort(byJson);
   }
 
+  /** Version below which changes of the row are refused. */
+  bound(key: string): bigint {
+    const row = this.#rows.get(key)?.version ?? 0n;
+    const deleted = this.#deleted.get(key) ?? 0n;
+    return row > deleted ? row : deleted;
+  }
+
   apply(change: Change): void {
     const { op, version, key } = change;
     if (op === 'truncate') this.#sweep(version);
