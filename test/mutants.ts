@@ -1,44 +1,6 @@
-/** Edits of the source that break an invariant. Each must turn its test red; `test/run-mutants.ts` proves it. */
-export interface Mutant {
-  readonly invariant: number;
-  /** Repository path of the file to edit. */
-  readonly file: string;
-  /** Occurs exactly once in that file. */
-  readonly find: string;
-  readonly replace: string;
-  /** Test file, and the name (or its beginning) of the test that must fail. */
-  readonly test: readonly [file: string, name: string];
-}
+/** All mutants; `test/run-mutants.ts` applies them, the architecture test holds them against the invariants. */
+import type { Mutant } from './mutants/mutant.ts';
+import { runtimeMutants } from './mutants/runtime.ts';
 
-const RUNTIME = 'src/pipeline/pipeline.test.ts';
-
-export const mutants: readonly Mutant[] = [
-  {
-    // Acknowledged before it is durable.
-    invariant: 1,
-    file: 'src/pipeline/source-output.ts',
-    find: `    failpoint('source.before-commit');
-    const ends = await transaction.commit();`,
-    replace: `    this.#options.acknowledge(position);
-    failpoint('source.before-commit');
-    const ends = await transaction.commit();`,
-    test: [RUNTIME, 'invariant 1'],
-  },
-  {
-    // Offsets committed before the sink has flushed.
-    invariant: 2,
-    file: 'src/pipeline/sink-task.ts',
-    find: `    failpoint('sink.after-write');`,
-    replace: `    await this.#commit(next, epoch);
-    failpoint('sink.after-write');`,
-    test: [RUNTIME, 'invariant 2'],
-  },
-  {
-    // A poison record forgotten instead of kept.
-    invariant: 6,
-    file: 'src/pipeline/sink-task.ts',
-    find: `    await this.#letters.write(letters, applied, letterEpoch);`,
-    replace: '',
-    test: [RUNTIME, 'invariant 6'],
-  },
-];
+export type { Mutant };
+export const mutants: readonly Mutant[] = [...runtimeMutants];

@@ -3,6 +3,7 @@ import type { Control, InstanceStatus, TopicStatus } from './control.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
 import type { Registry } from './registry.ts';
+import type { Problem } from './rules.ts';
 
 /** A started instance. */
 export interface Running extends Control {
@@ -19,6 +20,8 @@ export interface CheckResult {
   readonly part: string;
   readonly path: readonly (string | number)[];
   readonly findings: readonly Finding[];
+  /** Of a source: what its tables' columns show to be wrong in the rules; paths as `lint` gives them. */
+  readonly problems: readonly Problem[];
 }
 
 export interface App {

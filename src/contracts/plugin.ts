@@ -1,6 +1,7 @@
 /** Manifests: all that the rest of the product knows of a connector. Built-in ones get exactly what third-party ones get. */
 import type { ZodType } from 'zod';
 import type { Op } from './row.ts';
+import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
 import type { SourceOpenOptions, SourceReader } from './source.ts';
 
@@ -48,7 +49,8 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
   readonly emits: readonly Op[];
   /** Checks reachability, privileges and settings. Changes nothing. Throws only for what it cannot put into findings. */
   check(options: SourceOpenOptions<C>): Promise<readonly Finding[]>;
-  /** Columns of the named tables as the stream will describe them, for lint of rules; undefined where unreachable. */
+  /** The named tables as the stream will describe them, so that rules can be checked against them. Changes nothing. Throws as `check` connects. */
+  describe(options: SourceOpenOptions<C>): Promise<readonly TableDescription[]>;
   open(options: SourceOpenOptions<C>): Promise<SourceReader>;
   /** Removes what the source created upstream (slot, publication). Must work when open never ran, and twice. */
   teardown(options: SourceOpenOptions<C>): Promise<void>;

@@ -1,6 +1,6 @@
 /** Transform steps: declared in YAML, compiled per table version. Pure and synchronous. */
 import type { Change } from './row.ts';
-import type { TableSchema } from './schema.ts';
+import type { TableDescription, TableSchema } from './schema.ts';
 
 /** One step as written: a single-key map. `path` locates it in the file, e.g. `['sinks', 'search', 'transform', 0]`. */
 export interface StepSource {
@@ -46,6 +46,6 @@ export interface Rules {
   /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */
   lint(steps: readonly StepSource[], context: RulesContext): readonly Problem[];
   /** What is wrong for this table: unknown columns (with did-you-mean), type errors. */
-  lintTable(steps: readonly StepSource[], table: TableSchema): readonly Problem[];
+  lintTable(steps: readonly StepSource[], table: TableDescription): readonly Problem[];
   compile(steps: readonly StepSource[], table: TableSchema, context: RulesContext): RowTransform;
 }

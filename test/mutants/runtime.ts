@@ -1,0 +1,35 @@
+/** Mutants of the runtime. */
+import type { Mutant } from './mutant.ts';
+
+const RUNTIME = 'src/pipeline/pipeline.test.ts';
+
+export const runtimeMutants: readonly Mutant[] = [
+  {
+    // Acknowledged before it is durable.
+    invariant: 1,
+    file: 'src/pipeline/source-output.ts',
+    find: `    failpoint('source.before-commit');
+    const ends = await transaction.commit();`,
+    replace: `    this.#options.acknowledge(position);
+    failpoint('source.before-commit');
+    const ends = await transaction.commit();`,
+    test: [RUNTIME, 'invariant 1'],
+  },
+  {
+    // Offsets committed before the sink has flushed.
+    invariant: 2,
+    file: 'src/pipeline/sink-task.ts',
+    find: `    failpoint('sink.after-write');`,
+    replace: `    await this.#commit(next, epoch);
+    failpoint('sink.after-write');`,
+    test: [RUNTIME, 'invariant 2'],
+  },
+  {
+    // A poison record forgotten instead of kept.
+    invariant: 6,
+    file: 'src/pipeline/sink-task.ts',
+    find: `    await this.#letters.write(letters, applied, letterEpoch);`,
+    replace: '',
+    test: [RUNTIME, 'invariant 6'],
+  },
+];
