@@ -86,9 +86,14 @@ async function start(
   }
 }
 
-async function check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<CheckResult[]> {
+async function check(
+  registry: Registry,
+  instance: InstancePlan,
+  pipelines: readonly PipelinePlan[],
+  log: Logger,
+): Promise<CheckResult[]> {
   const { checkPipelines } = await import('./pipeline/check.ts');
-  return checkPipelines(instance, pipelines, connectorContext(log));
+  return checkPipelines(instance, pipelines, registry.rules, connectorContext(log));
 }
 
 const silent: Logger = () => {};
@@ -112,7 +117,7 @@ export async function createApp(): Promise<App> {
     registry,
     version,
     start: (instance, pipelines, log) => start(registry, instance, pipelines, log),
-    check,
+    check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
     offline: {
       status: async (instance) => {
         const { offlineStatus } = await import('./pipeline/offline-status.ts');

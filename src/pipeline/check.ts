@@ -1,9 +1,12 @@
-/** Pre-flight of whole pipelines: every source and sink is asked, all findings come back. */
+/** Pre-flight of whole pipelines: every source and sink is asked, rules are held against the tables, all findings come back. */
 import type { CheckResult } from '../contracts/app.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Lineage } from '../contracts/log.ts';
-import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
+import type { InstancePlan, PipelinePlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext, Finding } from '../contracts/plugin.ts';
+import type { Problem, Rules } from '../contracts/rules.ts';
+import type { TableDescription } from '../contracts/schema.ts';
+import { sinkTakes } from './sink-tables.ts';
 
 const CHECK_BUFFER_BYTES = 1 << 20;
 /** A check writes nothing, so it has no log of its own: no stored position is judged. */
@@ -12,24 +15,62 @@ const NO_LINEAGE: Lineage = { current: '0000000000000000', covers: () => true };
 export async function checkPipelines(
   instance: InstancePlan,
   pipelines: readonly PipelinePlan[],
+  rules: Rules,
   context: ConnectorContext,
 ): Promise<CheckResult[]> {
   const results: CheckResult[] = [];
   for (const pipeline of pipelines) {
-    for (const { manifest, path, ...plan } of pipeline.sources) {
-      const options = { ...plan, instance: instance.instance, context };
-      const findings = await asFindings(() => manifest.check(options));
-      results.push({ pipeline: pipeline.name, part: `source ${plan.name} (${manifest.type})`, path, findings });
+    for (const source of pipeline.sources) {
+      results.push(await checkSource(instance, pipeline, source, rules, context));
     }
     for (const { manifest, path, name, config } of pipeline.sinks) {
       const id = `${pipeline.name}.${name}`;
       const base = { config, id, pipeline: pipeline.name, generation: 0, lineage: NO_LINEAGE };
       const options = { ...base, maxBytes: CHECK_BUFFER_BYTES, context };
       const findings = await asFindings(() => manifest.check(options));
-      results.push({ pipeline: pipeline.name, part: `sink ${name} (${manifest.type})`, path, findings });
+      results.push({ pipeline: pipeline.name, part: `sink ${name} (${manifest.type})`, path, findings, problems: [] });
     }
   }
   return results;
+}
+
+async function checkSource(
+  instance: InstancePlan,
+  pipeline: PipelinePlan,
+  plan: SourcePlan,
+  rules: Rules,
+  context: ConnectorContext,
+): Promise<CheckResult> {
+  const { manifest, path, name, config, tables, snapshot } = plan;
+  const options = { config, name, instance: instance.instance, tables, snapshot, context };
+  let described: readonly TableDescription[] = [];
+  const findings = await asFindings(async () => {
+    const found = await manifest.check(options);
+    if (!found.some(({ level }) => level === 'problem')) described = await manifest.describe(options);
+    return found;
+  });
+  const problems = ruleProblems(pipeline, plan, rules, described);
+  return { pipeline: pipeline.name, part: `source ${name} (${manifest.type})`, path, findings, problems };
+}
+
+/** What the columns of the tables show to be wrong, once each: tables and sinks share steps. */
+function ruleProblems(
+  pipeline: PipelinePlan,
+  source: SourcePlan,
+  rules: Rules,
+  tables: readonly TableDescription[],
+): readonly Problem[] {
+  const found = new Map<string, Problem>();
+  for (const table of tables) {
+    const takers = pipeline.sinks.filter((sink) => sinkTakes(sink, `${table.schema}.${table.table}`));
+    for (const after of takers.length > 0 ? takers.map(({ transform }) => transform) : [[]]) {
+      const steps = [...source.transform, ...pipeline.transform, ...after];
+      for (const problem of rules.lintTable(steps, table)) {
+        found.set(JSON.stringify([problem.code, problem.path, problem.offset, problem.message]), problem);
+      }
+    }
+  }
+  return [...found.values()];
 }
 
 async function asFindings(check: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {

@@ -65,10 +65,14 @@ export class DeadLetters {
     }
   }
 
-  /** Must this change wait behind an open dead letter of its row (DESIGN § 8)? */
-  holds(topic: string, change: Change): boolean {
-    if (!this.#open.has(rowName(topic, change))) return false;
-    return this.#options.keeps === 'append' || !isWhole(change);
+  /** Must this change wait behind an open dead letter of its row, or behind one of `unwritten` (DESIGN § 8; Invariant 6)? */
+  holds(topic: string, change: Change, unwritten: Set<string>): boolean {
+    if (this.#open.size === 0 && unwritten.size === 0) return false;
+    const row = rowName(topic, change);
+    if (!this.#open.has(row) && !unwritten.has(row)) return false;
+    if (this.#options.keeps === 'append' || !isWhole(change)) return true;
+    unwritten.delete(row);
+    return false;
   }
 
   /** Makes the letters durable, and marks those superseded by the applied records; nothing to do is free. */
@@ -166,7 +170,8 @@ export class DeadLetters {
   }
 }
 
-function rowName(topic: string, change: Change): string {
+/** What dead letters are held by: the row, within its topic. */
+export function rowName(topic: string, change: Change): string {
   return `${topic} ${change.key}`;
 }
 

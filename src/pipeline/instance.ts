@@ -7,6 +7,7 @@ import type { InstancePlan, PipelinePlan, SinkPlan } from '../contracts/plan.ts'
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules } from '../contracts/rules.ts';
 import { schemasTopic } from './checkpoint-names.ts';
+import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
 import { topicStatus } from './topic-status.ts';
@@ -148,10 +149,8 @@ function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
 }
 
 function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
-  const wanted = (table: string) =>
-    sink.from === null || sink.from.includes(table) || sink.from.includes(table.slice(table.indexOf('.') + 1));
   return pipeline.sources.flatMap((source) =>
-    source.tables.filter(wanted).map((table) => tableTopic(envelope, source.name, table)),
+    source.tables.filter((table) => sinkTakes(sink, table)).map((table) => tableTopic(envelope, source.name, table)),
   );
 }
 

@@ -9,13 +9,12 @@ import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
 import type { SinkPlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
-import type { Change } from '../contracts/row.ts';
 import type { RowTransform, Rules, RulesContext, StepSource } from '../contracts/rules.ts';
 import type { TableSchema } from '../contracts/schema.ts';
 import type { Sink, SinkPositions, SinkRecord } from '../contracts/sink.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { groupCheckpoint, sinkGroup } from './checkpoint-names.ts';
-import { type DeadLetter, DeadLetters } from './dead-letters.ts';
+import { type DeadLetter, DeadLetters, rowName } from './dead-letters.ts';
 import { SchemaFeed } from './schema-feed.ts';
 import { type ReadRecord, SinkReader } from './sink-reader.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
@@ -180,25 +179,23 @@ export class SinkTask {
 
   #transform(records: readonly ReadRecord[], letters: DeadLetter[]): { record: ReadRecord; outputs: SinkRecord[] }[] {
     const passed: { record: ReadRecord; outputs: SinkRecord[] }[] = [];
+    const refused = new Set<string>();
     for (const record of records) {
-      if (record.error !== undefined) throwUnlessPoison(record.error);
-      if (record.error !== undefined) letters.push({ record, state: 'open', error: record.error });
-      if (record.change === null) continue;
-      if (this.#letters.holds(record.topic, record.change)) {
-        letters.push({
-          record,
-          state: 'held',
-          error: new TailraceError('sink.rejected', 'held behind an open dead letter'),
-        });
-        continue;
-      }
+      const { topic, partition, offset, change } = record;
       try {
-        const { topic, partition, offset } = record;
-        const changes = this.#compiled(record.change.table).apply(record.change);
-        passed.push({ record, outputs: changes.map((change: Change) => ({ topic, partition, offset, change })) });
+        if (record.error !== undefined) throw record.error;
+        if (change === null) continue;
+        if (this.#letters.holds(topic, change, refused)) {
+          const error = new TailraceError('sink.rejected', 'held behind an open dead letter');
+          letters.push({ record, state: 'held', error });
+          continue;
+        }
+        const outputs = this.#compiled(change.table).apply(change);
+        passed.push({ record, outputs: outputs.map((output) => ({ topic, partition, offset, change: output })) });
       } catch (error) {
         throwUnlessPoison(error);
         letters.push({ record, state: 'open', error });
+        if (change !== null) refused.add(rowName(topic, change));
       }
     }
     return passed;

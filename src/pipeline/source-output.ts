@@ -32,9 +32,21 @@ export interface SourceOutputOptions {
   /** Creates the topic if need be; throws for a table that is not captured. */
   readonly ensureTopic: (name: string, service: boolean) => Promise<void>;
   readonly acknowledge: (position: Position) => void;
-  readonly committed: (ends: EndOffsets, transactions: number, position: Position, commitMs: number | null) => void;
+  readonly committed: (commit: SourceCommit) => void;
   /** Called once when a commit failed; nothing is acknowledged afterwards. */
   readonly failed: (error: unknown) => void;
+}
+
+/** One durable commit of a source. */
+export interface SourceCommit {
+  readonly ends: EndOffsets;
+  /** Source transactions in it; 0 for a heartbeat. */
+  readonly transactions: number;
+  readonly position: Position;
+  /** Commit time of the last transaction at the source, ms since 1970; null for a heartbeat. */
+  readonly commitMs: number | null;
+  /** What the source was reading last. */
+  readonly kind: SourceTransaction['kind'];
 }
 
 /** What a source's checkpoint holds. */
@@ -51,6 +63,7 @@ export class LogSourceOutput implements SourceOutput {
   #open: LogTransaction | null = null;
   #inTransaction = false;
   #commitMs: number | null = null;
+  #kind: SourceTransaction['kind'] = 'stream';
   #ended: Position | null = null;
   #endedTransactions = 0;
   #working: Promise<void> | null = null;
@@ -77,6 +90,7 @@ export class LogSourceOutput implements SourceOutput {
   begin(transaction: SourceTransaction): void {
     this.#inTransaction = true;
     this.#commitMs = Math.floor(transaction.timeUs / 1_000);
+    this.#kind = transaction.kind;
     this.#encoder.begin(transaction);
   }
 
@@ -92,6 +106,7 @@ export class LogSourceOutput implements SourceOutput {
   heartbeat(position: Position): void {
     if (this.#inTransaction || this.#error !== null) return;
     this.#ended = position;
+    this.#kind = 'stream';
     const due = this.#options.clock.monotonic() - this.#lastCommit >= HEARTBEAT_MS;
     if (due && this.#working === null) this.#startCommit();
   }
@@ -158,7 +173,8 @@ export class LogSourceOutput implements SourceOutput {
   async #commit(position: Position): Promise<void> {
     const { name, clock, failpoint } = this.#options;
     const transactions = this.#endedTransactions;
-    const commitMs = this.#commitMs;
+    const commitMs = transactions > 0 ? this.#commitMs : null;
+    const kind = this.#kind;
     const version = this.#encoder.version();
     this.#endedTransactions = 0;
     this.#lastCommit = clock.monotonic();
@@ -170,7 +186,7 @@ export class LogSourceOutput implements SourceOutput {
     const ends = await transaction.commit();
     failpoint('source.after-commit');
     this.#options.acknowledge(position);
-    this.#options.committed(ends, transactions, position, transactions > 0 ? commitMs : null);
+    this.#options.committed({ ends, transactions, position, commitMs, kind });
   }
 
   async #stageForCommit(): Promise<LogTransaction> {

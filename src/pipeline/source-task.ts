@@ -4,7 +4,7 @@
 import type { SourceStatus } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { classOf, TailraceError } from '../contracts/errors.ts';
-import type { EndOffsets, Log } from '../contracts/log.ts';
+import type { Log } from '../contracts/log.ts';
 import type { SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../contracts/rules.ts';
@@ -12,7 +12,7 @@ import type { TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceReader } from '../contracts/source.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
-import { LogSourceOutput, type SourceCheckpoint } from './source-output.ts';
+import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
 
 export interface SourceTaskOptions {
@@ -152,19 +152,19 @@ export class SourceTask {
       failpoint: context.failpoint,
       ensureTopic: (topic, service) => ensureTopic(log, topic, service, tableTopics),
       acknowledge: (position) => reader.acknowledge(position),
-      committed: (ends, transactions, position, commitMs) => this.#committed(ends, transactions, position, commitMs),
+      committed: (commit) => this.#committed(commit),
       failed,
     });
   }
 
-  #committed(ends: EndOffsets, transactions: number, position: Position, commitMs: number | null): void {
+  #committed({ ends, transactions, position, commitMs, kind }: SourceCommit): void {
     const { tableTopics } = this.#options;
     for (const end of ends) if (tableTopics.has(end.topic)) this.#rows += Number(end.endOffset - end.baseOffset);
     this.#transactions += transactions;
     this.#position = position;
     this.#lastCommitMs = commitMs ?? this.#lastCommitMs;
     this.#attempt = 0;
-    this.#keeper.enter('streaming');
+    this.#keeper.enter(kind === 'snapshot' ? 'snapshot' : 'streaming');
   }
 }
 

@@ -6,6 +6,7 @@
 import { z } from 'zod';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import type { SinkManifest, SourceManifest } from '../../src/contracts/plugin.ts';
+import type { TableDescription } from '../../src/contracts/schema.ts';
 import type { SinkBatch, SinkRecord } from '../../src/contracts/sink.ts';
 import type { SourceOutput } from '../../src/contracts/source.ts';
 
@@ -40,8 +41,12 @@ export class Upstream {
   }
 }
 
+function describe(source: string): TableDescription {
+  return { source, schema: 'public', table: 't', columns: COLUMNS };
+}
+
 function writeTransaction(output: SourceOutput, index: number, transaction: ScriptedTransaction, name: string): void {
-  const table = output.register({ source: name, schema: 'public', table: 't', columns: COLUMNS });
+  const table = output.register(describe(name));
   const writer = output.writer(table);
   output.begin({ id: String(index), kind: 'stream', timeUs: 1_700_000_000_000_000 + index, position: String(index) });
   for (const { op, id, v } of transaction.rows) {
@@ -64,6 +69,7 @@ export function scriptedSource(upstream: Upstream): SourceManifest {
     config: z.unknown(),
     emits: ['insert', 'update', 'delete'],
     check: async () => [],
+    describe: async ({ name }) => [describe(name)],
     teardown: async () => {},
     open: async ({ name }) => ({
       async run(from, output, signal) {
