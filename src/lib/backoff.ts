@@ -1,8 +1,11 @@
+/** Waits of at most two seconds: what is back after an outage is at work again at once, and a retry costs one connection. */
+const DEFAULTS = { baseMs: 100, capMs: 2_000 };
+
 /**
- * Exponential backoff with full jitter: the n-th wait (n from 0) is uniform in [half, whole] of min(cap, base × 2^n), ms.
+ * Exponential backoff with jitter: the n-th wait (n from 0) is uniform in [half, whole] of min(cap, base × 2^n), ms.
  * `random` is uniform in [0, 1).
  */
-export function backoffMs(attempt: number, random: () => number, options = { baseMs: 200, capMs: 30_000 }): number {
+export function backoffMs(attempt: number, random: () => number, options = DEFAULTS): number {
   const whole = Math.min(options.capMs, options.baseMs * 2 ** Math.min(attempt, 30));
   return Math.round(whole / 2 + (whole / 2) * random());
 }
