@@ -125,7 +125,7 @@ describe('the target', () => {
     const place = await scene();
     const running = place.project.start();
     await until('the snapshot', () => equal(place), running);
-    await target.stop();
+    await target.kill();
     await query(place.sourceUrl, `insert into items select i, 'while down' from generate_series(1001, 1500) i`);
     await untilStatus('the sink retries', running, (from, [sink]) => sink?.state === 'retrying' && from.rows >= 550);
     expect((await running.status())?.pipelines[0]?.sources[0]?.state).toBe('streaming');
