@@ -1,0 +1,113 @@
+/** Reads the records of a batch; layout in record-batch-builder.ts. */
+import { TailraceError } from '../contracts/errors.ts';
+import type { LogRecord } from '../contracts/log.ts';
+import {
+  CODEC_BITS,
+  CONTROL_BIT,
+  HEADER_BYTES,
+  invalidBatch,
+  LOG_APPEND_TIME_BIT,
+  readBatchHeader,
+} from './batch-header.ts';
+import { Cursor } from './cursor.ts';
+
+/**
+ * The records of the one batch that starts `bytes`. Keys, values and headers are views. Throws `log.invalid_batch` for
+ * bytes that are not records, and for a compressed batch. Does not check the CRC (`checkBatch` does). A control batch
+ * (transaction markers) has no records for a reader.
+ */
+export function* readRecords(bytes: Uint8Array): Generator<LogRecord, void, undefined> {
+  const header = readBatchHeader(bytes, 0);
+  const { attributes, baseOffset, size, count } = header;
+  if (header.magic !== 2) throw invalidBatch(`magic byte ${header.magic} instead of 2`, 0);
+  if (size < HEADER_BYTES || size > bytes.length) throw invalidBatch('the length does not fit', 0);
+  if ((attributes & CODEC_BITS) !== 0) {
+    throw new TailraceError('log.invalid_batch', 'the record batch is compressed, which is not read yet', {
+      remedy: 'set compression.type=none at the producer',
+    });
+  }
+  if ((attributes & CONTROL_BIT) !== 0) return;
+  const appendTime = (attributes & LOG_APPEND_TIME_BIT) === 0 ? null : header.maxTimestamp;
+  const cursor = new Cursor(bytes, HEADER_BYTES, size);
+  for (let i = 0; i < count; i++) {
+    const length = cursor.varint();
+    const end = cursor.at + length;
+    if (length < 0 || end > size) throw invalidBatch('a record reaches past the end', cursor.at);
+    const record = readRecord(new Cursor(bytes, cursor.at, end), header.baseTimestamp, baseOffset, appendTime);
+    cursor.at = end;
+    yield record;
+  }
+  if (cursor.at !== size) throw invalidBatch('bytes follow the last record', cursor.at);
+}
+
+function readRecord(cursor: Cursor, baseTimestamp: number, baseOffset: bigint, appendTime: number | null): RecordView {
+  cursor.skip(1);
+  const timestampDelta = cursor.varlong();
+  const offset = baseOffset + BigInt(cursor.varint());
+  const keyLength = cursor.varint();
+  const keyAt = cursor.skip(keyLength);
+  const valueLength = cursor.varint();
+  const valueAt = cursor.skip(valueLength);
+  const headersAt = cursor.at;
+  for (let left = cursor.count(); left > 0; left--) {
+    const nameLength = cursor.varint();
+    if (nameLength < 0) throw invalidBatch('a header has no name', cursor.at);
+    cursor.skip(nameLength);
+    cursor.skip(cursor.varint());
+  }
+  if (cursor.at !== cursor.end) throw invalidBatch('the length of a record is wrong', cursor.at);
+  const timestamp = appendTime ?? baseTimestamp + timestampDelta;
+  return new RecordView(cursor, offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt);
+}
+
+/** Makes views only when they are asked for: most readers need few of them. */
+class RecordView implements LogRecord {
+  readonly offset: bigint;
+  readonly timestamp: number;
+  readonly #cursor: Cursor;
+  readonly #keyAt: number;
+  readonly #keyLength: number;
+  readonly #valueAt: number;
+  readonly #valueLength: number;
+  readonly #headersAt: number;
+
+  constructor(
+    cursor: Cursor,
+    offset: bigint,
+    timestamp: number,
+    keyAt: number,
+    keyLength: number,
+    valueAt: number,
+    valueLength: number,
+    headersAt: number,
+  ) {
+    this.offset = offset;
+    this.timestamp = timestamp;
+    this.#cursor = cursor;
+    this.#keyAt = keyAt;
+    this.#keyLength = keyLength;
+    this.#valueAt = valueAt;
+    this.#valueLength = valueLength;
+    this.#headersAt = headersAt;
+  }
+
+  get key(): Uint8Array | null {
+    return this.#cursor.view(this.#keyAt, this.#keyLength);
+  }
+
+  get value(): Uint8Array | null {
+    return this.#cursor.view(this.#valueAt, this.#valueLength);
+  }
+
+  get headers(): LogRecord['headers'] {
+    const cursor = this.#cursor;
+    cursor.at = this.#headersAt;
+    const headers: { key: string; value: Uint8Array | null }[] = [];
+    for (let left = cursor.count(); left > 0; left--) {
+      const key = cursor.text(cursor.varint());
+      const length = cursor.varint();
+      headers.push({ key, value: cursor.view(cursor.skip(length), length) });
+    }
+    return headers;
+  }
+}
