@@ -14,8 +14,8 @@ import {
   type TableSchema,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { checkEpoch, KnownPositions, type StoredPosition } from '../../src/sdk/sql-target/positions.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { checkEpoch, KnownPositions, type StoredPosition } from '../../src/sdk/target/positions.ts';
 import { type DataFile, openDataFile } from './data-file.ts';
 import { asSinkError } from './errors.ts';
 import { LineBuffer } from './json-line.ts';

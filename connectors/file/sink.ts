@@ -2,7 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import { type OpenSink, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
-import { resumeFrom } from '../../src/sdk/sql-target/positions.ts';
+import { resumeFrom } from '../../src/sdk/target/positions.ts';
 import type { FileConfig } from './config.ts';
 import { asSinkError } from './errors.ts';
 import { FileSink } from './file-sink.ts';

@@ -5,7 +5,7 @@
 import { open, readFile, rename } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 import { TailraceError, z } from '../../src/sdk/index.ts';
-import type { StoredPosition } from '../../src/sdk/sql-target/positions.ts';
+import type { StoredPosition } from '../../src/sdk/target/positions.ts';
 
 const decimal = z.string().regex(/^\d+$/);
 

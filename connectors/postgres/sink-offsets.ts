@@ -9,7 +9,7 @@ import {
   KnownPositions,
   resumeFrom,
   type StoredPosition,
-} from '../../src/sdk/sql-target/positions.ts';
+} from '../../src/sdk/target/positions.ts';
 import type { ServiceTables } from './sink-statements.ts';
 
 const PRUNE_EVERY_MS = 3_600_000;

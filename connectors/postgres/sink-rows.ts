@@ -2,8 +2,8 @@
 import { createHash } from 'node:crypto';
 import type { ClientBase } from 'pg';
 import type { ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
-import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/sql-target/fold.ts';
-import { identityRow } from '../../src/sdk/sql-target/row-image.ts';
+import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
+import { identityRow } from '../../src/sdk/target/row-image.ts';
 import { TextArray } from './sink-parameters.ts';
 import { appendSql, boundsSql, deleteSql, partialSql, type ServiceTables, upsertSql } from './sink-statements.ts';
 import type { TargetColumn, TargetTable } from './sink-tables.ts';

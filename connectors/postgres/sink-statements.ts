@@ -4,7 +4,8 @@
  * Invariant 7 is in each of them: a row is written unless the target's row, or its remembered delete, is newer. Equal
  * versions are written again, so that a changed rule can be replayed.
  */
-import { quoteIdentifier as quote, VERSION_COLUMN } from '../../src/sdk/sql-target/identifiers.ts';
+import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import type { TargetColumn, TargetTable } from './sink-tables.ts';
 
 const VERSION = quote(VERSION_COLUMN);

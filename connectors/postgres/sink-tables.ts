@@ -1,14 +1,9 @@
 /** Target tables: made from the source's description, widened when it gains columns, never narrowed, nothing dropped. */
 import type { ClientBase } from 'pg';
 import { type Column, keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
-import {
-  keyIndexes,
-  quoteIdentifier as quote,
-  sourceTableName,
-  TargetNames,
-  VERSION_COLUMN,
-} from '../../src/sdk/sql-target/identifiers.ts';
+import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import type { SinkConfig } from './sink-config.ts';
 import { TypeResolver } from './sink-type-resolver.ts';
 import { holds } from './sink-types.ts';

@@ -10,8 +10,8 @@ import {
   type TableSchema,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/sql-target/fold.ts';
-import { RefusedRows, type Step, stepsOf } from '../../src/sdk/sql-target/steps.ts';
+import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
+import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
 import { asSinkError, type ErrorPlace, refusesRecord, rejection } from './sink-errors.ts';
 import type { TargetOffsets } from './sink-offsets.ts';
 import { type RowApplier, unfolded } from './sink-rows.ts';

@@ -14,8 +14,8 @@ import {
   type SinkRecord,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { identityRow, missingColumns } from '../../src/sdk/sql-target/row-image.ts';
-import { RefusedRows, sweepVersion } from '../../src/sdk/sql-target/steps.ts';
+import { identityRow, missingColumns } from '../../src/sdk/target/row-image.ts';
+import { RefusedRows, sweepVersion } from '../../src/sdk/target/steps.ts';
 import type { SqliteConfig } from './config.ts';
 import { asSinkError, isBusy, refusesRecord, rejection } from './errors.ts';
 import { TargetOffsets } from './offsets.ts';

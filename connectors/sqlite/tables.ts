@@ -1,13 +1,8 @@
 /** Target tables and their prepared statements. Tables are made and widened, never narrowed; nothing is dropped. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
-import {
-  keyIndexes,
-  quoteIdentifier as quote,
-  sourceTableName,
-  TargetNames,
-  VERSION_COLUMN,
-} from '../../src/sdk/sql-target/identifiers.ts';
+import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { holds, typeOf } from './values.ts';
 
 const VERSION = quote(VERSION_COLUMN);
