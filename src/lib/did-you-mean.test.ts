@@ -6,7 +6,7 @@ test.each([
   ['tabels', ['table', 'tables', 'transform'], 'tables'],
   ['SHOP_PGURL', ['HOME', 'SHOP_PG_URL'], 'SHOP_PG_URL'],
   ['Name', ['name'], 'name'],
-  ['ro', ['run', 'topics'], 'run'],
+  ['rn', ['run', 'topics'], 'run'],
   ['xyz', ['index', 'url'], undefined],
   ['a', [], undefined],
   ['teh', ['the', 'tea'], 'the'],
