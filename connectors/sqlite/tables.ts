@@ -17,7 +17,7 @@ interface CatalogColumn {
 
 export class TargetTables {
   readonly #database: DatabaseSync;
-  readonly #names = new TargetNames((name) => name.replace(/[A-Z]/g, (letter) => letter.toLowerCase()));
+  readonly #names = new TargetNames({ fold });
   readonly #known = new Map<string, TargetTable>();
 
   constructor(database: DatabaseSync) {

@@ -12,14 +12,17 @@ export function sourceTableName(table: TableSchema): string {
 
 /**
  * Remembers which source table fills which target table. Two that fall together would overwrite each other's rows, so
- * the second is refused. `fold` makes names equal that the target does not tell apart.
+ * the second is refused. `fold` makes names equal that the target does not tell apart; columns may not be called as the
+ * `reserved` ones, which the sink adds to each row.
  */
 export class TargetNames {
   readonly #owners = new Map<string, string>();
   readonly #fold: (name: string) => string;
+  readonly #reserved: readonly string[];
 
-  constructor(fold: (name: string) => string = (name) => name) {
+  constructor({ fold = (name: string) => name, reserved = [VERSION_COLUMN] } = {}) {
     this.#fold = fold;
+    this.#reserved = reserved;
   }
 
   /** Throws `sink.not_ready` when another source table has the name, or the table cannot be kept as it is. */
@@ -36,7 +39,7 @@ export class TargetNames {
   }
 
   #checkColumns(target: string, table: TableSchema): void {
-    const seen = new Map<string, string>([[this.#fold(VERSION_COLUMN), VERSION_COLUMN]]);
+    const seen = new Map(this.#reserved.map((name) => [this.#fold(name), name]));
     for (const { name } of table.columns) {
       const other = seen.get(this.#fold(name));
       if (other !== undefined) {

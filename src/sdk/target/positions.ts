@@ -1,7 +1,7 @@
 /** Positions that a target keeps beside its data: what may be resumed, and who may write. */
 import { TailraceError } from '../../contracts/errors.ts';
 import type { Lineage, TopicPartition } from '../../contracts/log.ts';
-import type { SinkPositions } from '../../contracts/sink.ts';
+import type { SinkPositions, SinkRecord } from '../../contracts/sink.ts';
 
 /** One row of `_tr_offsets`. */
 export interface StoredPosition extends TopicPartition {
@@ -44,6 +44,19 @@ export function checkEpoch(stored: readonly StoredPosition[], epoch: number, id:
   }
 }
 
+/**
+ * Where reading would have to start for these records: stored before the first of them is written, so that the target is
+ * known to be fed by this log from then on (DESIGN § 6, Lineage).
+ */
+export function startOf(records: readonly SinkRecord[]): SinkPositions {
+  const first = new Map<string, TopicPartition & { readonly next: bigint }>();
+  for (const { topic, partition, offset } of records) {
+    const name = nameOf({ topic, partition });
+    if (!first.has(name)) first.set(name, { topic, partition, next: offset });
+  }
+  return [...first.values()];
+}
+
 /** What a session believes that the target holds; told from what it holds when another writer got in between. */
 export class KnownPositions {
   /** Of any generation: what the target holds. */
@@ -66,6 +79,11 @@ export class KnownPositions {
   /** Those of `positions` that the target does not hold yet. */
   changed(positions: SinkPositions): SinkPositions {
     return positions.filter((position) => this.#own.get(nameOf(position)) !== position.next);
+  }
+
+  /** Those of `positions` in partitions of which the target holds no position of this generation. */
+  absent(positions: SinkPositions): SinkPositions {
+    return positions.filter((position) => !this.#own.has(nameOf(position)));
   }
 
   /** Throws a `retry` class error when the stored positions are not the ones read at open: open again and resume there. */
