@@ -1,0 +1,74 @@
+/**
+ * `npm run chaos -- <name>… [--seed N]`: what `npm test` samples, in full. Without a name: lists what there is.
+ *
+ * The tests themselves are those of `npm test`; TAILRACE_FULL makes the ones that walk a matrix walk all of it, and
+ * TAILRACE_TEST_RUNS says how many random programs the property tests run.
+ */
+import { spawn } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+const ROOT = fileURLToPath(new URL('../..', import.meta.url));
+const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
+const RUNS = '2000';
+const TEST_MS = 3_600_000;
+
+interface Campaign {
+  readonly summary: string;
+  readonly command: readonly string[];
+}
+
+const tests = (...filters: string[]): readonly string[] => [VITEST, 'run', ...filters, `--testTimeout=${TEST_MS}`];
+
+const campaigns: Readonly<Record<string, Campaign>> = {
+  log: {
+    summary: 'crash points, power loss, cut and flipped bytes of the log',
+    command: tests('src/log', 'test/acceptance'),
+  },
+  source: {
+    summary: 'the source: type matrix, cut connections, kills, decoder',
+    command: tests('connectors/postgres/'),
+  },
+  sinks: { summary: 'random changes, repeats and kills against every target', command: tests('sink.test', 'src/sdk') },
+  rules: { summary: 'expressions against the answers of PostgreSQL', command: tests('src/rules') },
+  process: { summary: 'the whole process: faults from outside', command: tests('test/e2e') },
+  verify: {
+    summary: 'the demo killed and compared',
+    command: ['bin/tailrace.cjs', 'demo', '--verify', '--seconds', '120'],
+  },
+  mutants: { summary: 'every mutant must turn its test red', command: ['test/run-mutants.ts'] },
+};
+
+function list(): string {
+  const lines = Object.entries(campaigns).map(([name, { summary }]) => `  ${name.padEnd(10)}${summary}`);
+  return `npm run chaos -- <name>… [--seed N]\n\n${lines.join('\n')}\n`;
+}
+
+/** Resolves to the exit code of the command. */
+async function run(name: string, { command }: Campaign, seed: string): Promise<number> {
+  process.stdout.write(`\n== ${name}, seed ${seed}\n`);
+  const env = {
+    ...process.env,
+    TAILRACE_FULL: '1',
+    TAILRACE_SEED: seed,
+    TAILRACE_TEST_SEED: seed,
+    TAILRACE_TEST_RUNS: process.env.TAILRACE_TEST_RUNS ?? RUNS,
+  };
+  const child = spawn(process.execPath, command, { cwd: ROOT, env, stdio: 'inherit' });
+  return new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));
+}
+
+async function main(): Promise<number> {
+  const { values, positionals } = parseArgs({ options: { seed: { type: 'string' } }, allowPositionals: true });
+  const unknown = positionals.filter((name) => !Object.hasOwn(campaigns, name));
+  if (positionals.length === 0 || unknown.length > 0) {
+    process.stdout.write(`${unknown.length > 0 ? `no campaign "${unknown.join('", "')}"\n\n` : ''}${list()}`);
+    return positionals.length === 0 ? 0 : 2;
+  }
+  const seed = values.seed ?? String(Date.now() % 2 ** 31);
+  let failed = 0;
+  for (const name of positionals) failed = Math.max(failed, await run(name, campaigns[name]!, seed));
+  return failed;
+}
+
+process.exitCode = await main();
