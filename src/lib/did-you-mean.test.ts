@@ -9,6 +9,8 @@ test.each([
   ['rn', ['run', 'topics'], 'run'],
   ['xyz', ['index', 'url'], undefined],
   ['a', [], undefined],
+  ['elastic', ['redis', 'elasticsearch'], 'elasticsearch'],
+  ['ES_URL', ['REDIS_URL'], undefined],
   ['teh', ['the', 'tea'], 'the'],
 ])('nearest of %s in %j is %s', (word, candidates, found) => {
   expect(nearest(word, candidates)).toBe(found);

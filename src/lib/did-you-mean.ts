@@ -2,12 +2,14 @@
 
 /** Longer words are not compared: a message about them shows only their beginning anyway. */
 const MAX_LENGTH = 64;
+const MIN_BEGINNING = 3;
 
 /**
- * The candidate that `word` most likely meant, or undefined when none is near: at most a third of its letters differ
- * (one edit: insert, delete, replace a letter, or swap two neighbours), upper and lower case count as the same.
+ * The candidate that `word` most likely meant, or undefined when none is near: at most a quarter of its letters differ
+ * (one edit: insert, delete, replace a letter, or swap two neighbours), or it is the beginning of one candidate only.
+ * Upper and lower case count as the same.
  */
-export function nearest(word: string, candidates: Iterable<string>): string | undefined {
+export function nearest(word: string, candidates: readonly string[]): string | undefined {
   if (word.length > MAX_LENGTH) return undefined;
   const wanted = word.toLowerCase();
   let best: string | undefined;
@@ -20,17 +22,23 @@ export function nearest(word: string, candidates: Iterable<string>): string | un
       bestDistance = distance;
     }
   }
-  return best;
+  return best ?? completed(wanted, candidates);
+}
+
+function completed(beginning: string, candidates: readonly string[]): string | undefined {
+  if (beginning.length < MIN_BEGINNING) return undefined;
+  const found = candidates.filter((candidate) => candidate.toLowerCase().startsWith(beginning));
+  return found.length === 1 ? found[0] : undefined;
 }
 
 /** ` did you mean "index"?`-style fix text, or undefined. */
-export function didYouMean(word: string, candidates: Iterable<string>): string | undefined {
+export function didYouMean(word: string, candidates: readonly string[]): string | undefined {
   const found = nearest(word, candidates);
   return found === undefined ? undefined : `did you mean "${found}"?`;
 }
 
 function allowed(a: number, b: number): number {
-  return Math.max(1, Math.floor(Math.max(a, b) / 3));
+  return Math.max(1, Math.floor(Math.max(a, b) / 4));
 }
 
 /** Optimal string alignment distance. */

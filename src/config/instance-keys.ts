@@ -1,0 +1,45 @@
+/** The keys of `tailrace.yaml`. The reference page is made from them. */
+import { z } from 'zod';
+import { secret, sizeBytes } from '../lib/schema.ts';
+import { name } from './pipeline-keys.ts';
+
+const MIN_MEMORY_BYTES = 32 * 1024 * 1024;
+
+/** `localhost`, 127.0.0.0/8 or ::1: addresses that only this machine can reach. */
+export function isLoopback(host: string): boolean {
+  if (host === 'localhost' || host === '::1') return true;
+  const parts = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)?.slice(1);
+  return parts?.every((part) => Number(part) < 256) === true;
+}
+
+export const instanceKeys = z.strictObject({
+  instance: name()
+    .default('main')
+    .describe('Name of this instance: part of the names it uses in sources, so that two can read one database.'),
+  data_dir: z
+    .string()
+    .min(1)
+    .default('./data')
+    .describe('Directory of the log, relative to this file. Made when it does not exist. One process at a time.'),
+  http: z
+    .union([
+      z.literal(false),
+      z.strictObject({
+        host: z
+          .string()
+          .refine(isLoopback, {
+            error: 'must be a loopback address such as 127.0.0.1: the API has no authentication',
+          })
+          .default('127.0.0.1')
+          .describe('Address to listen on. Only loopback addresses.'),
+        port: z.int().min(0).max(65_535).default(7_600).describe('Port to listen on; 0 takes a free one.'),
+      }),
+    ])
+    .prefault({})
+    .describe('The HTTP API, read-only; `false` turns it off.'),
+  memory: sizeBytes()
+    .refine((bytes) => bytes >= MIN_MEMORY_BYTES, { error: 'must be at least 32MB' })
+    .prefault('256MB')
+    .describe('Budget of all buffers of the process, e.g. `512MB`.'),
+  mask_key: secret().min(1).optional().describe('Secret key of `mask: hash`. Keep it: another key makes other hashes.'),
+});

@@ -1,0 +1,131 @@
+/** Pipeline files and `tailrace.yaml` → checked plans, and every problem with its place. */
+import { readFileSync, statSync } from 'node:fs';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, relative, resolve } from 'node:path';
+import { TailraceError } from '../contracts/errors.ts';
+import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
+import type { Registry } from '../contracts/registry.ts';
+import type { Problem } from '../contracts/rules.ts';
+import { printable, quoted } from '../lib/printable.ts';
+import { ConfigFile, type PlacedProblem } from './config-file.ts';
+import { checkAcross, type ReadPipeline } from './cross-checks.ts';
+import { readInstance } from './instance-file.ts';
+import { readPipeline } from './pipeline-file.ts';
+import { findInstanceFile, findProjectFiles } from './project-files.ts';
+import { secretValues } from './secret-values.ts';
+import { type Redact, starred } from './secrets.ts';
+import type { VariableSource } from './variables.ts';
+import { MAX_FILE_BYTES } from './yaml-document.ts';
+
+const MAX_SECRET_FILE_BYTES = 64 * 1024;
+
+export interface LoadOptions {
+  /** Files and directories, relative to `cwd`; none: `cwd` itself. */
+  readonly paths: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly registry: Registry;
+}
+
+export interface Project {
+  /** Errors and warnings, by file and place. With an error the plans are not to be run. */
+  readonly problems: readonly PlacedProblem[];
+  readonly pipelines: readonly PipelinePlan[];
+  readonly instance: InstancePlan;
+  /** Every file that was read, as shown to the user. */
+  readonly files: readonly string[];
+  /** Gives a problem of a pipeline its place in the file. */
+  place(pipeline: string, problem: Problem): PlacedProblem;
+  /** Takes the secrets of this configuration out of a text (Invariant 12). */
+  readonly redact: Redact;
+}
+
+/** Throws `config.not_found`. Everything else that is wrong is in `problems`. */
+export async function loadProject({ paths, cwd, env, registry }: LoadOptions): Promise<Project> {
+  const files = await findProjectFiles(paths, cwd);
+  const instanceFile = files.instance === null ? null : await openFile(files.instance, cwd, env);
+  const { instance, hasMaskKey } = readInstance(instanceFile, files.dir);
+  // Without its value steps can still be checked.
+  const maskKey = instance.maskKey ?? (hasMaskKey ? 'not resolved' : null);
+  const read: ReadPipeline[] = [];
+  const opened: ConfigFile[] = [];
+  for (const path of files.pipelines) {
+    const file = await openFile(path, cwd, env);
+    opened.push(file);
+    const plan = readPipeline({ file, dir: dirname(path), registry, maskKey }, path);
+    if (plan !== null) read.push({ file, plan });
+  }
+  checkAcross(read);
+  const all = instanceFile === null ? opened : [instanceFile, ...opened];
+  const pipelines = read.map(({ plan }) => plan);
+  return {
+    problems: all.flatMap(({ problems }) => problems),
+    pipelines,
+    instance,
+    files: all.map(({ name }) => name),
+    place: (pipeline, problem) => {
+      const found = read.find(({ plan }) => plan.name === pipeline);
+      if (found === undefined) throw new TailraceError('internal.bug', `no file of pipeline ${quoted(pipeline)}`);
+      return found.file.place(problem);
+    },
+    redact: starred(secretValues(instance, pipelines)),
+  };
+}
+
+export interface InstanceSettings {
+  readonly instance: InstancePlan;
+  readonly problems: readonly PlacedProblem[];
+}
+
+/** Settings for looking at an instance, without its pipelines: problems elsewhere than in `data_dir` do not matter. */
+export async function loadInstance(
+  path: string | undefined,
+  cwd: string,
+  env: LoadOptions['env'],
+): Promise<InstanceSettings> {
+  const found = await findInstanceFile(path, cwd);
+  const file = found.instance === null ? null : await openFile(found.instance, cwd, env);
+  const { instance } = readInstance(file, found.dir);
+  const isUsable = file === null || (file.root !== null && !file.isUnresolved(['data_dir']));
+  return { instance, problems: isUsable ? [] : file.problems };
+}
+
+async function openFile(path: string, cwd: string, env: LoadOptions['env']): Promise<ConfigFile> {
+  const shown = relative(cwd, path);
+  const name = shown.startsWith('..') ? path : shown;
+  const variables: VariableSource = { env, readFile: (file) => secretFile(resolve(dirname(path), file)) };
+  const { size } = await stat(path);
+  if (size > MAX_FILE_BYTES) {
+    const message = `the file has ${size} bytes; at most ${MAX_FILE_BYTES} are read`;
+    return unreadable(name, { code: 'file-size', message });
+  }
+  const bytes = await readFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new TailraceError('config.not_found', `cannot read ${printable(name)}: ${error.code}`, {
+      remedy: `let the user that runs Tailrace read it: chmod or chown`,
+    });
+  });
+  try {
+    return new ConfigFile(name, new TextDecoder('utf-8', { fatal: true }).decode(bytes), variables);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    return unreadable(name, { code: 'file-encoding', message: 'the file is not UTF-8 text' });
+  }
+}
+
+function unreadable(name: string, words: Pick<Problem, 'code' | 'message'>): ConfigFile {
+  const file = new ConfigFile(name, '', { env: {}, readFile: () => ({ text: '' }) });
+  file.report({ level: 'error', path: [], ...words });
+  return file;
+}
+
+/** A file with a secret, as container platforms mount them: without its last line end. */
+function secretFile(path: string): ReturnType<VariableSource['readFile']> {
+  try {
+    const found = statSync(path);
+    if (!found.isFile()) return { problem: `${quoted(path)} is not a file` };
+    if (found.size > MAX_SECRET_FILE_BYTES) return { problem: `${quoted(path)} is too large for a value` };
+    return { text: readFileSync(path, 'utf8').replace(/\r?\n$/, '') };
+  } catch (error) {
+    return { problem: `cannot read the file ${quoted(path)}: ${(error as NodeJS.ErrnoException).code}` };
+  }
+}

@@ -1,0 +1,62 @@
+/** The keys of a pipeline file, apart from those of the connectors. The reference page is made from them. */
+import { z } from 'zod';
+import { sizeBytes } from '../lib/schema.ts';
+
+const MIN_BATCH_BYTES = 64 * 1024;
+
+/** Names make topics, positions in targets and replication slots. */
+export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
+export const NAME_RULE = 'must have letters, digits, - and _ only, at most 63';
+
+export const name = () => z.string().regex(NAME, { error: NAME_RULE });
+
+const steps = () => z.array(z.unknown()).optional();
+
+export const pipelineKeys = z.strictObject({
+  name: name().optional().describe('Name of the pipeline, unique in the instance. Default: the name of the file.'),
+  source: z.unknown().optional().describe('The one source; its name is the pipeline’s.'),
+  sources: z.unknown().optional().describe('Several sources: a map from name to source.'),
+  transform: steps().describe('Steps for every row on its way from the log to every sink, in order.'),
+  sink: z.unknown().optional().describe('The one sink; its name is `sink`.'),
+  sinks: z.unknown().optional().describe('Several sinks: a map from name to sink.'),
+});
+
+export const sourceKeys = z.strictObject({
+  type: z.string().describe('The connector.'),
+  tables: z
+    .union([z.string(), z.array(z.string())])
+    .describe('Tables to capture, as `schema.table`: a list, or one name.'),
+  snapshot: z
+    .enum(['initial', 'never'])
+    .default('initial')
+    .describe('`initial`: first the rows that are there, then every change. `never`: only changes from now on.'),
+  on_gap: z
+    .enum(['stop', 'resnapshot'])
+    .default('stop')
+    .describe('When the source no longer has the changes that follow our position: stop, or read every table again.'),
+  transform: steps().describe('Steps before the log: what they drop or mask never reaches the disk.'),
+});
+
+export const sinkKeys = z.strictObject({
+  type: z.string().describe('The connector.'),
+  from: z
+    .union([z.string(), z.array(z.string())])
+    .optional()
+    .describe('Tables that this sink takes, as `table` or `schema.table`: a list, or one name. Default: all.'),
+  transform: steps().describe('Steps for this sink only, after those of the pipeline.'),
+  batch: z
+    .strictObject({
+      records: z.int().min(1).max(100_000).default(5_000).describe('Most records in one write.'),
+      bytes: sizeBytes()
+        .refine((bytes) => bytes >= MIN_BATCH_BYTES, { error: 'must be at least 64KB' })
+        .prefault('4MB')
+        .describe('Most bytes in one write, e.g. `4MB`.'),
+    })
+    .prefault({})
+    .describe('Limits of one write.'),
+  max_dead_letters_per_minute: z
+    .int()
+    .min(0)
+    .default(100)
+    .describe('More refused records than this in a minute pause the sink.'),
+});

@@ -1,0 +1,24 @@
+/** Values of a configuration that must never be shown (Invariant 12). */
+import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
+import { secretPaths } from './schema-keys.ts';
+import { urlSecrets } from './secrets.ts';
+
+/** The mask key, values of secret fields, passwords in URLs, wherever they stand. */
+export function secretValues(instance: InstancePlan, pipelines: readonly PipelinePlan[]): Set<string> {
+  const secrets = new Set<string>(instance.maskKey === null ? [] : [instance.maskKey]);
+  for (const { sources, sinks } of pipelines) {
+    for (const { manifest, config } of [...sources, ...sinks]) {
+      for (const path of secretPaths(manifest.config)) {
+        const value = path.reduce<unknown>((at, key) => (at as Record<string, unknown> | undefined)?.[key], config);
+        if (typeof value === 'string') secrets.add(value);
+      }
+      for (const text of texts(config)) for (const secret of urlSecrets(text)) secrets.add(secret);
+    }
+  }
+  return secrets;
+}
+
+function texts(value: unknown): string[] {
+  if (typeof value === 'string') return [value];
+  return typeof value === 'object' && value !== null ? Object.values(value).flatMap(texts) : [];
+}
