@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { NOT_SENT } from '../../src/contracts/row.ts';
 import type { SinkPositions } from '../../src/contracts/sink.ts';
 import { programs, runProgram } from './change-programs.ts';
-import { batch, change, lineage, openOptions } from './changes.ts';
+import { batch, change, lineage } from './changes.ts';
 import { apply, insert, type LastValueTarget, remove, rows, run, SHOP, session, update } from './last-value-target.ts';
 
 export interface SuiteOptions {
@@ -107,6 +107,18 @@ export function lastValueSuite(newTarget: () => Promise<LastValueTarget>, { tran
         await later.sink.close();
       })();
       expect(await rows(target)).toEqual([['2', 'a', 'b']]);
+    });
+
+    test('invariant 7: a late write below the floor does not show through a newer one of the same batch', async () => {
+      const target = await newTarget();
+      const truncate = change(SHOP, { op: 'truncate', version: 5 });
+      await run(target, [
+        insert(1, '1', 'a', 'b'),
+        truncate,
+        insert(4, '1', 'late', 'b'),
+        update(6, '1', NOT_SENT, 'b6'),
+      ]);
+      expect(await rows(target)).toEqual([['1', null, 'b6']]);
     });
 
     test('invariant 7: the end of a snapshot sweeps rows that it did not see', async () => {

@@ -3,50 +3,68 @@
  * decimals as strings), except that a column of kind `json` is embedded instead of being a string of JSON.
  */
 import type { Row } from '../../contracts/row.ts';
+import type { Column } from '../../contracts/schema.ts';
 import { columnText } from './column-text.ts';
+import type { GrowingBytes } from './growing-bytes.ts';
 
-const NO_COLUMNS: ReadonlyMap<string, string> = new Map();
+const COMMA = 0x2c;
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
 
-/**
- * Members in column order, on one line. Columns that were not sent come from `stored`, the members of the document that the
- * target holds; without a value there they are left out. `more` is appended.
- */
-export function documentOf(row: Row, stored = NO_COLUMNS, more: readonly (readonly [string, string])[] = []): string {
-  const members: string[] = [];
-  for (const [i, { name }] of row.columns.entries()) {
-    const value = member(row, i) ?? stored.get(name);
-    if (value !== undefined) members.push(`${nameOf(name)}:${value}`);
+export interface DocumentExtras {
+  /** Members of the document that the target holds: what was not sent is taken from there. */
+  readonly stored?: ReadonlyMap<string, string> | undefined;
+  /** One more member, at the end: name and JSON text. */
+  readonly last?: readonly [name: string, json: string];
+}
+
+/** Writes the object on one line, members in column order. Columns that nobody knows are left out. */
+export function writeDocument(out: GrowingBytes, row: Row, { stored, last }: DocumentExtras = {}): void {
+  const names = namesOf(row.columns);
+  let open = OPEN;
+  for (let i = 0; i < row.columns.length; i++) {
+    const { name, kind } = row.columns[i]!;
+    const json = row.bytes(i);
+    const known = json === undefined ? stored?.get(name) : '';
+    if (known === undefined) continue;
+    out.byte(open);
+    open = COMMA;
+    out.bytes(names[i]!);
+    if (json === undefined) out.text(known);
+    else if (kind === 'json') writeEmbedded(out, row, i, json);
+    else out.bytes(json);
   }
-  for (const [name, value] of more) members.push(`${nameOf(name)}:${value}`);
-  return `{${members.join(',')}}`;
+  if (last !== undefined) {
+    out.byte(open);
+    out.text(`${JSON.stringify(last[0])}:${last[1]}`);
+  } else if (open === OPEN) out.byte(OPEN);
+  out.byte(CLOSE);
 }
 
-function member(row: Row, index: number): string | undefined {
-  const json = row.bytes(index);
-  if (json === undefined) return undefined;
-  const text = Buffer.from(json.buffer, json.byteOffset, json.byteLength).toString();
-  if (row.columns[index]!.kind !== 'json' || text === 'null') return text;
-  return embedded(Buffer.from(columnText(row, index)!).toString()) ?? text;
+/** Line ends only stand between JSON's tokens. A text that is no JSON (a rule may have made the column) stays a string. */
+function writeEmbedded(out: GrowingBytes, row: Row, index: number, json: Uint8Array): void {
+  const text = columnText(row, index);
+  const inner = text === null || text === undefined ? undefined : Buffer.from(text).toString();
+  if (inner !== undefined && isJson(inner)) out.text(inner.replace(/[\r\n]/g, ' '));
+  else out.bytes(json);
 }
 
-/** Line ends only stand between JSON's tokens. Undefined for a text that is no JSON: a rule may have made the column. */
-function embedded(text: string): string | undefined {
+function isJson(text: string): boolean {
   try {
     JSON.parse(text);
+    return true;
   } catch {
-    return undefined;
+    return false;
   }
-  return text.replace(/[\r\n]/g, ' ');
 }
 
-const names = new Map<string, string>();
-const MAX_NAMES = 10_000;
+const encodedNames = new WeakMap<readonly Column[], readonly Uint8Array[]>();
 
-function nameOf(name: string): string {
-  let json = names.get(name);
-  if (json === undefined) {
-    if (names.size >= MAX_NAMES) names.clear();
-    names.set(name, (json = JSON.stringify(name)));
+/** `"name":` for each column. */
+function namesOf(columns: readonly Column[]): readonly Uint8Array[] {
+  let names = encodedNames.get(columns);
+  if (names === undefined) {
+    encodedNames.set(columns, (names = columns.map(({ name }) => Buffer.from(`${JSON.stringify(name)}:`))));
   }
-  return json;
+  return names;
 }

@@ -1,0 +1,66 @@
+/** Pre-flight of the `redis` sink. Changes nothing. */
+import { type Finding, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
+import type { RedisConfig } from './config.ts';
+import { RedisConnection } from './connection.ts';
+import { placeOf } from './errors.ts';
+import { TargetOffsets } from './offsets.ts';
+import { sinkKey } from './scripts.ts';
+
+const OLDEST = 5;
+const PATH = ['url'];
+
+export async function checkRedis(options: SinkOpenOptions<RedisConfig>): Promise<readonly Finding[]> {
+  const { config, id, context } = options;
+  let connection: RedisConnection | undefined;
+  try {
+    connection = await RedisConnection.open(config.url, id, context);
+    const findings = [...(await serverFindings(connection))];
+    await askPermissions(connection, id);
+    await new TargetOffsets(connection, options).load();
+    if (findings.some(({ level }) => level === 'problem')) return findings;
+    return [...findings, { level: 'ok', message: `Redis at ${placeOf(config.url)} takes rows`, path: PATH }];
+  } catch (error) {
+    if (!(error instanceof TailraceError)) throw error;
+    return [{ level: 'problem', message: error.message, remedy: error.remedy ?? 'try again later', path: PATH }];
+  } finally {
+    connection?.close();
+  }
+}
+
+const never = new AbortController().signal;
+
+/** Throws what a write would meet first. The script does nothing. */
+async function askPermissions(connection: RedisConnection, id: string): Promise<void> {
+  await connection.call(never, 'EVAL', `return redis.call('EXISTS', KEYS[1])`, '1', sinkKey(id));
+}
+
+async function serverFindings(connection: RedisConnection): Promise<readonly Finding[]> {
+  const info = await connection.call(never, 'INFO').catch((error: unknown) => {
+    if (error instanceof TailraceError && error.code === 'sink.not_ready') return null;
+    throw error;
+  });
+  // A user who may not ask is judged by what it does.
+  if (info === null) return [];
+  const facts = new Map(
+    String(info)
+      .split('\r\n')
+      .map((line) => line.split(/:(.*)/s).slice(0, 2) as [string, string]),
+  );
+  const found: Finding[] = [];
+  const add = (level: 'problem' | 'warning', message: string, remedy: string) =>
+    found.push({ level, message, remedy, path: PATH });
+  if (Number.parseInt(facts.get('redis_version') ?? '', 10) < OLDEST) {
+    add('problem', `the server is Redis ${facts.get('redis_version')}`, 'upgrade it to Redis 5 or newer');
+  }
+  if (facts.get('redis_mode') === 'cluster') {
+    add('problem', 'the server is a node of a cluster', 'name a Redis server that is not in cluster mode');
+  }
+  if (facts.get('role') === 'slave') add('problem', 'the server is a replica', 'name its primary server in `url`');
+  if (facts.get('loading') === '1') add('problem', 'the server still loads its data', 'wait and check again');
+  const policy = facts.get('maxmemory_policy') ?? 'noeviction';
+  if (facts.get('maxmemory') !== '0' && policy !== 'noeviction') {
+    const message = `the server may evict rows and the sink's own keys when its memory is full (${policy})`;
+    add('warning', message, 'CONFIG SET maxmemory-policy noeviction');
+  }
+  return found;
+}

@@ -1,0 +1,13 @@
+/** Manifest of the `redis` connector. */
+import { defineSink } from '../../src/sdk/index.ts';
+import { config } from './config.ts';
+
+export const sink = defineSink({
+  type: 'redis',
+  summary: 'Hashes or JSON strings in Redis or Valkey, one key per row.',
+  config,
+  accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  keeps: 'last-value',
+  check: async (options) => (await import('./check.ts')).checkRedis(options),
+  open: async (options) => (await import('./sink.ts')).openRedis(options),
+});
