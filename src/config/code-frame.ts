@@ -4,6 +4,7 @@ import type { Range, SourceText } from './source-text.ts';
 
 const MAX_WIDTH = 120;
 const TAB = '    ';
+const NEAR = 1_000;
 
 /**
  * The line before (when there is one), the line, and a line of carets with `note` behind it:
@@ -17,12 +18,13 @@ const TAB = '    ';
 export function codeFrame(source: SourceText, range: Range, hidden: readonly Range[], note: string): string[] {
   const { line } = source.position(range[0]);
   const width = String(line).length;
-  const shown = new ShownLine(source, line, hidden);
+  const shown = new ShownLine(source, line, hidden, range[0]);
   const from = shown.column(range[0]);
   const to = Math.max(from + 1, shown.column(Math.min(range[1], source.lineRange(line)[1])));
   const cut = shown.text.length > MAX_WIDTH ? Math.max(0, Math.min(from - 40, shown.text.length - MAX_WIDTH)) : 0;
-  const body = `${cut > 0 ? '…' : ''}${shown.text.slice(cut, cut + MAX_WIDTH)}`;
-  const indent = from - cut + (cut > 0 ? 1 : 0);
+  const isCut = cut > 0 || range[0] - NEAR > source.lineRange(line)[0];
+  const body = `${isCut ? '…' : ''}${shown.text.slice(cut, cut + MAX_WIDTH)}`;
+  const indent = from - cut + (isCut ? 1 : 0);
   const carets = '^'.repeat(Math.min(to - from, Math.max(1, body.length - indent)));
   const lines = line > 1 ? [`   ${String(line - 1).padStart(width)} | ${lineBefore(source, line - 1, hidden)}`] : [];
   lines.push(` > ${line} | ${body}`, `   ${' '.repeat(width)} | ${' '.repeat(indent)}${carets} ${note}`);
@@ -30,7 +32,7 @@ export function codeFrame(source: SourceText, range: Range, hidden: readonly Ran
 }
 
 function lineBefore(source: SourceText, line: number, hidden: readonly Range[]): string {
-  const { text } = new ShownLine(source, line, hidden);
+  const { text } = new ShownLine(source, line, hidden, source.lineRange(line)[0]);
   return text.length > MAX_WIDTH ? `${text.slice(0, MAX_WIDTH)}…` : text;
 }
 
@@ -41,14 +43,18 @@ class ShownLine {
   readonly #columns: readonly number[];
   readonly #start: number;
 
-  constructor(source: SourceText, line: number, hidden: readonly Range[]) {
-    const [start, end] = source.lineRange(line);
+  /** @param around of a line that is very long, only what is near this offset. */
+  constructor(source: SourceText, line: number, hidden: readonly Range[], around: number) {
+    const whole = source.lineRange(line);
+    const start = Math.max(whole[0], around - NEAR);
+    const end = Math.min(whole[1], around + NEAR);
+    const inLine = hidden.filter(([from, to]) => from < end && start < to);
     let text = '';
     const columns: number[] = [];
     let masked: Range | undefined;
     for (let at = start; at < end; at++) {
       if (masked !== undefined && at >= masked[1]) masked = undefined;
-      const inside = hidden.find(([from, to]) => from <= at && at < to);
+      const inside = inLine.find(([from, to]) => from <= at && at < to);
       if (inside !== undefined && masked === undefined) {
         masked = inside;
         columns.push(text.length);

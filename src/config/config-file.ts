@@ -11,6 +11,7 @@ import { resolveVariables, type VariableSource } from './variables.ts';
 import { type Complaint, parseYaml } from './yaml-document.ts';
 
 const MAX_PROBLEMS = 100;
+const QUOTE = 'put quotes around the value';
 
 /** A problem with its place in a file. */
 export interface PlacedProblem {
@@ -29,6 +30,15 @@ export interface PlacedProblem {
   readonly frame: readonly string[];
 }
 
+export interface ConfigFileOptions {
+  /** As shown to the user. */
+  readonly name: string;
+  readonly text: string;
+  readonly variables: VariableSource;
+  /** Names of fields that are secret: their values are not shown even when the file cannot be parsed. */
+  readonly secretKeys: readonly string[];
+}
+
 export class ConfigFile {
   /** As shown to the user. */
   readonly name: string;
@@ -36,13 +46,14 @@ export class ConfigFile {
   readonly root: TreeNode | null;
   readonly #source: SourceText;
   readonly #secret: Range[];
+  readonly #secretTexts: string[] = [];
   readonly #unshown: Range[] = [];
   readonly #complaints: Complaint[];
 
-  constructor(name: string, text: string, variables: VariableSource) {
+  constructor({ name, text, variables, secretKeys }: ConfigFileOptions) {
     this.name = printable(name);
     this.#source = new SourceText(this.name, text);
-    this.#secret = secretRanges(text);
+    this.#secret = secretRanges(text, secretKeys);
     const parsed = parseYaml(text);
     this.#complaints = [...parsed.complaints];
     this.root = parsed.root === null ? null : this.#resolve(parsed.root, variables);
@@ -52,20 +63,25 @@ export class ConfigFile {
     return this.#complaints.some(({ level }) => level !== 'warning');
   }
 
-  /** In order of place; of very many only the first. */
+  /** So many problems that no more are taken. */
+  get isFull(): boolean {
+    return this.#complaints.length > MAX_PROBLEMS;
+  }
+
+  /** In order of place; of very many only the first that were found. */
   get problems(): readonly PlacedProblem[] {
-    const inOrder = this.#complaints.toSorted((a, b) => a.range[0] - b.range[0]);
     const redact = this.#redact();
-    const shown = inOrder.slice(0, MAX_PROBLEMS).map((complaint) => this.#placed(complaint, redact));
-    if (shown.length === inOrder.length) return shown;
-    const message = `${inOrder.length - shown.length} more problems in this file`;
+    const found = this.#complaints.slice(0, MAX_PROBLEMS).sort((a, b) => a.range[0] - b.range[0]);
+    const shown = found.map((complaint) => this.#placed(complaint, redact));
+    if (!this.isFull) return shown;
+    const message = 'there are more problems in this file';
     const { file, line, column } = shown.at(-1)!;
     return [...shown, { level: 'error', code: 'more-problems', message, file, line, column, frame: [] }];
   }
 
   /** Adds a problem that is described by its path in the file. */
   report(problem: Problem): void {
-    this.#complaints.push(this.#complaint(problem));
+    if (!this.isFull) this.#complaints.push(this.#complaint(problem));
   }
 
   /** The same without adding it. */
@@ -76,6 +92,8 @@ export class ConfigFile {
   /** Keeps a secret field's value out of every frame and message (Invariant 12). */
   hide(path: Path): void {
     this.#secret.push(...this.#secretsAt(path));
+    const node = this.root === null ? undefined : nodeAt(this.root, path);
+    if (node?.kind === 'scalar' && node.resolution === null) this.#secretTexts.push(node.text);
   }
 
   /** Keeps out of frames what may be a secret, because nothing is known of its field. */
@@ -127,6 +145,7 @@ export class ConfigFile {
     if (typeof node.value !== 'string') return node;
     const resolution = resolveVariables(node.text, variables);
     for (const { from, to, ...words } of resolution?.problems ?? []) {
+      if (this.isFull) break;
       this.#complaints.push({ ...words, range: [this.#offset(node, from), this.#offset(node, to)] });
     }
     return resolution === null ? node : { ...node, resolution };
@@ -180,7 +199,7 @@ export class ConfigFile {
 
   #placed({ level = 'error', code, message, fix, range }: Complaint, redact: Redact): PlacedProblem {
     const { line, column } = this.#source.position(range[0]);
-    const shownFix = fix === undefined ? undefined : printable(redact(fix));
+    const shownFix = fix === undefined ? undefined : printable(this.#quotesSecret(code, range) ? QUOTE : redact(fix));
     const frame =
       this.#source.text === ''
         ? []
@@ -189,10 +208,19 @@ export class ConfigFile {
     return { ...words, ...(shownFix === undefined ? {} : { fix: shownFix }), file: this.name, line, column, frame };
   }
 
+  /** What to write instead of a value repeats it, in quotes and so not found by its text. */
+  #quotesSecret(code: string, range: Range): boolean {
+    return code === 'yaml-quote' && this.#secret.some(([from, to]) => from < range[1] && range[0] < to);
+  }
+
   /** Rules quote the text of expressions, in which variables are resolved: their values are put back as written. */
   #redact(): Redact {
     const text = this.#source.text;
-    const literals = this.#secret.map(([from, to]): [string, string] => [text.slice(from, to), '***']);
+    const literals = this.#secret.flatMap(([from, to]): [string, string][] => {
+      const literal = text.slice(from, to);
+      return [literal, literal.replace(/^["']|["']$/g, '')].map((one) => [one, '***']);
+    });
+    for (const secret of this.#secretTexts) literals.push([secret, '***']);
     const nodes = this.root === null ? [] : [...scalars(this.root)];
     const variables = nodes.flatMap(([{ resolution }]) =>
       (resolution?.variables ?? []).map(([written, value]): [string, string] => [value, written]),

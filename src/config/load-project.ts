@@ -12,7 +12,7 @@ import { checkAcross, type ReadPipeline } from './cross-checks.ts';
 import { readInstance } from './instance-file.ts';
 import { readPipeline } from './pipeline-file.ts';
 import { findInstanceFile, findProjectFiles } from './project-files.ts';
-import { secretValues } from './secret-values.ts';
+import { secretKeys, secretValues } from './secret-values.ts';
 import { type Redact, starred } from './secrets.ts';
 import type { VariableSource } from './variables.ts';
 import { MAX_FILE_BYTES } from './yaml-document.ts';
@@ -43,14 +43,15 @@ export interface Project {
 /** Throws `config.not_found`. Everything else that is wrong is in `problems`. */
 export async function loadProject({ paths, cwd, env, registry }: LoadOptions): Promise<Project> {
   const files = await findProjectFiles(paths, cwd);
-  const instanceFile = files.instance === null ? null : await openFile(files.instance, cwd, env);
+  const open = { cwd, env, secretKeys: secretKeys(registry) };
+  const instanceFile = files.instance === null ? null : await openFile(files.instance, open);
   const { instance, hasMaskKey } = readInstance(instanceFile, files.dir);
   // Without its value steps can still be checked.
   const maskKey = instance.maskKey ?? (hasMaskKey ? 'not resolved' : null);
   const read: ReadPipeline[] = [];
   const opened: ConfigFile[] = [];
   for (const path of files.pipelines) {
-    const file = await openFile(path, cwd, env);
+    const file = await openFile(path, open);
     opened.push(file);
     const plan = readPipeline({ file, dir: dirname(path), registry, maskKey }, path);
     if (plan !== null) read.push({ file, plan });
@@ -84,13 +85,19 @@ export async function loadInstance(
   env: LoadOptions['env'],
 ): Promise<InstanceSettings> {
   const found = await findInstanceFile(path, cwd);
-  const file = found.instance === null ? null : await openFile(found.instance, cwd, env);
+  const file = found.instance === null ? null : await openFile(found.instance, { cwd, env, secretKeys: [] });
   const { instance } = readInstance(file, found.dir);
   const isUsable = file === null || (file.root !== null && !file.isUnresolved(['data_dir']));
   return { instance, problems: isUsable ? [] : file.problems };
 }
 
-async function openFile(path: string, cwd: string, env: LoadOptions['env']): Promise<ConfigFile> {
+interface OpenOptions {
+  readonly cwd: string;
+  readonly env: LoadOptions['env'];
+  readonly secretKeys: readonly string[];
+}
+
+async function openFile(path: string, { cwd, env, secretKeys }: OpenOptions): Promise<ConfigFile> {
   const shown = relative(cwd, path);
   const name = shown.startsWith('..') ? path : shown;
   const variables: VariableSource = { env, readFile: (file) => secretFile(resolve(dirname(path), file)) };
@@ -105,7 +112,8 @@ async function openFile(path: string, cwd: string, env: LoadOptions['env']): Pro
     });
   });
   try {
-    return new ConfigFile(name, new TextDecoder('utf-8', { fatal: true }).decode(bytes), variables);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(bytes);
+    return new ConfigFile({ name, text, variables, secretKeys });
   } catch (error) {
     if (!(error instanceof TypeError)) throw error;
     return unreadable(name, { code: 'file-encoding', message: 'the file is not UTF-8 text' });
@@ -113,7 +121,12 @@ async function openFile(path: string, cwd: string, env: LoadOptions['env']): Pro
 }
 
 function unreadable(name: string, words: Pick<Problem, 'code' | 'message'>): ConfigFile {
-  const file = new ConfigFile(name, '', { env: {}, readFile: () => ({ text: '' }) });
+  const file = new ConfigFile({
+    name,
+    text: '',
+    variables: { env: {}, readFile: () => ({ text: '' }) },
+    secretKeys: [],
+  });
   file.report({ level: 'error', path: [], ...words });
   return file;
 }

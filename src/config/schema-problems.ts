@@ -35,7 +35,10 @@ export function checkSchema<T>(check: SchemaCheck<T>): T | undefined {
     result = schema.safeParse(value);
   }
   if (result.success) return file.hasUnresolved(path) ? undefined : result.data;
-  for (const issue of result.error.issues) reportIssue(check, own, issue);
+  for (const issue of result.error.issues) {
+    if (file.isFull) break;
+    reportIssue(check, own, issue);
+  }
   return undefined;
 }
 
@@ -89,7 +92,10 @@ function reportIssue<T>(check: SchemaCheck<T>, node: TreeNode, issue: z.core.$Zo
   const { file, path: base, schema } = check;
   const path = [...base, ...(issue.path as Path)];
   if (issue.code === 'unrecognized_keys') {
-    for (const key of issue.keys) reportUnknownKey(check, issue.path as Path, key);
+    for (const key of issue.keys) {
+      if (file.isFull) break;
+      reportUnknownKey(check, issue.path as Path, key);
+    }
     return;
   }
   const at = nodeAt(node, issue.path as Path);

@@ -1,5 +1,6 @@
 /** Values of a configuration that must never be shown (Invariant 12). */
 import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
+import type { Registry } from '../contracts/registry.ts';
 import { secretPaths } from './schema-keys.ts';
 import { urlSecrets } from './secrets.ts';
 
@@ -16,6 +17,13 @@ export function secretValues(instance: InstancePlan, pipelines: readonly Pipelin
     }
   }
   return secrets;
+}
+
+/** Names of the secret fields of all connectors. */
+export function secretKeys({ sourceTypes, sinkTypes, source, sink }: Registry): string[] {
+  const manifests = [...sourceTypes.map(source), ...sinkTypes.map(sink)].filter((manifest) => manifest !== undefined);
+  const names = manifests.flatMap(({ config }) => secretPaths(config).map((path) => String(path.at(-1))));
+  return [...new Set(names)];
 }
 
 function texts(value: unknown): string[] {

@@ -7,47 +7,51 @@ import type { Range } from './source-text.ts';
 const STARS = '***';
 /** Shorter values are found in innocent words everywhere; they are masked only where they stand. */
 const MIN_SEARCHED = 4;
-/** A key that is called like a secret, up to where its value starts. */
-const SECRET_KEY =
-  /(?:passw|passphrase|pwd|secret|token|api_?key|mask_?key|private_?key|credential)[\w-]{0,40}["']?[ \t]{0,20}:[ \t]{0,20}/gi;
+/** Beginnings of keys that are called like a secret. */
+const SECRET_WORDS = 'passw|passphrase|pwd|secret|token|api_?key|mask_?key|private_?key|credential';
 /** Parameters of a URL. */
 const SECRET_PARAMETER =
-  /[?&;](?:[a-z_]{0,20}passw(?:or)?d|[a-z_]{0,20}secret|[a-z_]{0,20}token|api_?key)=([^\s&'"]{1,2000})/gi;
+  /(?<!\w)(?:[a-z_]{0,20}passw(?:or)?d|[a-z_]{0,20}secret|[a-z_]{0,20}token|api_?key)=([^\s&'"]{1,2000})/gi;
 /** A value that is nothing but variables without default has no secret in the file. */
 const ONLY_VARIABLES = /^(?:\$\{(?:[A-Za-z_]\w*|file:[^}]*)\})+$/;
 
-/** Places in a file's text that hold secrets, as far as the text alone shows it: also when it cannot be parsed. */
-export function secretRanges(text: string): Range[] {
-  return [...passwordRanges(text), ...parameterRanges(text), ...keyRanges(text)];
+/**
+ * Places in a file's text that hold secrets, as far as the text alone shows it: also when it cannot be parsed.
+ * @param keys names of secret fields besides those that are called like one.
+ */
+export function secretRanges(text: string, keys: readonly string[]): Range[] {
+  return [...passwordRanges(text), ...parameterRanges(text), ...keyRanges(text, keys)];
 }
 
-/** Where a literal secret stands in a scalar's source: the password of a URL, otherwise all of it. */
+const WORD = String.raw`(?:[\w.%-]|\$\{\w+\})`;
+/** A URL whose parts are beyond doubt: scheme, user, password (1), host, port, path, parameters (2). */
+const CLEAR_URL = new RegExp(
+  String.raw`^[a-z][a-z0-9+]*://(?:${WORD}*(?::([^@]*))?@)?${WORD}*(?::(?:\d+|\$\{\w+\}))?(?:/${WORD}*)?(\?.*)?$`,
+  'id',
+);
+
+/** What to mask in the source of a secret scalar: of a URL the password and the parameters, otherwise all of it. */
 export function secretsOfScalar(source: string, offset: number): Range[] {
-  const bare = source.replace(/^["']|["']$/g, '');
+  const open = /^["']/.test(source) ? 1 : 0;
+  const bare = source.slice(open, open === 1 && source.endsWith(source[0]!) ? -1 : undefined);
   if (ONLY_VARIABLES.test(bare)) return [];
-  const scheme = source.indexOf('://');
-  if (scheme === -1) return [[offset, offset + source.length]];
-  const start = scheme + 3;
-  const at = source.lastIndexOf('@');
-  const colon = source.indexOf(':', start);
-  const ranges = parameterRanges(source).map(([from, to]): Range => [from + offset, to + offset]);
-  if (at === -1 || colon === -1 || colon > at) return ranges;
-  return ONLY_VARIABLES.test(source.slice(colon + 1, at)) ? ranges : [...ranges, [offset + colon + 1, offset + at]];
+  const scheme = /^[a-z][a-z0-9+]*:\/\//i.exec(bare)?.[0].length ?? 0;
+  const parts = CLEAR_URL.exec(bare)?.indices?.slice(1) ?? [[scheme, bare.length]];
+  return parts.flatMap((part): Range[] => {
+    if (part === undefined || ONLY_VARIABLES.test(bare.slice(...part))) return [];
+    return [[offset + open + part[0]!, offset + open + part[1]!]];
+  });
 }
 
-/** `scheme://user:password@host`: from the first colon to the last `@` of the word. */
+/** `scheme://user:password@host`, or what is left of it: in a word from the first colon to the last `@`. */
 function passwordRanges(text: string): Range[] {
   const ranges: Range[] = [];
-  for (let scheme = text.indexOf('://'); scheme !== -1; ) {
-    const start = scheme + 3;
-    const length = text.slice(start).search(/[\s'"]/);
-    const end = length === -1 ? text.length : start + length;
-    const at = text.lastIndexOf('@', end - 1);
-    const colon = text.indexOf(':', start);
-    if (at >= start && colon !== -1 && colon < at && !ONLY_VARIABLES.test(text.slice(colon + 1, at))) {
-      ranges.push([colon + 1, at]);
-    }
-    scheme = text.indexOf('://', Math.max(end, start));
+  for (const { index, 0: word } of text.matchAll(/[^\s'"]+/g)) {
+    const at = word.lastIndexOf('@');
+    const scheme = word.indexOf('://');
+    const colon = word.indexOf(':', scheme === -1 ? 0 : scheme + 3);
+    if (colon === -1 || colon > at - 1 || ONLY_VARIABLES.test(word.slice(colon + 1, at))) continue;
+    ranges.push([index + colon + 1, index + at]);
   }
   return ranges;
 }
@@ -59,35 +63,41 @@ function parameterRanges(text: string): Range[] {
   });
 }
 
-function keyRanges(text: string): Range[] {
+/** Values behind secret keys: a word that is clear, or everything to the end of the line. */
+function keyRanges(text: string, keys: readonly string[]): Range[] {
+  const names = keys.map((key) => key.replace(/[^\w]/g, '\\$&'));
+  const own = names.length === 0 ? '' : `|\\b(?:${names.join('|')})`;
+  const pattern = new RegExp(`(?:(?:${SECRET_WORDS})[\\w-]{0,40}${own})["']?[ \\t]{0,20}:[ \\t]{1,20}`, 'gi');
   const ranges: Range[] = [];
-  for (const match of text.matchAll(SECRET_KEY)) {
-    const from = match.index + match[0].length;
-    const quote = text[from];
-    const end = quote === '"' || quote === "'" ? quotedEnd(text, from, quote) : plainEnd(text, from);
-    const value = text.slice(from, end).trimEnd();
-    if (value === '' || ONLY_VARIABLES.test(value.replace(/^["']|["']$/g, '')) || value.includes('://')) continue;
-    ranges.push([from, from + value.length]);
+  for (const { index, 0: found } of text.matchAll(pattern)) {
+    const from = index + found.length;
+    const line = /^[^\r\n]*/.exec(text.slice(from))![0];
+    const clear = clearValue(line);
+    if (clear === null) ranges.push([from, from + line.trimEnd().length]);
+    else ranges.push(...secretsOfScalar(clear, from));
   }
-  return ranges;
+  return ranges.filter(([from, to]) => to > from);
 }
 
-function quotedEnd(text: string, from: number, quote: string): number {
-  const close = text.indexOf(quote, from + 1);
-  const newline = text.indexOf('\n', from);
-  if (close !== -1 && (newline === -1 || close < newline)) return close + 1;
-  return newline === -1 ? text.length : newline;
+/** The value at the beginning of a line when there is no doubt about where it ends and what in it is secret. */
+function clearValue(line: string): string | null {
+  const quoted = /^(["'])((?:(?!\1).)*)\1/.exec(line);
+  if (quoted !== null) return isClear(quoted[2]!) ? quoted[0] : null;
+  const word = /^\S*/.exec(line)![0];
+  for (let end = word.length; end > 0; end--) {
+    if (isClear(word.slice(0, end))) return word.slice(0, end);
+    if (!/[,}\]]/.test(word[end - 1]!)) return null;
+  }
+  return null;
 }
 
-function plainEnd(text: string, from: number): number {
-  const found = text.slice(from).search(/[\n\r]| #/);
-  return found === -1 ? text.length : from + found;
+function isClear(value: string): boolean {
+  return ONLY_VARIABLES.test(value) || CLEAR_URL.test(value);
 }
 
 /** Passwords in the URLs of a resolved value, as written and decoded. */
 export function urlSecrets(value: string): string[] {
-  const ranges = value.includes('://') ? secretsOfScalar(value, 0) : [];
-  return ranges.flatMap(([from, to]) => {
+  return [...passwordRanges(value), ...parameterRanges(value)].flatMap(([from, to]) => {
     const raw = value.slice(from, to);
     const decoded = decode(raw);
     return decoded === raw ? [raw] : [raw, decoded];

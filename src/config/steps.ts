@@ -11,6 +11,7 @@ export function readSteps(context: ReadContext, path: Path, node: TreeNode | und
   const { file, registry, maskKey } = context;
   const steps: StepSource[] = [];
   for (const [i, item] of node.items.entries()) {
+    if (file.isFull) break;
     const at = [...path, i];
     const report = (message: string, fix: string, more: Partial<Problem> = {}) =>
       file.report({ level: 'error', code: 'step-shape', message, path: at, fix, ...more });

@@ -8,8 +8,8 @@ import type { Range } from './source-text.ts';
 import type { MapEntry, MapNode, ScalarNode, TreeNode } from './tree.ts';
 import { explainYamlError } from './yaml-errors.ts';
 
-/** A pipeline of 100 sinks is a quarter of this. */
-export const MAX_FILE_BYTES = 128 * 1024;
+/** A pipeline of 100 sinks is half of this. */
+export const MAX_FILE_BYTES = 64 * 1024;
 const MAX_DEPTH = 24;
 
 /** Something wrong at a place in the file. */
@@ -29,6 +29,8 @@ export interface ParsedYaml {
 
 /** A value that breaks the file is replaced, so that the rest can be read; more than this many are not. */
 const MAX_REPAIRS = 10;
+/** One mistake can make the parser complain about the rest of its line; about more only in a file that is none. */
+const MAX_PARSER_ERRORS = 100;
 
 export function parseYaml(text: string): ParsedYaml {
   const complaints: Complaint[] = [];
@@ -41,7 +43,8 @@ export function parseYaml(text: string): ParsedYaml {
     if (error === undefined) return readDocument(document, text, replaced, complaints);
     const { inValue, ...complaint } = explainYamlError(readable, error);
     complaints.push(complaint);
-    if (inValue !== true || replaced.length === MAX_REPAIRS) return { root: null, complaints };
+    if (inValue !== true || replaced.length === MAX_REPAIRS || document.errors.length > MAX_PARSER_ERRORS)
+      return { root: null, complaints };
     const [from, to] = complaint.range;
     replaced.push(complaint.range);
     readable = readable.slice(0, from) + 'x'.repeat(to - from) + readable.slice(to);

@@ -1,0 +1,302 @@
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { z } from 'zod';
+import { testRegistry } from '../../test/support/config-registry.ts';
+import type { SinkManifest } from '../contracts/plugin.ts';
+import type { Registry } from '../contracts/registry.ts';
+import { loadInstance, loadProject, problemText } from './index.ts';
+
+/** A directory with files, removed when the test ends. */
+function project(files: Readonly<Record<string, string | Uint8Array>>): string {
+  const dir = mkdtempSync(join(tmpdir(), 'tailrace-config-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(join(dir, name, '..'), { recursive: true });
+    writeFileSync(join(dir, name), content);
+  }
+  return dir;
+}
+
+function load(dir: string, options: { paths?: string[]; env?: Record<string, string>; registry?: Registry } = {}) {
+  const { paths = [], env = {}, registry = testRegistry } = options;
+  return loadProject({ paths, cwd: dir, env, registry });
+}
+
+const SHOP = `
+source:
+  type: postgres
+  url: postgres://h/d
+  tables: [public.products, public.orders]
+sink: { type: sqlite, path: out/shop.db, from: products }
+`;
+
+describe('a project', () => {
+  test('becomes plans with defaults applied', async () => {
+    const dir = project({ 'shop.yaml': SHOP });
+    const { problems, pipelines, instance, files } = await load(dir);
+    expect(problems).toEqual([]);
+    expect(files).toEqual(['shop.yaml']);
+    expect(instance).toEqual({
+      instance: 'main',
+      dataDir: join(dir, 'data'),
+      http: { host: '127.0.0.1', port: 7600 },
+      memoryBytes: 256 * 2 ** 20,
+      maskKey: null,
+    });
+    expect(pipelines).toMatchObject([
+      {
+        name: 'shop',
+        file: join(dir, 'shop.yaml'),
+        transform: [],
+        sources: [
+          {
+            name: 'shop',
+            config: { url: 'postgres://h/d' },
+            tables: ['public.products', 'public.orders'],
+            snapshot: 'initial',
+            onGap: 'stop',
+            transform: [],
+            path: ['source'],
+          },
+        ],
+        sinks: [
+          {
+            name: 'sink',
+            config: { path: join(dir, 'out/shop.db') },
+            from: ['products'],
+            batch: { maxRecords: 5_000, maxBytes: 4 * 2 ** 20 },
+            maxDeadLettersPerMinute: 100,
+            path: ['sink'],
+          },
+        ],
+      },
+    ]);
+  });
+
+  test('keeps the settings of tailrace.yaml, wherever it is started', async () => {
+    const settings = 'instance: two\ndata_dir: ./state\nhttp: false\nmemory: 64MB\nmask_key: ${KEY}\n';
+    const dir = project({ 'pipelines/shop.yaml': SHOP, 'tailrace.yaml': settings, 'elsewhere/x': '' });
+    const expected = { instance: 'two', dataDir: join(dir, 'state'), http: null, memoryBytes: 2 ** 26, maskKey: 'k' };
+    for (const [cwd, paths] of [
+      ['.', []],
+      ['.', ['pipelines/shop.yaml']],
+      ['pipelines', []],
+      ['elsewhere', ['..']],
+      ['elsewhere', ['../tailrace.yaml', '../pipelines']],
+    ] as const) {
+      const env = { KEY: 'k' };
+      const found = await loadProject({ paths, cwd: join(dir, cwd), env, registry: testRegistry });
+      expect(found.problems).toEqual([]);
+      expect(found.instance).toEqual(expected);
+    }
+    expect(await loadInstance(undefined, join(dir, 'pipelines'), {})).toMatchObject({
+      instance: { dataDir: join(dir, 'state') },
+      problems: [],
+    });
+  });
+
+  test('of directories takes the YAML files that can be pipelines, each once', async () => {
+    const other = SHOP.replace('h/d', 'i/d').replace('shop.db', 'b.db');
+    const dir = project({
+      'a.yaml': SHOP,
+      'b.yml': other,
+      'tailrace.yaml': '',
+      'docker-compose.yml': 'services: {}',
+      '.hidden.yaml': 'x',
+      'notes.txt': 'x',
+      'sub/c.yaml': 'x',
+    });
+    const { files, problems } = await load(dir, { paths: ['.', 'a.yaml', './b.yml'] });
+    expect(files).toEqual(['tailrace.yaml', 'a.yaml', 'b.yml']);
+    expect(problems).toEqual([]);
+  });
+
+  test.each([
+    ['a file that is not there', ['shp.yaml'], /no such file or directory: shp.yaml/, /"shop.yaml"/],
+    ['a directory without pipelines', ['empty'], /no pipeline file/, /README/],
+    ['a device', ['/dev/null'], /neither a file nor a directory/, undefined],
+    ['two instances', ['shop.yaml', 'other/b.yaml'], /two instances/, /by itself/],
+  ])('%s is an error that says what to do', async (_, paths, message, remedy) => {
+    const dir = project({
+      'shop.yaml': SHOP,
+      'tailrace.yaml': '',
+      'empty/x': '',
+      'other/b.yaml': SHOP,
+      'other/tailrace.yaml': '',
+    });
+    const error = await load(dir, { paths: [...paths] }).catch((caught: unknown) => caught);
+    expect(error).toMatchObject({ message: expect.stringMatching(message) });
+    if (remedy !== undefined) expect(error).toMatchObject({ remedy: expect.stringMatching(remedy) });
+  });
+
+  test('of bytes that are not text, or too many, says so', async () => {
+    const dir = project({ 'a.yaml': new Uint8Array([0x61, 0xff, 0xfe]), 'b.yaml': ' '.repeat(200_000) });
+    const { problems } = await load(dir);
+    expect(problems.map(({ file, code }) => [file, code])).toEqual([
+      ['a.yaml', 'file-encoding'],
+      ['b.yaml', 'file-size'],
+    ]);
+  });
+
+  test('shows line breaks and control characters of a file name', async () => {
+    const dir = project({ 'a\n\u001b[31mb.yaml': 'x' });
+    const { problems } = await load(dir);
+    expect(problems[0]?.file).toBe('a\\n\\x1b[31mb.yaml');
+  });
+});
+
+test('targets that a connector names are held against each other', async () => {
+  const index: SinkManifest = {
+    ...testRegistry.sink('elasticsearch')!,
+    targets: (config, tables) => tables.map((table) => (config as { index: string }).index.replace('{table}', table)),
+  };
+  const registry = {
+    ...testRegistry,
+    sink: (type: string) => (type === 'elasticsearch' ? index : testRegistry.sink(type)),
+  };
+  const sinks = (a: string, b: string) => `
+source: { type: postgres, url: "postgres://h/d", tables: [public.a, public.b] }
+sinks:
+  one: { type: elasticsearch, url: http://h, index: "${a}" }
+  two: { type: elasticsearch, url: http://h2, index: "${b}", from: a }
+`;
+  const problems = async (a: string, b: string) =>
+    (await load(project({ 'p.yaml': sinks(a, b) }), { registry })).problems.map(({ message }) => message);
+  expect(await problems('x-{table}', 'y-{table}')).toEqual([]);
+  expect(await problems('{table}', '{table}')).toEqual([expect.stringContaining('the sink "one" in p.yaml:4 already')]);
+  expect(await problems('x', 'y')).toEqual(['"public.a" and "public.b" would be written to the same place']);
+});
+
+describe('invariant 12: secrets of a configuration', () => {
+  const CANARY = 'canary-Zx81';
+  /** Rules and connectors that repeat what they were given. */
+  const loud: Registry = {
+    ...testRegistry,
+    source: (type) => {
+      const manifest = testRegistry.source(type);
+      const url = z
+        .string()
+        .meta({ secret: true })
+        .refine(() => false, { error: (issue) => `is wrong: ${issue.input}` });
+      return manifest && { ...manifest, config: z.strictObject({ url }) };
+    },
+    rules: {
+      ...testRegistry.rules,
+      lint: (steps) =>
+        steps.map((step) => ({
+          level: 'error',
+          code: 'expression-syntax',
+          message: `cannot read ${JSON.stringify(step.config)}`,
+          path: [...step.path, step.verb],
+          offset: 3,
+          length: 5,
+          fix: `not ${JSON.stringify(step.config)}`,
+        })),
+    },
+  };
+
+  test('invariant 12: variables never show up in problems, whoever repeats them', async () => {
+    const yaml = `
+name: \${NAME}
+source:
+  type: postgres
+  url: \${URL}
+  tables: ["\${TABLE}", "public.\${TABLE}"]
+  snapshot: \${WORD}
+transform:
+  - filter: \${EXPRESSION}
+  - set: { a: "lower('\${PASSWORD}')" }
+sink: { type: sqlite, path: out.db, from: "\${TABLE}", batch: { records: "\${WORD}", bytes: "\${WORD}" } }
+`;
+    const dir = project({
+      'p.yaml': yaml,
+      'tailrace.yaml': 'http: { host: "${WORD}", port: "${WORD}" }\nmemory: ${WORD}\n',
+    });
+    const env = Object.fromEntries(
+      ['NAME', 'TABLE', 'WORD', 'EXPRESSION', 'PASSWORD'].map((name) => [name, `${CANARY} ${name}`]),
+    );
+    const { problems } = await load(dir, { registry: loud, env: { ...env, URL: `postgres://u:${CANARY}@h/d` } });
+    expect(problems.map(({ code }) => code)).toContain('expression-syntax');
+    expect(problems.length).toBeGreaterThan(10);
+    expect(JSON.stringify(problems)).not.toContain(CANARY);
+  });
+
+  test('invariant 12: passwords written into a file stay out of its problems, however it is broken', async () => {
+    const secrets = [`postgres://shop:${CANARY}@h:5432/d`, `"${CANARY}"`, CANARY, `postgres://h/d?password=${CANARY}`];
+    const lines = (secret: string) => [
+      'name: shop',
+      'source:',
+      '  type: postgres',
+      `  url: ${secret}`,
+      '  tables: [public.products]',
+      'sink: { type: sqlite, path: out.db }',
+    ];
+    const marks = fc.constantFrom(...'"\'{}[]:#&*!|>-?,%@` \n\tx');
+    const dir = project({ 'tailrace.yaml': `mask_key: ${CANARY}\nmaks_key: ${CANARY}\ninstance: ???\n` });
+    await fc.assert(
+      fc.asyncProperty(fc.constantFrom(...secrets), fc.nat(), marks, fc.boolean(), async (secret, at, mark, insert) => {
+        const text = lines(secret).join('\n');
+        const start = text.indexOf(CANARY);
+        const place = at % text.length;
+        // The secret itself stays whole. A word is a secret only by its key, so that stays too.
+        const key = secret.includes('?') ? text.indexOf('?') : text.lastIndexOf('\n', start);
+        const kept = (secret.includes('shop:') ? start : key) - 1;
+        fc.pre(place < kept || place >= start + CANARY.length);
+        writeFileSync(join(dir, 'p.yaml'), text.slice(0, place) + mark + text.slice(insert ? place : place + 1));
+        const { problems } = await load(dir, { registry: loud });
+        expect(problems.map((problem) => problemText(problem)).join('')).not.toContain(CANARY);
+      }),
+      { numRuns: Number(process.env.TAILRACE_RUNS ?? 400) },
+    );
+  });
+
+  test('invariant 12: what the rest of the product says is redacted', async () => {
+    const dir = project({
+      'p.yaml': SHOP.replace('postgres://h/d', 'postgres://u:p%40ss-word@h/d'),
+      'tailrace.yaml': `mask_key: ${CANARY}\n`,
+    });
+    const { redact } = await load(dir);
+    expect(redact(`no: p%40ss-word, p@ss-word, ${CANARY}`)).toBe('no: ***, ***, ***');
+  });
+});
+
+describe('files made to hurt', () => {
+  const entity = (depth: number) =>
+    Array.from({ length: depth }, (_, i) => `k${i}: &k${i} [${Array(9).fill(i === 0 ? 'x' : `*k${i - 1}`)}]`).join(
+      '\n',
+    );
+  const sized = (unit: string) => unit.repeat(Math.floor(64_000 / unit.length));
+  test.each([
+    ['aliases of aliases', entity(12)],
+    ['open lists', sized('[')],
+    ['open maps', sized('{a: ')],
+    ['nested items', sized('- ')],
+    ['nested keys', sized('? ')],
+    ['many keys', Array.from({ length: 6_000 }, (_, i) => `k${i}: 1`).join('\n')],
+    ['one key again and again', sized('a: 1\n')],
+    ['many tags', sized('! ')],
+    ['many anchors', sized('&a ')],
+    ['an error on every line', sized('a: @\n')],
+    ['many variables', `name: ${sized('${X}')}`],
+    ['variables that never close', `name: ${sized('${')}`],
+    ['URLs', `name: ${sized('://:@')}`],
+    ['one long word', `name: ${sized('a')}`],
+    ['secrets', sized('token')],
+    ['a list of steps', `transform: [${sized('a,')}]`],
+    ['many sinks', `sinks:\n${Array.from({ length: 2_500 }, (_, i) => `  s${i}: {type: x}`).join('\n')}`],
+  ])('%s: answered at once', async (_, text) => {
+    const dir = project({ 'p.yaml': text });
+    const before = process.memoryUsage().heapUsed;
+    const start = performance.now();
+    const { problems } = await load(dir);
+    const ms = performance.now() - start;
+    expect(problems.length).toBeGreaterThan(0);
+    expect(problems.length).toBeLessThanOrEqual(101);
+    // A hundredth of a second on a quiet machine; far from what a quadratic or exponential answer takes.
+    expect(ms).toBeLessThan(3_000);
+    expect(process.memoryUsage().heapUsed - before).toBeLessThan(200 * 2 ** 20);
+  });
+});
