@@ -8,53 +8,57 @@
  * writer leaves a gap as wide as the head of its last record, writes the value behind it, and `closeRecord` fills the gap,
  * moving the value only when the guess was wrong.
  */
+import { TailraceError } from '../contracts/errors.ts';
 import { varintSize, varlongSize, writeInt64, writeUint32, writeVarint, writeVarlong } from '../lib/bytes.ts';
 import { crc32c } from '../lib/crc32c.ts';
-import { HEADER_BYTES, invalidBatch } from './batch-header.ts';
+import { HEADER_BYTES } from './batch-header.ts';
+import { GrowingBuffer } from './growing-buffer.ts';
 
-const FIRST_CAPACITY = 16 << 10;
-/** Batch lengths are int32. */
-const MAX_BYTES = 0x7fffffff;
+/** Buffers up to this size stay with the builder; larger ones go with their batch or are freed. */
+const KEPT_BYTES = 16 << 10;
+/** One giant row does not make every later batch start with a giant buffer. */
+const EXPECTED_LIMIT = 2 << 20;
+/** Room for the head of a record besides its key. */
+const HEAD_GUESS = 16;
 
 export interface RecordHeader {
   readonly key: string;
   readonly value: Uint8Array | null;
 }
 
-export class RecordBatchBuilder {
-  /** Replaced when it grows: read again after every `reserve`, `openRecord` and `closeRecord`. */
-  bytes: Buffer = EMPTY;
-  /** Where the next byte goes. */
-  at = 0;
+export class RecordBatchBuilder extends GrowingBuffer {
   /** Records closed so far. */
   count = 0;
   /** Place of the open (or last closed) record's value. */
   valueAt = 0;
+  #open = false;
   #recordAt = 0;
+  #keyLength = 0;
+  #valueLength = 0;
+  #timestamp = 0;
   #baseTimestamp = 0;
   #maxTimestamp = 0;
+  /** Highest time before the last record. */
+  #previousMax = 0;
+  /** Size of the last batch: room to start the next with. */
+  #expected = 0;
 
   /** Starts a batch. @param timestampMs base of the records' times, ms since 1970 */
   begin(timestampMs: number): void {
-    if (this.bytes.length === 0) this.bytes = Buffer.allocUnsafeSlow(FIRST_CAPACITY);
+    if (this.bytes.length === 0) this.replace(Buffer.allocUnsafeSlow(Math.max(KEPT_BYTES, this.#expected)));
     this.at = HEADER_BYTES;
-    this.count = 0;
     this.#baseTimestamp = timestampMs;
     this.#maxTimestamp = timestampMs;
-  }
-
-  /** Makes room for `size` more bytes after `at`. */
-  reserve(size: number): void {
-    if (this.at + size > this.bytes.length) this.#grow(this.at + size);
   }
 
   /**
    * Opens a record and moves `at` to the place of its value, `gap` bytes on. The caller writes the value, then the header
    * count and headers (`writeHeaders`), and calls `closeRecord`.
-   * @param gap guessed size of everything before the value: what `closeRecord` returned for the last like record
+   * @param gap guessed size of everything before the value: `lastGap` after the last like record
    */
   openRecord(gap: number): void {
     this.reserve(gap);
+    this.#open = true;
     this.#recordAt = this.at;
     this.at += gap;
     this.valueAt = this.at;
@@ -62,7 +66,7 @@ export class RecordBatchBuilder {
 
   /**
    * Closes the open record, all of which but the key is written; the caller then writes the key's bytes, `keyLength` of
-   * them, at the returned place. The value may have moved to `valueAt`.
+   * them, at the returned place. The value may have moved: to the new `valueAt`.
    * @param keyLength -1 for null
    * @param valueLength -1 for null
    * @returns where the key goes
@@ -73,8 +77,7 @@ export class RecordBatchBuilder {
     const keyBytes = Math.max(keyLength, 0);
     const head =
       1 + varlongSize(delta) + varintSize(this.count) + varintSize(keyLength) + keyBytes + varintSize(valueLength);
-    const gap = varintSize(head + body) + head;
-    const valueAt = this.#recordAt + gap;
+    const valueAt = this.#recordAt + varintSize(head + body) + head;
     if (valueAt !== this.valueAt) this.#moveValue(valueAt, body);
     const { bytes } = this;
     let at = writeVarint(bytes, this.#recordAt, head + body);
@@ -83,8 +86,7 @@ export class RecordBatchBuilder {
     at = writeVarint(bytes, at, this.count);
     at = writeVarint(bytes, at, keyLength);
     writeVarint(bytes, at + keyBytes, valueLength);
-    if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
-    this.count++;
+    this.#remember(timestampMs, keyLength, valueLength);
     return at;
   }
 
@@ -98,8 +100,8 @@ export class RecordBatchBuilder {
     this.reserve(5);
     this.at = writeVarint(this.bytes, this.at, headers.length);
     for (const { key, value } of headers) {
-      this.#writeBytes(Buffer.from(key));
-      this.#writeBytes(value);
+      this.#writeSized(Buffer.from(key));
+      this.#writeSized(value);
     }
   }
 
@@ -110,20 +112,17 @@ export class RecordBatchBuilder {
     value: Uint8Array | null,
     headers: readonly RecordHeader[] = [],
   ): void {
-    this.openRecord(16 + (key?.length ?? 0));
-    if (value !== null) {
-      this.reserve(value.length);
-      this.bytes.set(value, this.at);
-      this.at += value.length;
-    }
+    this.openRecord(HEAD_GUESS + (key?.length ?? 0));
+    if (value !== null) this.write(value);
     this.writeHeaders(headers);
     const keyAt = this.closeRecord(timestampMs, key?.length ?? -1, value?.length ?? -1);
     if (key !== null) this.bytes.set(key, keyAt);
   }
 
-  /** The batch with base offset 0 and its CRC, of at least one record; the builder is empty then and needs `begin`. */
+  /** The batch, of at least one record, with base offset 0 and its CRC; the builder is empty then and needs `begin`. */
   finish(): Uint8Array {
     const { bytes, at, count } = this;
+    if (this.#open || count === 0) throw new TailraceError('internal.bug', 'a record batch ended inside a record');
     bytes.fill(0, 0, HEADER_BYTES);
     writeUint32(bytes, 8, at - 12);
     writeUint32(bytes, 12, -1);
@@ -137,18 +136,52 @@ export class RecordBatchBuilder {
     writeUint32(bytes, 17, crc32c(bytes.subarray(21, at)));
     this.at = 0;
     this.count = 0;
-    if (at * 2 < bytes.length) return Buffer.copyBytesFrom(bytes, 0, at);
-    this.bytes = EMPTY;
-    return bytes.subarray(0, at);
+    return this.#release(at);
   }
 
-  #writeBytes(value: Uint8Array | null): void {
-    const length = value?.length ?? -1;
-    this.reserve(5 + length);
-    this.at = writeVarint(this.bytes, this.at, length);
-    if (value === null) return;
-    this.bytes.set(value, this.at);
-    this.at += length;
+  /** Ends the batch before its last record, which becomes the first of the next. Needs two records or more. */
+  finishBeforeLast(): Uint8Array {
+    const timestamp = this.#timestamp;
+    const keyLength = this.#keyLength;
+    const valueLength = this.#valueLength;
+    const keyEnd = this.valueAt - varintSize(valueLength);
+    const key = Buffer.copyBytesFrom(this.bytes, keyEnd - Math.max(keyLength, 0), Math.max(keyLength, 0));
+    const body = Buffer.copyBytesFrom(this.bytes, this.valueAt, this.at - this.valueAt);
+    this.at = this.#recordAt;
+    this.count--;
+    this.#maxTimestamp = this.#previousMax;
+    const batch = this.finish();
+    this.begin(timestamp);
+    this.openRecord(HEAD_GUESS + key.length);
+    this.write(body);
+    this.bytes.set(key, this.closeRecord(timestamp, keyLength, valueLength));
+    return batch;
+  }
+
+  #remember(timestampMs: number, keyLength: number, valueLength: number): void {
+    this.#open = false;
+    this.#timestamp = timestampMs;
+    this.#keyLength = keyLength;
+    this.#valueLength = valueLength;
+    this.#previousMax = this.#maxTimestamp;
+    if (timestampMs > this.#maxTimestamp) this.#maxTimestamp = timestampMs;
+    this.count++;
+  }
+
+  /** The first `size` bytes: the buffer itself when they fill most of it, else a copy. */
+  #release(size: number): Uint8Array {
+    const { bytes } = this;
+    this.#expected = Math.min(EXPECTED_LIMIT, size + (size >> 2));
+    const handOver = size * 2 >= bytes.length && bytes.length > KEPT_BYTES;
+    const batch = handOver ? bytes.subarray(0, size) : Buffer.copyBytesFrom(bytes, 0, size);
+    if (bytes.length > KEPT_BYTES) this.replace(EMPTY);
+    return batch;
+  }
+
+  #writeSized(value: Uint8Array | null): void {
+    this.reserve(5);
+    this.at = writeVarint(this.bytes, this.at, value?.length ?? -1);
+    if (value !== null) this.write(value);
   }
 
   #moveValue(valueAt: number, length: number): void {
@@ -157,14 +190,6 @@ export class RecordBatchBuilder {
     this.bytes.copyWithin(valueAt, from, from + length);
     this.valueAt = valueAt;
     this.at = valueAt + length;
-  }
-
-  #grow(needed: number): void {
-    if (needed > MAX_BYTES) throw invalidBatch('it would be larger than 2 GiB', 0);
-    const capacity = Math.min(MAX_BYTES, Math.max(FIRST_CAPACITY, this.bytes.length * 2, needed));
-    const larger = Buffer.allocUnsafeSlow(capacity);
-    this.bytes.copy(larger, 0, 0, this.at);
-    this.bytes = larger;
   }
 }
 
