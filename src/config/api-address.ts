@@ -1,0 +1,46 @@
+/**
+ * Where the HTTP API of the instance that uses a data directory listens: `api.json` in that directory, readable by its
+ * owner only, there while the API listens. After a SIGKILL it stays behind; whoever reads it must expect nobody there.
+ */
+import { randomBytes } from 'node:crypto';
+import { readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+const FILE = 'api.json';
+
+export interface ApiAddress {
+  readonly url: string;
+  readonly pid: number;
+}
+
+/** Atomic: a reader sees the old address or the new one. */
+export function writeApiAddress(dataDir: string, address: ApiAddress): void {
+  const path = join(dataDir, FILE);
+  const temporary = `${path}.${randomBytes(4).toString('hex')}`;
+  try {
+    writeFileSync(temporary, `${JSON.stringify(address)}\n`, { mode: 0o600, flag: 'wx' });
+    renameSync(temporary, path);
+  } catch (error) {
+    rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+/** Null when there is none, or none that can be used: only addresses of this machine are. */
+export function readApiAddress(dataDir: string): ApiAddress | null {
+  try {
+    const { url, pid } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    const { protocol, hostname } = new URL(url);
+    const isLocal =
+      protocol === 'http:' && (hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname));
+    return isLocal && Number.isSafeInteger(pid) ? { url, pid } : null;
+  } catch {
+    return null;
+  }
+}
+
+/** Leaves an address that another process has written since. */
+export function removeApiAddress(dataDir: string, own: ApiAddress): void {
+  const found = readApiAddress(dataDir);
+  if (found?.url === own.url && found.pid === own.pid) rmSync(join(dataDir, FILE), { force: true });
+}
