@@ -1,0 +1,202 @@
+/** What the catalog says of tables and types, for descriptions that snapshot and stream share. */
+import type { Kind } from '../../src/sdk/index.ts';
+import type { TableName } from './names.ts';
+
+/** A column as the stream's Relation message has it. */
+export interface WireColumn {
+  readonly name: string;
+  readonly type: number;
+  readonly modifier: number;
+}
+
+export interface CatalogType {
+  /** `format_type` with modifiers. */
+  readonly native: string;
+  readonly kind: Kind;
+  readonly element?: Kind;
+  /** Between the elements of an array. */
+  readonly delimiter: string;
+  readonly labels?: readonly string[];
+  readonly length?: number;
+  readonly precision?: number;
+  readonly scale?: number;
+}
+
+export interface CatalogTable {
+  readonly oid: number;
+  /** `r` plain, `p` partitioned, … */
+  readonly relkind: string;
+  /** `d` default, `n` nothing, `f` full, `i` index. */
+  readonly identity: string;
+  readonly columns: readonly (WireColumn & { readonly notNull: boolean })[];
+  /** Names in index order. */
+  readonly primaryKey: readonly string[];
+  readonly identityIndex: readonly string[];
+}
+
+/** Runs a statement; a plain query or one inside a snapshot's transaction. */
+export type Rows = <T extends object>(sql: string, values?: unknown[]) => Promise<T[]>;
+
+const INDEX_COLUMNS = `
+  ARRAY(SELECT a.attname::text FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
+        JOIN pg_attribute a ON a.attnum = k.attnum
+        WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.place <= i.indnkeyatts AND i.%KIND%
+        ORDER BY k.place)`;
+
+/** Generated columns are not streamed (before version 18, or unless asked for). */
+const TABLE_SQL = `
+  SELECT c.oid::int8::text AS oid, c.relkind::text AS relkind, c.relreplident::text AS identity,
+    ${INDEX_COLUMNS.replace('%KIND%', 'indisprimary')} AS primary_key,
+    ${INDEX_COLUMNS.replace('%KIND%', 'indisreplident')} AS identity_index,
+    (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
+       'notNull', a.attnotnull) ORDER BY a.attnum), '[]')
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+  FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE `;
+
+interface TableRow {
+  readonly oid: string;
+  readonly relkind: string;
+  readonly identity: string;
+  readonly primary_key: string[];
+  readonly identity_index: string[];
+  readonly columns: CatalogTable['columns'];
+}
+
+/** By name, or by oid for a relation of the stream; undefined when it does not exist (any more). */
+export async function catalogTable(rows: Rows, table: TableName | number): Promise<CatalogTable | undefined> {
+  const found =
+    typeof table === 'number'
+      ? await rows<TableRow>(`${TABLE_SQL} c.oid = $1::int8::oid`, [table])
+      : await rows<TableRow>(`${TABLE_SQL} n.nspname = $1 AND c.relname = $2`, [table.schema, table.table]);
+  const [row] = found;
+  if (row === undefined) return undefined;
+  const { oid, relkind, identity, columns } = row;
+  return {
+    oid: Number(oid),
+    relkind,
+    identity,
+    columns,
+    primaryKey: row.primary_key,
+    identityIndex: row.identity_index,
+  };
+}
+
+/** Domains are followed to their base; the element's type too. */
+const TYPES_SQL = `
+  WITH RECURSIVE asked AS (
+    SELECT t AS oid, m AS modifier, place FROM unnest($1::int8[], $2::int4[]) WITH ORDINALITY AS a(t, m, place)
+  ), base(place, oid, modifier) AS (
+    SELECT place, oid::oid, modifier FROM asked
+    UNION ALL
+    SELECT b.place, t.typbasetype, t.typtypmod FROM base b JOIN pg_type t ON t.oid = b.oid WHERE t.typtype = 'd'
+  ), resolved AS (
+    SELECT a.place, format_type(a.oid::oid, a.modifier) AS native, t.*, b.modifier
+    FROM asked a JOIN base b USING (place) JOIN pg_type t ON t.oid = b.oid AND t.typtype <> 'd'
+  ), element(place, oid) AS (
+    SELECT place, typelem FROM resolved WHERE typinput = 'array_in'::regproc
+    UNION ALL
+    SELECT e.place, t.typbasetype FROM element e JOIN pg_type t ON t.oid = e.oid WHERE t.typtype = 'd'
+  )
+  SELECT r.place::int, r.native, r.typname::text AS name, r.typtype::text AS type, r.modifier,
+    e.typname::text AS element_name, e.typtype::text AS element_type, coalesce(e.typdelim, ',')::text AS delimiter,
+    (SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = coalesce(e.oid, r.oid)) AS labels
+  FROM resolved r LEFT JOIN (element x JOIN pg_type e ON e.oid = x.oid AND e.typtype <> 'd') ON x.place = r.place
+  ORDER BY r.place`;
+
+interface TypeRow {
+  readonly place: number;
+  readonly native: string;
+  readonly name: string;
+  readonly type: string;
+  readonly modifier: number;
+  readonly element_name: string | null;
+  readonly element_type: string | null;
+  readonly delimiter: string;
+  readonly labels: string[] | null;
+}
+
+/** Of each column, in order; undefined for a type that was dropped. */
+export async function catalogTypes(
+  rows: Rows,
+  columns: readonly WireColumn[],
+): Promise<readonly (CatalogType | undefined)[]> {
+  const found = await rows<TypeRow>(TYPES_SQL, [
+    columns.map(({ type }) => type),
+    columns.map(({ modifier }) => modifier),
+  ]);
+  const byPlace = new Map(found.map((row) => [row.place, row]));
+  return columns.map((_, i) => {
+    const row = byPlace.get(i + 1);
+    return row === undefined ? undefined : typeOf(row);
+  });
+}
+
+function typeOf({ native, name, type, modifier, element_name, element_type, delimiter, labels }: TypeRow): CatalogType {
+  const element = element_name === null ? undefined : kindOf(element_name, element_type ?? 'b');
+  const kind = element === undefined ? kindOf(name, type) : 'array';
+  return {
+    native,
+    kind,
+    delimiter,
+    ...(element === undefined ? {} : { element }),
+    ...(labels === null ? {} : { labels }),
+    ...(kind === 'array' ? {} : modifiersOf(name, kind, modifier)),
+  };
+}
+
+const KINDS: Readonly<Record<string, Kind>> = {
+  bool: 'bool',
+  int2: 'int16',
+  int4: 'int32',
+  int8: 'int64',
+  oid: 'int64',
+  float4: 'float32',
+  float8: 'float64',
+  numeric: 'decimal',
+  text: 'text',
+  varchar: 'text',
+  bpchar: 'text',
+  name: 'text',
+  char: 'text',
+  citext: 'text',
+  bytea: 'bytes',
+  date: 'date',
+  time: 'time',
+  timetz: 'timetz',
+  timestamp: 'timestamp',
+  timestamptz: 'timestamptz',
+  interval: 'interval',
+  uuid: 'uuid',
+  json: 'json',
+  jsonb: 'json',
+  bit: 'bits',
+  varbit: 'bits',
+  geometry: 'geometry',
+  geography: 'geometry',
+  vector: 'vector',
+  halfvec: 'vector',
+  sparsevec: 'vector',
+};
+
+const KINDS_OF_TYPTYPE: Readonly<Record<string, Kind>> = { e: 'enum', c: 'composite', r: 'range', m: 'range' };
+
+function kindOf(name: string, typtype: string): Kind {
+  const kind = Object.hasOwn(KINDS_OF_TYPTYPE, typtype) ? KINDS_OF_TYPTYPE[typtype] : undefined;
+  return kind ?? (Object.hasOwn(KINDS, name) ? KINDS[name]! : 'other');
+}
+
+/** numeric: ((precision << 16) | (scale & 0x7ff)) + 4, the scale signed in 11 bits; text: characters + 4; bits: bits. */
+function modifiersOf(
+  name: string,
+  kind: Kind,
+  modifier: number,
+): { length?: number; precision?: number; scale?: number } {
+  if (modifier < 0) return {};
+  if (kind === 'decimal') {
+    const packed = modifier - 4;
+    return { precision: (packed >> 16) & 0xffff, scale: ((packed & 0x7ff) ^ 1024) - 1024 };
+  }
+  if (name === 'varchar' || name === 'bpchar') return { length: modifier - 4 };
+  return kind === 'bits' ? { length: modifier } : {};
+}

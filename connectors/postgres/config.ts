@@ -1,0 +1,23 @@
+/** Configuration of the `postgres` source. */
+import { secret, z } from '../../src/sdk/index.ts';
+
+export const sourceConfig = z.strictObject({
+  url: secret()
+    .min(1)
+    .describe('Connection string, `postgres://user:password@host:port/database`; `sslmode` as libpq has it.'),
+  slot: z
+    .string()
+    .regex(/^[a-z0-9_]{1,63}$/, { error: 'may hold lower-case letters, digits and _, 63 at most' })
+    .optional()
+    .describe('Replication slot. Default: `tailrace_<instance>_<source>`.'),
+  publication: z
+    .string()
+    .min(1)
+    .max(63)
+    .optional()
+    .describe(
+      'A publication that exists and holds the tables. Default: one named as the slot, made and kept up to date.',
+    ),
+});
+
+export type SourceConfig = z.output<typeof sourceConfig>;

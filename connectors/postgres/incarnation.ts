@@ -1,0 +1,45 @@
+/** Which server this is, and whether a position belongs to it (Invariant 11). */
+import type pg from 'pg';
+import { parseLsn } from './lsn.ts';
+import type { PostgresPosition } from './position.ts';
+import { gap } from './source-errors.ts';
+
+export interface Incarnation {
+  readonly system: string;
+  readonly timeline: number;
+}
+
+/** @param client a walsender connection */
+export async function identify(client: pg.Client): Promise<Incarnation> {
+  const { rows } = await client.query<{ systemid: string; timeline: number }>('IDENTIFY_SYSTEM');
+  return { system: rows[0]!.systemid, timeline: Number(rows[0]!.timeline) };
+}
+
+/**
+ * Throws `source.gap` unless the server's history goes through the position: same system, and on a later timeline the
+ * position lies before the switch.
+ */
+export async function checkIncarnation(client: pg.Client, position: PostgresPosition, now: Incarnation): Promise<void> {
+  if (position.system !== now.system) {
+    throw gap(
+      `the server is another one than the position's: system identifier ${now.system} instead of ${position.system}`,
+      'put the former server into `url` of the source, or set `on_gap: resnapshot` to read this one from the start',
+    );
+  }
+  if (position.timeline === now.timeline) return;
+  const switched = now.timeline > position.timeline ? await switchPoint(client, position.timeline, now.timeline) : null;
+  if (switched !== null && parseLsn(position.lsn) <= switched) return;
+  throw gap(
+    `the server's timeline ${now.timeline} does not go through the position ${position.lsn} of timeline ${position.timeline}: it was promoted or restored before it`,
+  );
+}
+
+/** Where the timeline was left, from the history file: lines `timeline<tab>LSN<tab>reason`. */
+async function switchPoint(client: pg.Client, from: number, now: number): Promise<bigint | null> {
+  const { rows } = await client.query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${now}`);
+  for (const line of String(rows[0]?.content ?? '').split('\n')) {
+    const [timeline, lsn] = line.trim().split(/\s+/);
+    if (Number(timeline) === from && lsn !== undefined) return parseLsn(lsn);
+  }
+  return null;
+}

@@ -1,0 +1,25 @@
+/** Manifests of the `postgres` connector. */
+import { defineSink, defineSource } from '../../src/sdk/index.ts';
+import { sourceConfig } from './config.ts';
+import { sinkConfig } from './sink-config.ts';
+
+export const source = defineSource({
+  type: 'postgres',
+  summary: 'Changes of PostgreSQL tables (14 to 18) from the write-ahead log, after a consistent snapshot.',
+  config: sourceConfig,
+  emits: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  check: async (options) => (await import('./source-check.ts')).checkSource(options),
+  describe: async (options) => (await import('./source-check.ts')).describeSource(options),
+  open: async (options) => new (await import('./reader.ts')).PostgresReader(options),
+  teardown: async (options) => (await import('./teardown.ts')).teardownSource(options),
+});
+
+export const sink = defineSink({
+  type: 'postgres',
+  summary: 'Tables of a PostgreSQL database, one row per key.',
+  config: sinkConfig,
+  accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  keeps: 'last-value',
+  check: async (options) => (await import('./sink.ts')).checkSink(options),
+  open: async (options) => (await import('./sink.ts')).openSink(options),
+});

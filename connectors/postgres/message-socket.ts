@@ -1,0 +1,202 @@
+/**
+ * PostgreSQL's message framing over a socket taken from `pg` (manual, 55.2): type byte, length (with itself), body.
+ * Messages are handed out as places in the receive buffer, never copied or allocated by their declared size.
+ *
+ * Reading: over TCP the server sends every row on its own, and a reader that takes each at once costs both sides a system
+ * call a row. So after a small read the socket rests for a millisecond when data is streaming in; a Unix socket never rests.
+ */
+import type { Socket } from 'node:net';
+import { TailraceError } from '../../src/sdk/index.ts';
+
+const HEADER_BYTES = 5;
+const SMALL_READ_BYTES = 32 * 1024;
+const REST_MS = 1;
+/** Reads further apart than this are not a stream: they are handed on without a rest. */
+const STREAM_GAP_MS = 4;
+/** PostgreSQL sends no message above 1 GiB. */
+const MAX_MESSAGE_BYTES = 0x40000000 + 1024;
+
+/**
+ * Takes one message at buf[from, to). A promise stops reading until it resolves; `again` then gives the same message once
+ * more, otherwise the next one follows.
+ */
+export type TakeMessage = (type: number, buf: Buffer, from: number, to: number) => Pause | undefined;
+export interface Pause {
+  readonly until: Promise<unknown>;
+  readonly again: boolean;
+}
+
+export interface MessageSocketOptions {
+  readonly socket: Socket;
+  readonly take: TakeMessage;
+  /** After the messages of one read: the place for back-pressure. */
+  readonly afterRead: () => Promise<void> | undefined;
+}
+
+export class MessageSocket {
+  readonly #socket: Socket;
+  readonly #options: MessageSocketOptions;
+  readonly #rests: boolean;
+  #buffer: Buffer = Buffer.allocUnsafe(0);
+  #start = 0;
+  #end = 0;
+  #busy = false;
+  #lastRead = 0;
+  #timer: NodeJS.Timeout | undefined;
+  #settle: { resolve(): void; reject(error: unknown): void } | null = null;
+  #over = false;
+  /** Resolves after `stop`, rejects when the line breaks or a message cannot be taken. */
+  readonly done: Promise<void>;
+
+  constructor(options: MessageSocketOptions) {
+    this.#options = options;
+    this.#socket = options.socket;
+    this.#rests = options.socket.remoteAddress !== undefined;
+    this.done = new Promise<void>((resolve, reject) => {
+      this.#settle = { resolve, reject };
+    });
+    this.done.catch(() => {});
+    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    this.#socket.on('error', (error) => this.#finish({ error }));
+    this.#socket.on('close', () => this.#finish({ error: closed() }));
+    this.#socket.on('end', () => this.#finish({ error: closed() }));
+    this.#socket.resume();
+  }
+
+  write(bytes: Uint8Array): void {
+    if (!this.#socket.destroyed && this.#socket.writable) this.#socket.write(bytes);
+  }
+
+  /** No message is taken afterwards. */
+  stop(): void {
+    this.#finish(null);
+  }
+
+  #finish(failure: { readonly error: unknown } | null): void {
+    if (this.#over) return;
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#socket.pause();
+    if (failure === null) this.#settle?.resolve();
+    else this.#settle?.reject(failure.error);
+  }
+
+  #onData(chunk: Buffer): void {
+    if (this.#over) return;
+    this.#append(chunk);
+    if (this.#busy) {
+      this.#socket.pause();
+      return;
+    }
+    const now = performance.now();
+    const streaming = now - this.#lastRead < STREAM_GAP_MS;
+    this.#lastRead = now;
+    this.#work();
+    if (this.#rests && streaming && chunk.length < SMALL_READ_BYTES && !this.#busy && !this.#over) {
+      this.#socket.pause();
+      this.#timer = setTimeout(() => {
+        if (!this.#over && !this.#busy) this.#socket.resume();
+      }, REST_MS);
+    }
+  }
+
+  #append(chunk: Buffer): void {
+    const kept = this.#end - this.#start;
+    if (kept === 0) {
+      this.#buffer = chunk;
+      this.#start = 0;
+      this.#end = chunk.length;
+      return;
+    }
+    const needed = kept + chunk.length;
+    const larger = Buffer.allocUnsafe(kept > chunk.length ? needed + kept : needed);
+    this.#buffer.copy(larger, 0, this.#start, this.#end);
+    chunk.copy(larger, kept);
+    this.#buffer = larger;
+    this.#start = 0;
+    this.#end = needed;
+  }
+
+  #work(): void {
+    try {
+      const pause = this.#takeAll();
+      const wait = pause?.until ?? (this.#over ? undefined : this.#options.afterRead());
+      if (wait !== undefined) this.#waitFor(wait);
+    } catch (error) {
+      this.#finish({ error });
+    }
+  }
+
+  #waitFor(wait: Promise<unknown>): void {
+    this.#busy = true;
+    this.#socket.pause();
+    wait.then(
+      () => {
+        this.#busy = false;
+        if (this.#over) return;
+        this.#work();
+        if (!this.#busy && !this.#over) this.#socket.resume();
+      },
+      (error: unknown) => this.#finish({ error }),
+    );
+  }
+
+  #takeAll(): Pause | undefined {
+    while (!this.#over && this.#end - this.#start >= HEADER_BYTES) {
+      const at = this.#start;
+      const length = this.#buffer.readInt32BE(at + 1);
+      if (length < 4 || length > MAX_MESSAGE_BYTES) {
+        throw new TailraceError(
+          'source.unsupported',
+          `the server sent a message of ${length} bytes: not PostgreSQL's protocol`,
+        );
+      }
+      const next = at + 1 + length;
+      if (next > this.#end) return undefined;
+      const pause = this.#options.take(this.#buffer[at]!, this.#buffer, at + HEADER_BYTES, next);
+      if (pause?.again !== true) this.#start = next;
+      if (pause !== undefined) return pause;
+    }
+    return undefined;
+  }
+}
+
+function closed(): Error {
+  return Object.assign(new Error('the server closed the connection'), { code: 'ECONNRESET' });
+}
+
+/** Fields of an ErrorResponse or NoticeResponse (55.8). */
+export function responseFields(
+  buf: Buffer,
+  from: number,
+  to: number,
+): { severity: string; code: string; message: string } {
+  const fields = new Map<string, string>();
+  for (let at = from; at < to && buf[at] !== 0; ) {
+    const end = buf.indexOf(0, at + 1);
+    if (end < 0 || end >= to) break;
+    fields.set(String.fromCharCode(buf[at]!), buf.toString('utf8', at + 1, end));
+    at = end + 1;
+  }
+  return {
+    severity: fields.get('V') ?? fields.get('S') ?? '',
+    code: fields.get('C') ?? '',
+    message: fields.get('M') ?? '',
+  };
+}
+
+/** An ErrorResponse as the error that `asSourceError` understands. */
+export function serverError(buf: Buffer, from: number, to: number): Error {
+  const { code, message } = responseFields(buf, from, to);
+  return Object.assign(new Error(message), { code });
+}
+
+/** A simple Query message. */
+export function queryMessage(sql: string): Buffer {
+  const body = Buffer.from(`${sql}\0`);
+  const message = Buffer.allocUnsafe(5 + body.length);
+  message[0] = 0x51;
+  message.writeInt32BE(4 + body.length, 1);
+  body.copy(message, 5);
+  return message;
+}

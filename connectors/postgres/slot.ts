@@ -1,0 +1,96 @@
+/** The replication slot: made once, never silently again (Invariant 5). */
+import { TailraceError } from '../../src/sdk/index.ts';
+import type { SqlSession } from './connections.ts';
+import { parseLsn } from './lsn.ts';
+import { quoteLiteral } from './names.ts';
+import type { PostgresPosition } from './position.ts';
+import { gap } from './source-errors.ts';
+
+export interface Slot {
+  readonly plugin: string | null;
+  readonly database: string | null;
+  readonly pid: number | null;
+  readonly confirmed: string | null;
+  /** `reserved`, `extended`, `unreserved`, `lost`; null for one that never reserved anything. */
+  readonly status: string | null;
+  readonly ours: boolean;
+}
+
+export async function findSlot(sql: SqlSession, name: string): Promise<Slot | undefined> {
+  const [slot] = await sql.rows<Slot>(
+    `SELECT plugin::text, database::text, active_pid AS pid, confirmed_flush_lsn::text AS confirmed, wal_status AS status,
+       coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
+     FROM pg_replication_slots WHERE slot_name = $1`,
+    [name],
+  );
+  return slot;
+}
+
+/** Throws `source.not_ready` for a slot of the user's that is there already: what it was read for is not known. */
+export async function refuseExisting(sql: SqlSession, name: string): Promise<void> {
+  if ((await findSlot(sql, name)) === undefined) return;
+  throw new TailraceError(
+    'source.not_ready',
+    `the replication slot ${name} exists, but nothing was read from it here`,
+    {
+      remedy: `if nobody needs it: SELECT pg_drop_replication_slot(${quoteLiteral(name).trim()}); it is made again at the start`,
+    },
+  );
+}
+
+/** Makes the slot; resolves to the LSN from which it streams. Waits for transactions that are running. */
+export async function createSlot(sql: SqlSession, name: string): Promise<string> {
+  const [row] = await sql.rows<{ lsn: string }>(
+    `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
+    [name],
+  );
+  return row!.lsn;
+}
+
+/** False when it does not exist. Throws `source.unreachable` while somebody reads it. */
+export async function dropSlot(sql: SqlSession, name: string): Promise<boolean> {
+  const slot = await findSlot(sql, name);
+  if (slot === undefined) return false;
+  refuseForeign(slot, name);
+  if (slot.pid !== null) throw inUse(name, slot.pid);
+  await sql.rows('SELECT pg_drop_replication_slot($1)', [name]);
+  return true;
+}
+
+function refuseForeign(slot: Slot, name: string): void {
+  if (slot.ours) return;
+  throw new TailraceError(
+    'source.not_ready',
+    `the replication slot ${name} belongs to something else (plugin ${slot.plugin ?? 'none'}, database ${slot.database ?? 'none'})`,
+    {
+      remedy: `choose another \`slot\` for the source, or: SELECT pg_drop_replication_slot(${quoteLiteral(name).trim()});`,
+    },
+  );
+}
+
+function inUse(name: string, pid: number): TailraceError {
+  return new TailraceError(
+    'source.unreachable',
+    `the replication slot ${name} is in use by the server process ${pid}`,
+    {
+      remedy: 'stop the other reader of the slot; a connection that died is noticed by the server within a minute',
+    },
+  );
+}
+
+/** Throws `source.gap` unless the slot still has everything after the position. */
+export function checkSlot(slot: Slot | undefined, name: string, position: PostgresPosition): void {
+  const after = `changes after ${position.lsn} are lost`;
+  if (position.slot !== name) {
+    throw gap(
+      `the saved position belongs to the slot ${position.slot}, the source now names ${name}`,
+      `set \`slot: ${position.slot}\` again, or \`on_gap: resnapshot\` on the source`,
+    );
+  }
+  if (slot === undefined) throw gap(`the replication slot ${name} does not exist any more: ${after}`);
+  if (!slot.ours) throw gap(`the replication slot ${name} was replaced by another of that name: ${after}`);
+  if (slot.status === 'lost') throw gap(`the replication slot ${name} was invalidated by the server: ${after}`);
+  if (slot.confirmed !== null && parseLsn(slot.confirmed) > parseLsn(position.lsn)) {
+    throw gap(`the replication slot ${name} was moved to ${slot.confirmed} by somebody else or made anew: ${after}`);
+  }
+}

@@ -1,0 +1,164 @@
+/** Tables of the stream by relation id: how their rows are written, and what is left out of them. */
+import type { RowWriter, SourceOutput, TableSchema } from '../../src/sdk/index.ts';
+import type { CatalogType, Rows } from './catalog.ts';
+import { type ColumnText, columnText } from './column-text.ts';
+import type { SqlSession } from './connections.ts';
+import { describeRelation } from './descriptions.ts';
+import { quoteName, quoteTable, tableName } from './names.ts';
+import { NULL_COLUMN, need, type Relation, TEXT_COLUMN, type Tuple, UNCHANGED_COLUMN } from './pgoutput.ts';
+import { gap } from './source-errors.ts';
+import type { Visibility } from './visibility.ts';
+
+export interface StreamTable {
+  readonly label: string;
+  readonly schema: TableSchema;
+  readonly writer: RowWriter;
+  readonly texts: readonly ColumnText[];
+  readonly types: readonly CatalogType[];
+  /** Indexes of the columns that identify a row. */
+  readonly keys: readonly number[];
+  readonly isKey: readonly boolean[];
+}
+
+/** Values read for columns that the stream did not send: text, null, or undefined when the row is gone. */
+export type FetchedColumns = ReadonlyMap<number, Buffer | null>;
+
+export interface StreamTablesOptions {
+  readonly source: string;
+  readonly output: SourceOutput;
+  readonly sql: SqlSession;
+  /** Tables as configured: label by oid of now. */
+  readonly captured: ReadonlyMap<number, string>;
+  readonly visibilities: ReadonlyMap<string, Visibility>;
+}
+
+export class StreamTables {
+  readonly #options: StreamTablesOptions;
+  /** Null: published, but not ours to capture. */
+  readonly #tables = new Map<number, StreamTable | null>();
+
+  constructor(options: StreamTablesOptions) {
+    this.#options = options;
+  }
+
+  /** Undefined for a relation that was not described; null for one that is not captured. */
+  get(oid: number): StreamTable | null {
+    const table = this.#tables.get(oid);
+    need(table !== undefined);
+    return table ?? null;
+  }
+
+  visibility({ label }: StreamTable): Visibility | undefined {
+    return this.#options.visibilities.get(label);
+  }
+
+  /** Takes in a Relation message. Throws `source.gap` for a captured table under another name. */
+  async describe(relation: Relation): Promise<void> {
+    const { captured, source, sql, output } = this.#options;
+    const rows: Rows = (text, values) => sql.rows(text, values);
+    const label = `${relation.schema}.${relation.table}`;
+    const expected = captured.get(relation.oid);
+    if (expected !== undefined && expected !== label) {
+      throw gap(
+        `the captured table ${expected} was renamed to ${label}`,
+        `put ${label} under \`tables:\` and set \`on_gap: resnapshot\` on the source, then start Tailrace`,
+      );
+    }
+    if (expected === undefined && ![...captured.values()].includes(label)) {
+      this.#tables.set(relation.oid, null);
+      return;
+    }
+    const { description, types } = await describeRelation(rows, source, tableName(label), relation);
+    const schema = output.register(description);
+    const ordinals = schema.columns.map(({ keyOrdinal }, index) => ({ keyOrdinal: keyOrdinal ?? 0, index }));
+    const keys = ordinals.filter(({ keyOrdinal }) => keyOrdinal > 0).sort((a, b) => a.keyOrdinal - b.keyOrdinal);
+    this.#tables.set(relation.oid, {
+      label,
+      schema,
+      writer: output.writer(schema),
+      texts: types.map(columnText),
+      types,
+      keys: keys.map(({ index }) => index),
+      isKey: schema.columns.map(({ keyOrdinal }) => keyOrdinal !== undefined),
+    });
+  }
+
+  /**
+   * Present values of columns of the row with the tuple's key: docs/decisions/2026-11-24-changed-key-with-unsent-column.md.
+   * Empty when the row is gone.
+   */
+  async fetch(table: StreamTable, key: readonly Buffer[], columns: readonly number[]): Promise<FetchedColumns> {
+    const names = table.schema.columns.map(({ name }) => quoteName(name));
+    const where = table.keys.map((index, i) => `${names[index]} = $${i + 1}::text::${table.types[index]!.native}`);
+    const sql = `SELECT ${columns.map((index, i) => `${names[index]} AS c${i}`).join(', ')} FROM ${quoteTable(tableName(table.label))}
+      WHERE ${where.join(' AND ')}`;
+    const [row] = await this.#options.sql.texts(
+      sql,
+      key.map((bytes) => bytes.toString()),
+    );
+    if (row === undefined) return new Map();
+    return new Map(columns.map((index, i) => [index, row[`c${i}`] == null ? null : Buffer.from(row[`c${i}`]!)]));
+  }
+}
+
+/** Where to look for columns that a new tuple leaves out. */
+export interface OlderImage {
+  readonly tuple: Tuple;
+  /** Only its key columns were sent; others stand there as null. */
+  readonly keysOnly: boolean;
+}
+
+/** Writes one side of a row. With `keysOnly`, columns outside of the key were not sent, whatever stands in the tuple. */
+export function writeSide(
+  table: StreamTable,
+  buf: Buffer,
+  tuple: Tuple,
+  keysOnly: boolean,
+  older: OlderImage | null,
+  fetched: FetchedColumns | null,
+): void {
+  const { writer, texts, isKey } = table;
+  const { count, kinds, from, to } = tuple;
+  need(count === texts.length);
+  for (let i = 0; i < count; i++) {
+    const kind = kinds[i]!;
+    if (keysOnly && !isKey[i]) writer.unchanged(i);
+    else if (kind === TEXT_COLUMN) texts[i]!(writer, i, buf, from[i]!, to[i]!);
+    else if (kind === NULL_COLUMN) writer.null(i);
+    else writeOlder(table, buf, i, older, fetched);
+  }
+}
+
+/** Invariant 9: a column that was not sent is said to be so, unless an older image of the row has its value. */
+function writeOlder(
+  { writer, texts, isKey }: StreamTable,
+  buf: Buffer,
+  i: number,
+  older: OlderImage | null,
+  fetched: FetchedColumns | null,
+): void {
+  if (older !== null && (isKey[i] || !older.keysOnly)) {
+    const { kinds, from, to } = older.tuple;
+    if (kinds[i] === TEXT_COLUMN) {
+      texts[i]!(writer, i, buf, from[i]!, to[i]!);
+      return;
+    }
+    if (kinds[i] === NULL_COLUMN) {
+      writer.null(i);
+      return;
+    }
+  }
+  const value = fetched?.get(i);
+  if (value === null) writer.null(i);
+  else if (value === undefined) writer.unchanged(i);
+  else texts[i]!(writer, i, value, 0, value.length);
+}
+
+export function keyChanged({ keys }: StreamTable, buf: Buffer, old: Tuple, now: Tuple): boolean {
+  for (const i of keys) {
+    if (now.kinds[i] === UNCHANGED_COLUMN) continue;
+    if (old.kinds[i] !== now.kinds[i]) return true;
+    if (buf.compare(buf, old.from[i]!, old.to[i]!, now.from[i]!, now.to[i]!) !== 0) return true;
+  }
+  return false;
+}

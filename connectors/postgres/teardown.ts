@@ -1,0 +1,15 @@
+/** Removes what the source made upstream; twice without error. A publication or slot that the user named stays. */
+import { SqlSession } from './connections.ts';
+import { publicationOf, quoteName, type SourceOptions, slotOf } from './names.ts';
+import { dropSlot } from './slot.ts';
+
+export async function teardownSource(options: SourceOptions): Promise<void> {
+  const sql = new SqlSession(options);
+  try {
+    if (options.config.slot === undefined) await dropSlot(sql, slotOf(options));
+    const { name, managed } = publicationOf(options);
+    if (managed) await sql.rows(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`);
+  } finally {
+    await sql.close();
+  }
+}
