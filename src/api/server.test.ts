@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { readApiAddress } from '../config/api-address.ts';
+import { ID_HEADER, readApiAddress } from '../config/api-address.ts';
 import type { Control, InstanceStatus, TaskState } from '../contracts/control.ts';
 import { startApi } from './server.ts';
 
@@ -155,7 +155,9 @@ test('too large and broken requests are refused by their size', async () => {
 
 test('the address is in the data directory for its owner, and goes when the API closes', async () => {
   const { api, dataDir } = await started();
-  expect(readApiAddress(dataDir)).toEqual({ url: api.url, pid: process.pid });
+  const address = readApiAddress(dataDir);
+  expect(address).toMatchObject({ url: api.url, pid: process.pid });
+  expect((await fetch(`${api.url}/health`)).headers.get(ID_HEADER)).toBe(address?.id);
   expect(statSync(join(dataDir, 'api.json')).mode & 0o777).toBe(0o600);
   expect(readdirSync(dataDir)).toEqual(['api.json']);
   await api.close();
@@ -165,15 +167,15 @@ test('the address is in the data directory for its owner, and goes when the API 
 
 test("another process's address is left alone; addresses elsewhere are not used", async () => {
   const { api, dataDir } = await started();
-  const other = '{"url":"http://127.0.0.1:1","pid":1}';
+  const other = '{"url":"http://127.0.0.1:1","pid":1,"id":"a"}';
   writeFileSync(join(dataDir, 'api.json'), other);
   await api.close();
   expect(readFileSync(join(dataDir, 'api.json'), 'utf8')).toBe(other);
   for (const text of [
     '{}',
     'null',
-    '{"url":"http://evil.example:1","pid":1}',
-    '{"url":"http://127.0.0.1:1","pid":"1"}',
+    '{"url":"http://evil.example:1","pid":1,"id":"a"}',
+    '{"url":"http://127.0.0.1:1","pid":"1","id":"a"}',
   ]) {
     writeFileSync(join(dataDir, 'api.json'), text);
     expect(readApiAddress(dataDir), text).toBeNull();

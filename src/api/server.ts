@@ -1,7 +1,7 @@
 /** The HTTP API: read-only JSON on a loopback address, for this machine's own programs. */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { removeApiAddress, writeApiAddress } from '../config/api-address.ts';
+import { ID_HEADER, newApiAddress, removeApiAddress, writeApiAddress } from '../config/api-address.ts';
 import type { Control } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
@@ -29,7 +29,9 @@ export interface Api {
 
 /** Throws `api.port_in_use`, or `log.unwritable` when the address cannot be written into the data directory. */
 export async function startApi(control: Control, { host, port, dataDir, log }: ApiOptions): Promise<Api> {
+  let id = '';
   const server = createServer(LIMITS, (request, response) => {
+    response.setHeader(ID_HEADER, id);
     send(response, answerTo(request, control, host, log));
   });
   server.maxConnections = MAX_CONNECTIONS;
@@ -37,7 +39,8 @@ export async function startApi(control: Control, { host, port, dataDir, log }: A
   server.on('error', (cause) => log('warn', 'the HTTP API has trouble with a connection', { error: cause.message }));
   const { port: bound } = server.address() as AddressInfo;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
-  const address = { url, pid: process.pid };
+  const address = newApiAddress(url);
+  id = address.id;
   const close = async () => {
     removeApiAddress(dataDir, address);
     server.closeAllConnections();

@@ -11,6 +11,15 @@ const FILE = 'api.json';
 export interface ApiAddress {
   readonly url: string;
   readonly pid: number;
+  /** Sent with every answer in `ID_HEADER`: another program may listen on the same port later. */
+  readonly id: string;
+}
+
+export const ID_HEADER = 'tailrace-api-id';
+
+/** Of a server that starts in this process. */
+export function newApiAddress(url: string): ApiAddress {
+  return { url, pid: process.pid, id: randomBytes(8).toString('hex') };
 }
 
 /** Atomic: a reader sees the old address or the new one. */
@@ -29,11 +38,11 @@ export function writeApiAddress(dataDir: string, address: ApiAddress): void {
 /** Null when there is none, or none that can be used: only addresses of this machine are. */
 export function readApiAddress(dataDir: string): ApiAddress | null {
   try {
-    const { url, pid } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    const { url, pid, id } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
     const { protocol, hostname } = new URL(url);
     const isLocal =
       protocol === 'http:' && (hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname));
-    return isLocal && Number.isSafeInteger(pid) ? { url, pid } : null;
+    return isLocal && Number.isSafeInteger(pid) && typeof id === 'string' ? { url, pid, id } : null;
   } catch {
     return null;
   }
@@ -42,5 +51,5 @@ export function readApiAddress(dataDir: string): ApiAddress | null {
 /** Leaves an address that another process has written since. */
 export function removeApiAddress(dataDir: string, own: ApiAddress): void {
   const found = readApiAddress(dataDir);
-  if (found?.url === own.url && found.pid === own.pid) rmSync(join(dataDir, FILE), { force: true });
+  if (found?.id === own.id) rmSync(join(dataDir, FILE), { force: true });
 }

@@ -1,5 +1,6 @@
 /** Manifests: all that the rest of the product knows of a connector. Built-in ones get exactly what third-party ones get. */
 import type { ZodType } from 'zod';
+import type { ErrorCode } from './errors.ts';
 import type { Op } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
@@ -35,6 +36,8 @@ export interface Finding {
   /** The exact command, SQL or setting that mends it; for `problem` always there. */
   readonly remedy?: string;
   readonly path?: readonly (string | number)[];
+  /** Of an error that ended the check: `source.unreachable`, `sink.auth` … */
+  readonly code?: ErrorCode;
 }
 
 interface PluginManifest<C> {

@@ -79,6 +79,6 @@ async function asFindings(check: () => Promise<readonly Finding[]>): Promise<rea
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
     const remedy = error.remedy ?? 'see the message';
-    return [{ level: 'problem', message: error.message, remedy }];
+    return [{ level: 'problem', message: error.message, remedy, code: error.code }];
   }
 }

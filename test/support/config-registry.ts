@@ -46,6 +46,7 @@ export const testRegistry: Registry = {
     verbs: ['drop'],
     lint: () => [],
     lintTable: () => [],
+    lintTables: () => [],
     compile: () => {
       throw new Error('not compiled in these tests');
     },

@@ -1,0 +1,135 @@
+import type { PlacedProblem, Project } from '../../config/index.ts';
+import type { Running } from '../../contracts/app.ts';
+import { exitCodeOf } from '../../contracts/errors.ts';
+import type { Logger } from '../../contracts/plugin.ts';
+import type { CommandContext, RunningCommand } from '../command.ts';
+import { errorText, errorWords } from '../error-text.ts';
+import type { Io } from '../io.ts';
+import { jsonLogger, plainLogger, terminalLogger } from '../log-lines.ts';
+import { watchStates } from '../state-lines.ts';
+import { StopSignals } from '../stop-signals.ts';
+import { styleOf } from '../style.ts';
+import { PATHS_DETAILS } from './lint.ts';
+
+/** What a sink may still write and commit after the signal. */
+const STOP_MS = 5_000;
+
+export const run: RunningCommand = {
+  kind: 'running',
+  name: 'run',
+  summary: 'run pipelines until stopped',
+  arguments: '[path…]',
+  details: `${PATHS_DETAILS}
+
+SIGINT (Ctrl-C) or SIGTERM stops it gracefully within 5 seconds; a second signal forces it. Whenever and however it ends,
+the next start goes on where the log says. With --json every line of the log is a JSON object.`,
+  options: {},
+  maxWords: Number.POSITIVE_INFINITY,
+  async run(context) {
+    const stop = new StopSignals(context.io);
+    try {
+      return await new Run(context, stop).run();
+    } finally {
+      stop.release();
+    }
+  },
+};
+
+class Run {
+  readonly #context: CommandContext;
+  readonly #stop: StopSignals;
+
+  constructor(context: CommandContext, stop: StopSignals) {
+    this.#context = context;
+    this.#stop = stop;
+  }
+
+  async run(): Promise<number> {
+    const { io, words, app: createApp, options } = this.#context;
+    const isJson = options.json === true;
+    let log = loggerFor(io, isJson, (text) => text);
+    try {
+      const [{ loadProject }, app] = await Promise.all([import('../../config/index.ts'), createApp()]);
+      const project = await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry: app.registry });
+      log = loggerFor(io, isJson, project.redact);
+      await showProblems(project, io, isJson ? log : null);
+      if (project.problems.some(({ level }) => level === 'error')) return 2;
+      const running = await app.start(project.instance, project.pipelines, log);
+      return await this.#serve(running, project, log);
+    } catch (error) {
+      return this.#failed(error, log);
+    }
+  }
+
+  async #serve(running: Running, { instance, pipelines }: Project, log: Logger): Promise<number> {
+    const { url } = running;
+    log('info', `running ${pipelines.map(({ name }) => name).join(', ')}`, {
+      instance: instance.instance,
+      pid: process.pid,
+      data: instance.dataDir,
+      ...(url === null ? {} : { api: url }),
+    });
+    const unwatch = watchStates(running, log);
+    try {
+      const ended = running.ended.then(
+        (error) => ({ error }),
+        (error: unknown) => ({ error }),
+      );
+      const first = await Promise.race([ended, this.#stop.asked]);
+      if (typeof first === 'string') return await this.#stopping(running, first, log);
+      return first.error === null || first.error === undefined ? 0 : this.#failed(first.error, log);
+    } finally {
+      unwatch();
+    }
+  }
+
+  async #stopping(running: Running, why: string, log: Logger): Promise<number> {
+    log('info', `stopping: ${why}`);
+    let timer: NodeJS.Timeout | undefined;
+    const patience = new Promise<'late'>((resolve) => {
+      timer = setTimeout(() => resolve('late'), STOP_MS);
+    });
+    const outcome = await Promise.race([running.stop().then(() => 'stopped' as const), patience]);
+    clearTimeout(timer);
+    if (outcome === 'stopped') {
+      log('info', 'stopped');
+      return 0;
+    }
+    const remedy = 'nothing is lost: the next start repeats what was not committed';
+    log('warn', `did not stop within ${STOP_MS / 1_000} s`, { remedy });
+    return 1;
+  }
+
+  #failed(error: unknown, log: Logger): number {
+    const { io, options } = this.#context;
+    if (options.json === true) {
+      const { message, ...words } = errorWords(error);
+      log('error', message, words);
+    } else {
+      io.stderr.write(errorText(error, styleOf(io.stderr, io.env)));
+    }
+    return exitCodeOf(error);
+  }
+}
+
+function loggerFor(io: Io, isJson: boolean, redact: (text: string) => string): Logger {
+  if (isJson) return jsonLogger(io.stdout, redact);
+  return io.stdout.isTty
+    ? terminalLogger(io.stdout, redact, styleOf(io.stdout, io.env))
+    : plainLogger(io.stdout, redact);
+}
+
+/** As text on standard error, or line by line into a JSON log. */
+async function showProblems({ problems, files }: Project, io: Io, log: Logger | null): Promise<void> {
+  if (problems.length === 0) return;
+  if (log !== null) {
+    for (const { frame: _, message, level, ...rest } of problems)
+      log(level === 'error' ? 'error' : 'warn', message, rest);
+    return;
+  }
+  const { problemSummary, problemText } = await import('../../config/index.ts');
+  const { paint } = styleOf(io.stderr, io.env);
+  const colour = (level: PlacedProblem['level'], text: string) => paint(level === 'error' ? 'red' : 'yellow', text);
+  for (const problem of problems) io.stderr.write(problemText(problem, colour));
+  io.stderr.write(`${problemSummary(problems, files.length)}\n`);
+}

@@ -1,0 +1,82 @@
+import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import { printable } from '../../lib/printable.ts';
+import type { AnswerCommand } from '../command.ts';
+import { count, counted, duration, table } from '../format.ts';
+import { INSTANCE_DETAILS, INSTANCE_OPTIONS, lookAt } from '../instance.ts';
+import type { Colour, Style } from '../style.ts';
+
+export const status: AnswerCommand = {
+  kind: 'answer',
+  name: 'status',
+  summary: 'show health, lag and problems of every source and sink',
+  arguments: '[path]',
+  details: `${INSTANCE_DETAILS}
+Exit code 4 when a source or sink has failed or has a gap.`,
+  options: INSTANCE_OPTIONS,
+  maxWords: 1,
+  async run(context) {
+    const found = await lookAt(context, '/status', (offline, instance) => offline.status(instance));
+    const broken = tasksOf(found).filter(({ state }) => state === 'failed' || state === 'gap');
+    return {
+      exitCode: broken.length === 0 ? 0 : 4,
+      summary: broken.length === 0 ? `${found.instance} ${found.running ? 'is running' : 'is stopped'}` : 'not healthy',
+      result: found,
+      text: (style) => statusText(found, Date.now(), style),
+    };
+  },
+};
+
+function tasksOf({ pipelines }: InstanceStatus): (SourceStatus | SinkStatus)[] {
+  return pipelines.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
+}
+
+function statusText(found: InstanceStatus, now: number, style: Style): string {
+  const since = found.startedMs === null ? '' : ` for ${duration(now - found.startedMs)}`;
+  const head = found.running ? `running${since} (pid ${found.pid})` : 'stopped';
+  const pipelines = found.pipelines.map(({ name, sources, sinks }) => {
+    const rows = [
+      ...sources.map((source) => ['source', source.name, source.type, source.state, ...sourceCells(source, now)]),
+      ...sinks.map((sink) => ['sink', sink.name, sink.type, sink.state, ...sinkCells(sink)]),
+    ];
+    return withProblems(`${printable(name)}\n`, rows, [...sources, ...sinks], style);
+  });
+  return `${style.paint('bold', printable(found.instance))}  ${head}\n${pipelines.join('')}`;
+}
+
+/** Each row of the table, with the task's problem below it. */
+function withProblems(
+  head: string,
+  rows: readonly (readonly string[])[],
+  tasks: readonly (SourceStatus | SinkStatus)[],
+  style: Style,
+): string {
+  const lines = table(rows, 2).split('\n');
+  const blocks = tasks.map(({ state, problem }, i) => {
+    const line = lines[i]!.replace(` ${state}`, () => ` ${style.paint(COLOURS[state] ?? 'dim', state)}`);
+    if (problem === null) return `${line}\n`;
+    const next = problem.remedy === null ? '' : `      ${style.signs.arrow} ${printable(problem.remedy)}\n`;
+    return `${line}\n    ${style.signs.problem} ${problem.code}  ${printable(problem.message)}\n${next}`;
+  });
+  return `${head}${blocks.join('')}`;
+}
+
+const COLOURS: Readonly<Partial<Record<TaskState, Colour>>> = {
+  streaming: 'green',
+  running: 'green',
+  snapshot: 'cyan',
+  starting: 'cyan',
+  retrying: 'yellow',
+  paused: 'yellow',
+  failed: 'red',
+  gap: 'red',
+};
+
+function sourceCells({ rows, transactions, lastCommitMs }: SourceStatus, now: number): string[] {
+  const last = lastCommitMs === null ? '' : `last commit ${duration(now - lastCommitMs)} ago`;
+  return [counted(rows, 'row'), counted(transactions, 'transaction'), last];
+}
+
+function sinkCells({ records, lagRecords, lagMs, deadLetters }: SinkStatus): string[] {
+  const lag = lagRecords === 0 ? 'no lag' : `${count(lagRecords)} behind${lagMs > 0 ? `, ${duration(lagMs)}` : ''}`;
+  return [counted(records, 'record'), lag, deadLetters === 0 ? '' : counted(deadLetters, 'dead letter')];
+}

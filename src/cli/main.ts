@@ -1,0 +1,82 @@
+/** The command line: finds the command, runs it, prints what it found. */
+import type { App } from '../contracts/app.ts';
+import { exitCodeOf, TailraceError } from '../contracts/errors.ts';
+import { didYouMean } from '../lib/did-you-mean.ts';
+import { quoted } from '../lib/printable.ts';
+import { parseArguments } from './arguments.ts';
+import type { AnswerCommand, Command } from './command.ts';
+import { commands } from './commands.ts';
+import { errorText, errorWords } from './error-text.ts';
+import { commandHelp, generalHelp } from './help.ts';
+import { type Io, processIo } from './io.ts';
+import { styleOf } from './style.ts';
+
+/** Resolves to the exit code. Never rejects. `createApp` is called once at most, and only when it is needed. */
+export async function main(
+  args: readonly string[],
+  createApp: () => Promise<App>,
+  io: Io = processIo(),
+): Promise<number> {
+  let created: Promise<App> | undefined;
+  const app = () => (created ??= createApp());
+  try {
+    return await dispatch(args, app, io);
+  } catch (error) {
+    io.stderr.write(errorText(error, styleOf(io.stderr, io.env)));
+    return exitCodeOf(error);
+  }
+}
+
+async function dispatch(args: readonly string[], app: () => Promise<App>, io: Io): Promise<number> {
+  const [first, ...rest] = args;
+  if (first === undefined || first === '--help' || first === '-h') return show(io, generalHelp(commands));
+  if (first === '--version' || first === '-V') return show(io, `tailrace ${(await app()).version}\n`);
+  if (first === 'help') return show(io, rest[0] === undefined ? generalHelp(commands) : commandHelp(find(rest[0])));
+  const command = find(first);
+  if (command.kind === 'forwarding') return command.run(rest, app);
+  const { options, words } = parseArguments(command, rest);
+  if (options.help === true) return show(io, commandHelp(command));
+  const context = { options, words, io, app };
+  return command.kind === 'running' ? command.run(context) : answer(command, context);
+}
+
+function find(name: string): Command {
+  const command = commands.find((candidate) => candidate.name === name);
+  if (command !== undefined) return command;
+  const isOption = name.startsWith('-');
+  const names = commands.map((candidate) => candidate.name);
+  throw new TailraceError(
+    'cli.usage',
+    isOption ? `${quoted(name)} goes after a command` : `there is no command ${quoted(name)}`,
+    {
+      remedy: didYouMean(name, isOption ? ['--help', '--version'] : names) ?? 'tailrace --help lists the commands',
+    },
+  );
+}
+
+async function answer(command: AnswerCommand, context: Parameters<AnswerCommand['run']>[0]): Promise<number> {
+  const { io, options } = context;
+  if (options.json !== true) {
+    const outcome = await command.run(context);
+    io.stdout.write(outcome.text(styleOf(io.stdout, io.env)));
+    return outcome.exitCode;
+  }
+  const envelope = { command: command.name, ok: false, summary: '', result: null as unknown, error: null as unknown };
+  let exitCode: number;
+  try {
+    const outcome = await command.run(context);
+    ({ exitCode } = outcome);
+    Object.assign(envelope, { ok: exitCode === 0, summary: outcome.summary, result: outcome.result });
+  } catch (error) {
+    exitCode = exitCodeOf(error);
+    const words = errorWords(error);
+    Object.assign(envelope, { summary: words.message, error: words });
+  }
+  io.stdout.write(`${JSON.stringify(envelope)}\n`);
+  return exitCode;
+}
+
+function show(io: Io, text: string): number {
+  io.stdout.write(text);
+  return 0;
+}
