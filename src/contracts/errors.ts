@@ -55,6 +55,18 @@ const catalogue = {
     'environment',
     'The HTTP port is taken. Stop the other process or set http.port in tailrace.yaml.',
   ],
+  'kafka.malformed': [
+    'environment',
+    'A Kafka client sent bytes that are not the Kafka protocol; its connection is closed.',
+  ],
+  'kafka.port_in_use': [
+    'environment',
+    'The port of the Kafka listener is taken. Stop the other process or set kafka.listen in tailrace.yaml.',
+  ],
+  'kafka.insecure': [
+    'config',
+    'The Kafka listener would be open to other machines without authentication. Listen on loopback or configure users.',
+  ],
   'check.failed': ['environment', 'The pre-flight check found problems; each is listed with its remedy.'],
   'demo.missing': [
     'environment',
