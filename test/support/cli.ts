@@ -1,0 +1,128 @@
+/** The command line in this process, with everything it touches of a process given by the test. */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
+import type { Io } from '../../src/cli/io.ts';
+import { main } from '../../src/cli/main.ts';
+import type { App, Running } from '../../src/contracts/app.ts';
+import type { InstanceStatus } from '../../src/contracts/control.ts';
+import { testRegistry } from './config-registry.ts';
+
+/** A directory with files, removed when the test ends. */
+export function projectDir(files: Readonly<Record<string, string>>): string {
+  const dir = mkdtempSync(join(tmpdir(), 'tailrace-cli-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  for (const [name, content] of Object.entries(files)) {
+    mkdirSync(join(dir, name, '..'), { recursive: true });
+    writeFileSync(join(dir, name), content);
+  }
+  return dir;
+}
+
+export class Terminal implements Io {
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  out = '';
+  err = '';
+  /** Set when the process was to end at once. */
+  forced: number | null = null;
+  readonly stdout: Io['stdout'];
+  readonly stderr: Io['stderr'];
+  readonly #handlers = new Set<(signal: 'SIGINT' | 'SIGTERM') => void>();
+  #outputClosed = () => {};
+
+  constructor(cwd: string, options: { env?: Record<string, string>; isTty?: boolean } = {}) {
+    const { env = {}, isTty = false } = options;
+    this.cwd = cwd;
+    this.env = { LANG: 'en_GB.UTF-8', ...env };
+    this.stdout = { isTty, write: (text) => void (this.out += text) };
+    this.stderr = { isTty, write: (text) => void (this.err += text) };
+  }
+
+  onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
+    this.#handlers.add(handler);
+    return () => this.#handlers.delete(handler);
+  }
+
+  onOutputClosed(handler: () => void): void {
+    this.#outputClosed = handler;
+  }
+
+  exit(code: number): void {
+    this.forced ??= code;
+  }
+
+  signal(signal: 'SIGINT' | 'SIGTERM'): void {
+    for (const handler of this.#handlers) handler(signal);
+  }
+
+  closeOutput(): void {
+    this.#outputClosed();
+  }
+
+  get listens(): boolean {
+    return this.#handlers.size > 0;
+  }
+}
+
+export const STOPPED: InstanceStatus = { instance: 'main', running: false, pid: null, startedMs: null, pipelines: [] };
+
+/** An App whose parts the test fills in; what it did not expect to be used throws. */
+export function fakeApp(parts: Partial<App> = {}): App {
+  const unexpected = (what: string) => () => Promise.reject(new Error(`${what} was not expected`));
+  return {
+    registry: testRegistry,
+    version: '1.2.3',
+    start: unexpected('start'),
+    check: unexpected('check'),
+    offline: { status: unexpected('offline.status'), topics: unexpected('offline.topics') },
+    demo: unexpected('demo'),
+    ...parts,
+  };
+}
+
+/** A running instance that does what the test says. */
+export class FakeRunning implements Running {
+  readonly url: string | null = 'http://127.0.0.1:7600';
+  current: InstanceStatus = STOPPED;
+  stops = 0;
+  /** Replaced by a test whose instance does not stop in time. */
+  stopping: () => Promise<void> = async () => this.end(null);
+  end: (error: unknown) => void = () => {};
+  readonly ended = new Promise<unknown>((resolve) => {
+    this.end = resolve;
+  });
+
+  /** How often the status was asked for. */
+  looks = 0;
+
+  status(): InstanceStatus {
+    this.looks++;
+    return this.current;
+  }
+
+  topics() {
+    return [];
+  }
+
+  async stop(): Promise<void> {
+    this.stops++;
+    await this.stopping();
+  }
+}
+
+export interface Ran {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+
+export async function cli(
+  args: readonly string[],
+  options: { dir?: string; app?: App; env?: Record<string, string>; isTty?: boolean } = {},
+): Promise<Ran> {
+  const terminal = new Terminal(options.dir ?? '/', options);
+  const code = await main(args, async () => options.app ?? fakeApp(), terminal);
+  return { code, out: terminal.out, err: terminal.err };
+}
