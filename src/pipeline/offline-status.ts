@@ -5,7 +5,7 @@ import type { Checkpoints, Topics } from '../contracts/log.ts';
 const GROUP = /^group\/tailrace\.([^./]+)\.([^/]+)\/(.+)\/(\d+)$/;
 
 export interface StoredState {
-  readonly topics: Topics;
+  readonly topics: Pick<Topics, 'get' | 'list'>;
   readonly checkpoints: Checkpoints;
 }
 

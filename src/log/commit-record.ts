@@ -1,0 +1,32 @@
+/** What a commit says besides its record batches: the JSON part of a frame. */
+import { TailraceError } from '../contracts/errors.ts';
+import type { TopicSettings } from '../contracts/log.ts';
+
+/** `[topic, partition, base offset, offset after the last, bytes]`; offsets as decimal text. */
+export type BatchEntry = readonly [topic: string, partition: number, base: string, next: string, bytes: number];
+
+export interface CommitRecord {
+  /** Batches in the frame's data, in order. */
+  readonly batches?: readonly BatchEntry[];
+  /** A staged file that this commit adopts, with its batches in order. */
+  readonly staged?: { readonly file: string; readonly batches: readonly BatchEntry[] };
+  /** Checkpoints set, or removed with null. */
+  readonly checkpoints?: Readonly<Record<string, string | null>>;
+  /** Epochs of writers. */
+  readonly fences?: Readonly<Record<string, number>>;
+  readonly topics?: readonly ({ readonly name: string } & TopicSettings)[];
+  /** Id of an opening of the log (DESIGN § 6, Lineage). */
+  readonly opened?: string;
+}
+
+export function encodeRecord(record: CommitRecord): Buffer {
+  return Buffer.from(JSON.stringify(record));
+}
+
+export function decodeRecord(bytes: Buffer): CommitRecord {
+  try {
+    return JSON.parse(bytes.toString()) as CommitRecord;
+  } catch (cause) {
+    throw new TailraceError('log.damaged', 'a frame with a right checksum does not hold a commit', { cause });
+  }
+}

@@ -1,0 +1,277 @@
+/** The embedded log on one disk (DESIGN § 5). Parts: wal, segments behind partitions, flusher, recovery. */
+import { join } from 'node:path';
+import { TailraceError } from '../contracts/errors.ts';
+import type {
+  Checkpoints,
+  Lineage,
+  Log,
+  LogTransaction,
+  StoredBatch,
+  TopicInfo,
+  TopicPartition,
+  TopicSettings,
+  Topics,
+} from '../contracts/log.ts';
+import type { Clock, Logger } from '../contracts/plugin.ts';
+import { diskFiles, type Files } from '../lib/files.ts';
+import { readRecords } from '../wire/record-batch.ts';
+import type { CommitRecord } from './commit-record.ts';
+import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
+import { Flusher, flushState } from './flusher.ts';
+import type { Lock } from './lock.ts';
+import { recover } from './recovery.ts';
+import type { SegmentBatch } from './segment.ts';
+import { StagedFile } from './staged-file.ts';
+import type { LogState } from './state.ts';
+import { Transaction, type TransactionLog } from './transaction.ts';
+import { Waiters } from './waiters.ts';
+import { Wal } from './wal.ts';
+
+export interface OpenLogOptions {
+  /** Made, with mode 0700, when it does not exist. */
+  readonly dir: string;
+  readonly clock: Clock;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  readonly log: Logger;
+  /** For fault tests. */
+  readonly files?: Files;
+  /** Bytes outside of segments that start a log checkpoint. */
+  readonly flushBytes?: number;
+  readonly segmentBytes?: number;
+  readonly walFileBytes?: number;
+}
+
+export interface EmbeddedLog extends Log {
+  /** Resolves when everything is on disk and the lock is free. Twice without error. */
+  close(): Promise<void>;
+  /** Resolves with the error when the log has failed for good; never otherwise. */
+  readonly failed: Promise<unknown>;
+}
+
+const FLUSH_BYTES = 16 << 20;
+export const SEGMENT_BYTES = 128 << 20;
+const WAL_FILE_BYTES = 16 << 20;
+/** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
+const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
+
+/** Throws `log.locked`, `log.unwritable`, `log.newer_format`, `log.damaged`. */
+export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
+  const files = options.files ?? diskFiles;
+  const { paths, lock } = await openDirectory(options.dir, files);
+  try {
+    const { state, nextEpoch, walNames } = await recover(
+      paths,
+      files,
+      options.segmentBytes ?? SEGMENT_BYTES,
+      options.log,
+    );
+    // Into segments and a snapshot, durably, before anything is served or written: the old files may then go.
+    await flushState({ state, files, paths }, nextEpoch);
+    for (const name of walNames) await files.remove(join(paths.wal, name));
+    for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
+    const log = new DiskLog(options, files, paths, lock, state, nextEpoch);
+    await log.open();
+    return log;
+  } catch (error) {
+    lock.release();
+    throw asDirectoryError(error, options.dir);
+  }
+}
+
+class DiskLog implements EmbeddedLog, TransactionLog {
+  readonly topics: Topics;
+  readonly checkpoints: Checkpoints;
+  readonly lineage: Lineage;
+  readonly failed: Promise<unknown>;
+  readonly #options: OpenLogOptions;
+  readonly #files: Files;
+  readonly #paths: DataPaths;
+  readonly #lock: Lock;
+  readonly #state: LogState;
+  readonly #wal: Wal;
+  readonly #flusher: Flusher;
+  readonly #waiters = new Waiters();
+  readonly #writers = new Set<string>();
+  /** Epochs and ends as of the last queued commit; the state has those of the last durable one. */
+  readonly #epochs = new Map<string, number>();
+  readonly #ends = new Map<string, bigint>();
+  readonly #creating = new Map<string, Promise<void>>();
+  #stagedFiles = 0;
+  #closing: Promise<void> | null = null;
+
+  constructor(options: OpenLogOptions, files: Files, paths: DataPaths, lock: Lock, state: LogState, epoch: number) {
+    const { clock, log } = options;
+    this.#options = options;
+    this.#files = files;
+    this.#paths = paths;
+    this.#lock = lock;
+    this.#state = state;
+    let onFailed: (error: TailraceError) => void = () => {};
+    this.failed = new Promise((resolve) => {
+      onFailed = resolve;
+    });
+    const onFull = (full: boolean) =>
+      log(full ? 'error' : 'info', full ? 'the disk is full: the log waits' : 'the log goes on', { dir: paths.root });
+    const fileBytes = options.walFileBytes ?? WAL_FILE_BYTES;
+    const sequence = state.sequence + 1;
+    this.#wal = new Wal({ files, dir: paths.wal, clock, fileBytes, epoch, sequence, onFull, onFailed });
+    const flushBytes = options.flushBytes ?? FLUSH_BYTES;
+    this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, clock, log, flushBytes });
+    this.checkpoints = state;
+    this.lineage = state;
+    this.topics = {
+      ensure: (name, settings) => this.#ensureTopic(name, settings),
+      get: (name) => state.topic(name),
+      list: () => state.topicList(),
+    };
+  }
+
+  /** Adds this opening to the lineage. */
+  open(): Promise<void> {
+    const digit = () => Math.floor(this.#options.random() * 16).toString(16);
+    return this.#append({ opened: Array.from({ length: 16 }, digit).join('') }, [], null, null);
+  }
+
+  begin(name: string, epoch: number): LogTransaction {
+    if (this.#writers.has(name)) throw new TailraceError('internal.bug', `${name} has a transaction open already`);
+    this.#writers.add(name);
+    return new Transaction(this, name, epoch);
+  }
+
+  async fence(name: string): Promise<number> {
+    const epoch = this.#epoch(name) + 1;
+    this.#epochs.set(name, epoch);
+    await this.#append({ fences: { [name]: epoch } }, [], null, null);
+    return epoch;
+  }
+
+  async read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]> {
+    const batches = await this.#state.partition(topic, partition).read(offset, maxBytes);
+    return batches.map((batch) => new Batch(batch));
+  }
+
+  waitFor(positions: readonly (TopicPartition & { readonly offset: bigint })[], signal: AbortSignal): Promise<void> {
+    return this.#waiters.wait(
+      positions.map((position) => ({ ...position, at: this.#state.partition(position.topic, position.partition) })),
+      signal,
+    );
+  }
+
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  requireTopic(topic: string, partition: number): void {
+    this.#state.partition(topic, partition);
+  }
+
+  assign(topic: string, partition: number, count: bigint): bigint {
+    const name = `${topic}\0${partition}`;
+    const base = this.#ends.get(name) ?? this.#state.partition(topic, partition).end;
+    this.#ends.set(name, base + count);
+    return base;
+  }
+
+  checkWriter(name: string, epoch: number): void {
+    if (this.#wal.error !== null) throw this.#wal.error;
+    if (this.#closing !== null) throw new TailraceError('log.closed', 'the log is closed');
+    const current = this.#epoch(name);
+    if (epoch >= current) return;
+    throw new TailraceError('log.fenced', `the writer ${name} of epoch ${epoch} was replaced by epoch ${current}`);
+  }
+
+  createStaged(): Promise<StagedFile> {
+    return StagedFile.create(this.#files, this.#paths.staged, `${this.#wal.nextEpoch}-${this.#stagedFiles++}`);
+  }
+
+  commit(record: CommitRecord, data: readonly Uint8Array[], staged: StagedFile | null): Promise<void> {
+    return this.#append(record, data, staged, staged === null ? null : () => staged.sync());
+  }
+
+  room(): Promise<void> | undefined {
+    return this.#flusher.room();
+  }
+
+  ended(name: string): void {
+    this.#writers.delete(name);
+  }
+
+  #epoch(name: string): number {
+    return this.#epochs.get(name) ?? this.#state.fences.get(name) ?? 0;
+  }
+
+  /** Invariants 3 and 8: the frame is on disk as a whole, then all that it says becomes visible at once. */
+  #append(
+    record: CommitRecord,
+    data: readonly Uint8Array[],
+    staged: StagedFile | null,
+    before: (() => Promise<void>) | null,
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const durable = (sequence: number) => {
+        const grown = this.#state.apply(sequence, record, data, staged);
+        resolve();
+        this.#waiters.grown(grown);
+        this.#flusher.onCommit();
+      };
+      this.#wal.append({ record, data, before, durable, failed: reject });
+    });
+  }
+
+  async #ensureTopic(name: string, settings: TopicSettings): Promise<TopicInfo> {
+    if (!TOPIC_NAME.test(name) || !Number.isSafeInteger(settings.partitions) || settings.partitions < 1) {
+      throw new TailraceError(
+        'internal.bug',
+        `a topic cannot be called "${name}" or have ${settings.partitions} partitions`,
+      );
+    }
+    const { partitions, cleanup } = settings;
+    if (this.#state.topic(name) === undefined) {
+      const creating =
+        this.#creating.get(name) ?? this.#append({ topics: [{ name, partitions, cleanup }] }, [], null, null);
+      this.#creating.set(name, creating);
+      await creating.finally(() => this.#creating.delete(name));
+    }
+    const topic = this.#state.topic(name)!;
+    if (topic.settings.partitions === partitions) return topic;
+    throw new TailraceError(
+      'internal.bug',
+      `the topic ${name} has ${topic.settings.partitions} partitions, not ${partitions}`,
+    );
+  }
+
+  async #close(): Promise<void> {
+    await this.#wal.drained();
+    try {
+      if (this.#wal.error === null) await this.#flusher.finish();
+    } catch (error) {
+      // Everything is in the write-ahead log: the next start does it.
+      this.#options.log('warn', 'the log was closed without a checkpoint', {
+        cause: (error as NodeJS.ErrnoException).code ?? (error as Error).name,
+      });
+    } finally {
+      await this.#wal.close();
+      for (const partition of this.#state.partitions()) await partition.close();
+      for (const staged of this.#state.staged) await staged.close();
+      this.#lock.release();
+    }
+  }
+}
+
+class Batch implements StoredBatch {
+  readonly baseOffset: bigint;
+  readonly nextOffset: bigint;
+  readonly bytes: Uint8Array;
+
+  constructor({ base, next, bytes }: SegmentBatch) {
+    this.baseOffset = base;
+    this.nextOffset = next;
+    this.bytes = bytes;
+  }
+
+  records() {
+    return readRecords(this.bytes);
+  }
+}

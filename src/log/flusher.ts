@@ -1,0 +1,96 @@
+/**
+ * Log checkpoints: what only the write-ahead log holds is moved into segments, then a snapshot says so, then the files of the
+ * write-ahead log are used again. Commits go on meanwhile; they wait only when too much memory is held (Invariant 10).
+ */
+import type { Clock, Logger } from '../contracts/plugin.ts';
+import type { Files } from '../lib/files.ts';
+import type { DataPaths } from './data-directory.ts';
+import { type Snapshot, writeSnapshot } from './snapshot-file.ts';
+import type { LogState } from './state.ts';
+import type { Wal } from './wal.ts';
+
+const RETRY_MS = 500;
+
+export interface FlusherOptions {
+  readonly state: LogState;
+  readonly wal: Wal;
+  readonly files: Files;
+  readonly paths: DataPaths;
+  readonly clock: Clock;
+  readonly log: Logger;
+  /** Bytes outside of segments that start a checkpoint; four times as many make commits wait. */
+  readonly flushBytes: number;
+}
+
+export class Flusher {
+  readonly #options: FlusherOptions;
+  #running: Promise<void> | null = null;
+  #stopped = false;
+  #waiting: (() => void)[] = [];
+
+  constructor(options: FlusherOptions) {
+    this.#options = options;
+  }
+
+  /** After each commit: starts a checkpoint when it is due. */
+  onCommit(): void {
+    const { state, flushBytes } = this.#options;
+    if (this.#running !== null || this.#stopped || state.recentBytes < flushBytes) return;
+    this.#running = this.#loop();
+  }
+
+  /** Undefined while there is room. */
+  room(): Promise<void> | undefined {
+    const { state, flushBytes } = this.#options;
+    if (state.recentBytes < 4 * flushBytes || this.#stopped) return undefined;
+    return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  /** Moves everything, for a close or after recovery. Throws what stands in its way. */
+  async finish(): Promise<void> {
+    this.#stopped = true;
+    await this.#running;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+    await flushState(this.#options, this.#options.wal.nextEpoch);
+    await this.#options.wal.recycle(this.#options.state.sequence);
+  }
+
+  async #loop(): Promise<void> {
+    const { state, wal, clock, log, flushBytes } = this.#options;
+    while (!this.#stopped && state.recentBytes >= flushBytes && wal.error === null) {
+      try {
+        const sequence = await flushState(this.#options, wal.nextEpoch);
+        await wal.recycle(sequence);
+        for (const resolve of this.#waiting.splice(0)) resolve();
+      } catch (error) {
+        log('warn', 'the log could not be checkpointed; it is tried again', {
+          cause: (error as NodeJS.ErrnoException).code ?? (error as Error).name,
+        });
+        await clock.sleep(RETRY_MS);
+      }
+    }
+    this.#running = null;
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+}
+
+/** Resolves to the sequence up to which the snapshot now says everything. */
+export async function flushState(
+  { state, files, paths }: Pick<FlusherOptions, 'state' | 'files' | 'paths'>,
+  walEpoch: number,
+): Promise<number> {
+  const { topics, ...stored } = state.stored();
+  const staged = [...state.staged];
+  const dirty = state.partitions().flatMap((partition) => {
+    const count = partition.recent.length;
+    return count > 0 ? [{ partition, count }] : [];
+  });
+  for (const { partition, count } of dirty) state.recentBytes -= await partition.flush(count);
+  // New directories of partitions, before the snapshot names them.
+  if (dirty.length > 0) await files.syncDirectory(paths.topics);
+  const snapshot: Snapshot = { ...stored, topics: topics(), walEpoch };
+  await writeSnapshot(files, paths.snapshot, snapshot);
+  state.staged = state.staged.filter((file) => !staged.includes(file));
+  for (const file of staged) await file.remove();
+  return stored.sequence;
+}

@@ -1,0 +1,206 @@
+/**
+ * One partition: segments on disk, and behind them the batches that so far are only in the write-ahead log, held in memory
+ * or in a staged file until a log checkpoint has moved them into a segment.
+ */
+import { TailraceError } from '../contracts/errors.ts';
+import type { Files } from '../lib/files.ts';
+import { placeBatch } from '../wire/record-batch.ts';
+import { Segment, type SegmentBatch } from './segment.ts';
+import type { StagedFile } from './staged-file.ts';
+
+/** A batch that no segment has yet. */
+export interface RecentBatch {
+  readonly base: bigint;
+  readonly next: bigint;
+  readonly size: number;
+  /** Placed; or where it lies in a staged file, unplaced. */
+  readonly at: Uint8Array | { readonly file: StagedFile; readonly position: number };
+}
+
+/** Offsets that were acknowledged and are lost: [from, to). */
+export interface Hole {
+  readonly from: bigint;
+  readonly to: bigint;
+}
+
+/** What the snapshot keeps of a partition. */
+export interface StoredPartition {
+  readonly end: string;
+  readonly segments: readonly { readonly base: string; readonly size: number }[];
+  readonly holes?: readonly (readonly [string, string])[];
+  /** Index of the opening → start offset under it (DESIGN § 6, Lineage). */
+  readonly openings: readonly (readonly [number, string])[];
+}
+
+const MAX_WRITE_BYTES = 8 << 20;
+/** The log has one leader: there is no election that would raise it. */
+export const LEADER_EPOCH = 0;
+
+export class Partition {
+  readonly topic: string;
+  readonly partition: number;
+  readonly dir: string;
+  readonly #files: Files;
+  readonly #segmentBytes: number;
+  segments: Segment[] = [];
+  recent: RecentBatch[] = [];
+  holes: Hole[] = [];
+  /** One past the last durable record (Invariant 8: the high watermark). */
+  end = 0n;
+  /** One past the last record in a segment. */
+  flushed = 0n;
+  openings: (readonly [opening: number, start: bigint])[] = [];
+
+  constructor(topic: string, partition: number, dir: string, files: Files, segmentBytes: number) {
+    this.topic = topic;
+    this.partition = partition;
+    this.dir = dir;
+    this.#files = files;
+    this.#segmentBytes = segmentBytes;
+  }
+
+  static restored(stored: StoredPartition, partition: Partition): Partition {
+    partition.end = BigInt(stored.end);
+    partition.flushed = partition.end;
+    partition.segments = stored.segments.map(({ base, size }) =>
+      Segment.existing(partition.#files, partition.dir, BigInt(base), size),
+    );
+    partition.holes = (stored.holes ?? []).map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) }));
+    partition.openings = stored.openings.map(([opening, start]) => [opening, BigInt(start)]);
+    return partition;
+  }
+
+  get start(): bigint {
+    return this.segments[0]?.base ?? this.recent[0]?.base ?? this.end;
+  }
+
+  get sizeBytes(): number {
+    return (
+      this.segments.reduce((sum, { size }) => sum + size, 0) + this.recent.reduce((sum, { size }) => sum + size, 0)
+    );
+  }
+
+  /** A durable batch becomes visible. A base above the end shows that what lay between was lost. */
+  add(batch: RecentBatch, opening: number): void {
+    if (batch.base > this.end) this.holes.push({ from: this.end, to: batch.base });
+    if (this.openings.at(-1)?.[0] !== opening) this.openings.push([opening, batch.base]);
+    this.recent.push(batch);
+    this.end = batch.next;
+  }
+
+  /** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */
+  async read(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
+    // Invariant 5: never an automatic reset.
+    if (offset < this.start || offset > this.end) throw this.#outOfRange(offset);
+    if (offset === this.end) return [];
+    const hole = this.holes.find(({ from, to }) => offset >= from && offset < to);
+    if (hole !== undefined) throw this.#lost(hole);
+    if (offset >= this.flushed) return this.#recentFrom(offset, maxBytes);
+    const limit = this.holes.find(({ from }) => from > offset)?.from ?? null;
+    const batches = await this.#segmentOf(offset).read(offset, maxBytes);
+    const readable = limit === null ? batches : batches.filter(({ base }) => base < limit);
+    return this.#checkContiguous(readable, offset);
+  }
+
+  /** Moves the first `count` recent batches into segments, durably; they stay readable all the while. Resolves to their bytes. */
+  async flush(count: number): Promise<number> {
+    let bytes = 0;
+    const batches = this.recent.slice(0, count);
+    for (let done = 0; done < batches.length; ) {
+      const segment = await this.#segmentFor(batches[done]!.base);
+      const part: SegmentBatch[] = [];
+      // Staged batches come from disk: no more of them in memory than in one write.
+      let room = Math.min(MAX_WRITE_BYTES, Math.max(1, this.#segmentBytes - segment.size));
+      for (; done < batches.length && room > 0; done++) {
+        const { base, next, size } = batches[done]!;
+        part.push({ base, next, bytes: await this.#bytesOf(batches[done]!) });
+        room -= size;
+      }
+      await segment.append(part);
+      this.flushed = part.at(-1)!.next;
+      this.recent.splice(0, part.length);
+      bytes += part.reduce((sum, batch) => sum + batch.bytes.length, 0);
+    }
+    return bytes;
+  }
+
+  stored(): StoredPartition {
+    return {
+      end: String(this.flushed),
+      segments: this.segments.map(({ base, size }) => ({ base: String(base), size })),
+      ...(this.holes.length === 0
+        ? {}
+        : { holes: this.holes.map(({ from, to }) => [String(from), String(to)] as const) }),
+      openings: this.openings.map(([opening, start]) => [opening, String(start)] as const),
+    };
+  }
+
+  async close(): Promise<void> {
+    for (const segment of this.segments) await segment.close();
+  }
+
+  async #recentFrom(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
+    let low = 0;
+    let high = this.recent.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if (this.recent[middle]!.next <= offset) low = middle + 1;
+      else high = middle;
+    }
+    const wanted: RecentBatch[] = [];
+    for (let bytes = 0, i = low; i < this.recent.length && bytes < maxBytes; i++) {
+      const batch = this.recent[i]!;
+      const before = wanted.at(-1);
+      if (before !== undefined && before.next !== batch.base) break;
+      wanted.push(batch);
+      bytes += batch.size;
+    }
+    const found: SegmentBatch[] = [];
+    for (const batch of wanted) found.push({ base: batch.base, next: batch.next, bytes: await this.#bytesOf(batch) });
+    return found;
+  }
+
+  async #bytesOf({ at, size, base }: RecentBatch): Promise<Uint8Array> {
+    if (at instanceof Uint8Array) return at;
+    const bytes = Buffer.allocUnsafe(size);
+    await at.file.read(bytes, at.position);
+    placeBatch(bytes, 0, base, LEADER_EPOCH);
+    return bytes;
+  }
+
+  #segmentOf(offset: bigint): Segment {
+    return this.segments.findLast(({ base }) => base <= offset)!;
+  }
+
+  async #segmentFor(base: bigint): Promise<Segment> {
+    const last = this.segments.at(-1);
+    if (last !== undefined && last.size < this.#segmentBytes) return last;
+    await this.#files.makeDirectory(this.dir);
+    const segment = await Segment.create(this.#files, this.dir, base);
+    this.segments.push(segment);
+    return segment;
+  }
+
+  /** The batch checksum does not cover offsets: they must follow one another. */
+  #checkContiguous(batches: readonly SegmentBatch[], offset: bigint): readonly SegmentBatch[] {
+    const first = batches[0];
+    if (first === undefined || first.base > offset) throw this.#lost({ from: offset, to: first?.base ?? this.flushed });
+    const wrong = batches.findIndex((batch, i) => i > 0 && batch.base !== batches[i - 1]!.next);
+    return wrong < 0 ? batches : batches.slice(0, wrong);
+  }
+
+  #outOfRange(offset: bigint): TailraceError {
+    const { topic, partition, start, end } = this;
+    return new TailraceError(
+      'log.offset_out_of_range',
+      `${topic}-${partition} holds offsets ${start} to ${end}, not ${offset}`,
+    );
+  }
+
+  #lost({ from, to }: Hole): TailraceError {
+    const { topic, partition } = this;
+    return new TailraceError('log.damaged', `${topic}-${partition}: the records ${from} to ${to - 1n} are damaged`, {
+      remedy: `restore the data directory from a backup, or go on at offset ${to}`,
+    });
+  }
+}

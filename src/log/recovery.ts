@@ -1,0 +1,54 @@
+/** The state of a data directory: its snapshot, and on top of it the commits of the write-ahead log. */
+import { TailraceError } from '../contracts/errors.ts';
+import type { Logger } from '../contracts/plugin.ts';
+import type { Files } from '../lib/files.ts';
+import type { DataPaths } from './data-directory.ts';
+import { readSnapshot } from './snapshot-file.ts';
+import { StagedFile } from './staged-file.ts';
+import { LogState } from './state.ts';
+import { recoverWal } from './wal-recovery.ts';
+
+export interface Recovered {
+  readonly state: LogState;
+  readonly nextEpoch: number;
+  /** Files of the write-ahead log that were read. */
+  readonly walNames: readonly string[];
+}
+
+/** Changes nothing on disk. Throws `log.damaged` where nothing can be read any more. */
+export async function recover(paths: DataPaths, files: Files, segmentBytes: number, log: Logger): Promise<Recovered> {
+  const state = new LogState({ files, topicsDir: paths.topics, segmentBytes });
+  const snapshot = await readSnapshot(files, paths.snapshot);
+  if (snapshot !== null) state.restore(snapshot);
+  const recovery = await recoverWal(files, paths.wal, state.sequence);
+  if (recovery.damaged.length > 0) {
+    log('error', 'the log is damaged: commits that were acknowledged cannot be read', {
+      commits: recovery.damaged.length,
+      first: recovery.damaged[0],
+      last: recovery.damaged.at(-1),
+    });
+  }
+  const stagedNames = new Set(await files.list(paths.staged));
+  for (const { sequence, record, data } of recovery.commits) {
+    const name = record.staged?.file;
+    if (name !== undefined && !stagedNames.has(name)) {
+      throw new TailraceError('log.damaged', `the staged file ${name} of an acknowledged commit is gone`, {
+        remedy: 'restore the data directory from a backup',
+      });
+    }
+    const staged = name === undefined ? null : await StagedFile.existing(files, paths.staged, name);
+    const before = state.partitions().map(({ holes }) => holes.length);
+    state.apply(sequence, record, data, staged);
+    reportHoles(state, before, log);
+  }
+  const nextEpoch = Math.max(recovery.nextEpoch, snapshot?.walEpoch ?? 1);
+  return { state, nextEpoch, walNames: recovery.names };
+}
+
+function reportHoles(state: LogState, before: readonly number[], log: Logger): void {
+  for (const [i, { topic, partition, holes }] of state.partitions().entries()) {
+    if (holes.length <= (before[i] ?? 0)) continue;
+    const { from, to } = holes.at(-1)!;
+    log('error', 'records are lost', { topic, partition, from: String(from), to: String(to) });
+  }
+}

@@ -1,0 +1,152 @@
+/** A transaction: small ones stay in memory until their commit, large ones go to a staged file (DESIGN § 3, Log). */
+import { TailraceError } from '../contracts/errors.ts';
+import type { EndOffsets, LogTransaction, PendingBatch } from '../contracts/log.ts';
+import { checkBatch, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
+import type { BatchEntry, CommitRecord } from './commit-record.ts';
+import { LEADER_EPOCH } from './partition.ts';
+import type { StagedFile } from './staged-file.ts';
+
+/** Batches of a transaction in memory above which they are staged on disk. */
+const STAGE_BYTES = 4 << 20;
+
+/** What a transaction needs of the log. */
+export interface TransactionLog {
+  /** Throws `log.no_such_topic`. */
+  requireTopic(topic: string, partition: number): void;
+  /** Reserves offsets at the partition's end; returns the base. */
+  assign(topic: string, partition: number, count: bigint): bigint;
+  /** Throws `log.fenced`, `log.failed`, `log.closed`. */
+  checkWriter(name: string, epoch: number): void;
+  createStaged(): Promise<StagedFile>;
+  /** Resolves when the record is durable and applied. */
+  commit(record: CommitRecord, data: readonly Uint8Array[], staged: StagedFile | null): Promise<void>;
+  room(): Promise<void> | undefined;
+  ended(name: string): void;
+}
+
+interface Staged extends PendingBatch {
+  readonly count: bigint;
+}
+
+export class Transaction implements LogTransaction {
+  readonly #log: TransactionLog;
+  readonly #name: string;
+  readonly #epoch: number;
+  readonly #checkpoints: Record<string, string | null> = Object.create(null);
+  #memory: Staged[] = [];
+  #memoryBytes = 0;
+  #staged: StagedFile | null = null;
+  readonly #stagedBatches: Omit<Staged, 'bytes'>[] = [];
+  readonly #stagedSizes: number[] = [];
+  #spilling: Promise<void> | null = null;
+  #over = false;
+
+  constructor(log: TransactionLog, name: string, epoch: number) {
+    this.#log = log;
+    this.#name = name;
+    this.#epoch = epoch;
+  }
+
+  append(topic: string, partition: number, batch: Uint8Array): Promise<void> | undefined {
+    this.#checkOpen();
+    this.#memory.push(this.#checked({ topic, partition, bytes: batch }));
+    this.#memoryBytes += batch.length;
+    if (this.#memoryBytes < STAGE_BYTES) return undefined;
+    this.#spilling = (this.#spilling ?? Promise.resolve()).then(() => this.#spill());
+    return this.#spilling;
+  }
+
+  checkpoint(name: string, value: string | null): void {
+    this.#checkOpen();
+    this.#checkpoints[name] = value;
+  }
+
+  async commit(finish?: (ends: EndOffsets) => readonly PendingBatch[]): Promise<EndOffsets> {
+    this.#checkOpen();
+    this.#over = true;
+    try {
+      if (this.#spilling !== null) await this.#spilling;
+      const wait = this.#log.room();
+      if (wait !== undefined) await wait;
+      this.#log.checkWriter(this.#name, this.#epoch);
+      const { record, data, ends } = this.#place(finish);
+      this.#log.ended(this.#name);
+      await this.#log.commit(record, data, this.#staged);
+      return ends;
+    } catch (error) {
+      await this.#drop();
+      throw error;
+    }
+  }
+
+  async abort(): Promise<void> {
+    if (this.#over) return;
+    this.#over = true;
+    await this.#spilling?.catch(() => {});
+    await this.#drop();
+  }
+
+  /** Offsets are assigned here, in the order of the calls; nothing waits between this and the queue of the log. */
+  #place(finish: ((ends: EndOffsets) => readonly PendingBatch[]) | undefined) {
+    const ends = new Map<string, { topic: string; partition: number; baseOffset: bigint; endOffset: bigint }>();
+    const entry = ({ topic, partition, count }: Omit<Staged, 'bytes'>, size: number): BatchEntry => {
+      const base = this.#log.assign(topic, partition, count);
+      const name = `${topic}\0${partition}`;
+      const known = ends.get(name);
+      if (known === undefined) ends.set(name, { topic, partition, baseOffset: base, endOffset: base + count });
+      else known.endOffset = base + count;
+      return [topic, partition, String(base), String(base + count), size];
+    };
+    const stagedEntries = this.#stagedBatches.map((batch, i) => entry(batch, this.#stagedSizes[i]!));
+    const place = (batch: Staged): BatchEntry => {
+      const placed = entry(batch, batch.bytes.length);
+      placeBatch(batch.bytes, 0, BigInt(placed[2]), LEADER_EPOCH);
+      return placed;
+    };
+    const batches = this.#memory.map(place);
+    const data = this.#memory.map(({ bytes }) => bytes);
+    for (const last of finish?.([...ends.values()]) ?? []) {
+      batches.push(place(this.#checked(last)));
+      data.push(last.bytes);
+    }
+    const record: CommitRecord = {
+      ...(batches.length === 0 ? {} : { batches }),
+      ...(this.#staged === null ? {} : { staged: { file: this.#staged.name, batches: stagedEntries } }),
+      ...(Object.keys(this.#checkpoints).length === 0 ? {} : { checkpoints: this.#checkpoints }),
+    };
+    return { record, data, ends: [...ends.values()] as EndOffsets };
+  }
+
+  #checked({ topic, partition, bytes }: PendingBatch): Staged {
+    this.#log.requireTopic(topic, partition);
+    if (checkBatch(bytes, 0, bytes.length) !== bytes.length) {
+      throw new TailraceError('log.invalid_batch', 'more than one batch was handed over at once');
+    }
+    return { topic, partition, bytes, count: BigInt(readBatchHeader(bytes, 0).lastOffsetDelta) + 1n };
+  }
+
+  async #spill(): Promise<void> {
+    const batches = this.#memory.splice(0);
+    if (batches.length === 0) return;
+    this.#memoryBytes = 0;
+    this.#staged ??= await this.#log.createStaged();
+    await this.#staged.append(batches.map(({ bytes }) => bytes));
+    for (const { topic, partition, count, bytes } of batches) {
+      this.#stagedBatches.push({ topic, partition, count });
+      this.#stagedSizes.push(bytes.length);
+    }
+  }
+
+  async #drop(): Promise<void> {
+    this.#log.ended(this.#name);
+    this.#memory = [];
+    const staged = this.#staged;
+    this.#staged = null;
+    // Left behind, it is removed at the next start.
+    await staged?.remove().catch(() => {});
+  }
+
+  #checkOpen(): void {
+    if (this.#over) throw new TailraceError('internal.bug', `the transaction of ${this.#name} has ended`);
+  }
+}

@@ -1,0 +1,68 @@
+/**
+ * One file of the write-ahead log: written with zeros once and used again and again, so that fdatasync has no size to write.
+ *
+ *     0  magic u32 "TRW1" · 4 crc u32 of bytes 8…24 · 8 epoch u64 (of this use of the file) · 16 first sequence u64
+ *  4096  frames
+ */
+import { join } from 'node:path';
+import { crc32c } from '../lib/crc32c.ts';
+import type { Files, OpenFile } from '../lib/files.ts';
+import { seedOf } from './frame.ts';
+
+export const FRAMES_AT = 4096;
+const MAGIC = 0x31575254;
+const HEADER_BYTES = 24;
+
+export interface WalHeader {
+  readonly epoch: number;
+  readonly firstSequence: number;
+}
+
+export class WalFile {
+  readonly name: string;
+  readonly file: OpenFile;
+  readonly size: number;
+  epoch = 0;
+  seed = 0;
+  position = FRAMES_AT;
+  /** Of the last frame in it. */
+  lastSequence = 0;
+
+  constructor(name: string, file: OpenFile, size: number) {
+    this.name = name;
+    this.file = file;
+    this.size = size;
+  }
+
+  /** A new file of `size` bytes, all of them on disk. */
+  static async create(files: Files, dir: string, name: string, size: number): Promise<WalFile> {
+    await files.remove(join(dir, name)).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT') throw error;
+    });
+    const file = await files.open(join(dir, name), 'create');
+    await file.write([Buffer.alloc(size)], 0);
+    await file.sync();
+    return new WalFile(name, file, size);
+  }
+
+  /** Begins a use of the file; the header is durable with the first frames. */
+  async begin({ epoch, firstSequence }: WalHeader): Promise<void> {
+    this.epoch = epoch;
+    this.seed = seedOf(epoch);
+    this.position = FRAMES_AT;
+    this.lastSequence = firstSequence - 1;
+    const header = Buffer.alloc(FRAMES_AT);
+    header.writeUInt32LE(MAGIC, 0);
+    header.writeBigUInt64LE(BigInt(epoch), 8);
+    header.writeBigUInt64LE(BigInt(firstSequence), 16);
+    header.writeUInt32LE(crc32c(header.subarray(8, HEADER_BYTES)), 4);
+    await this.file.write([header], 0);
+  }
+}
+
+/** Null for a file that was never begun, or whose beginning was torn. */
+export function readWalHeader(bytes: Buffer): WalHeader | null {
+  if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return null;
+  if (crc32c(bytes.subarray(8, HEADER_BYTES)) !== bytes.readUInt32LE(4)) return null;
+  return { epoch: Number(bytes.readBigUInt64LE(8)), firstSequence: Number(bytes.readBigUInt64LE(16)) };
+}
