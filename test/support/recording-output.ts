@@ -1,0 +1,152 @@
+/** A source's output that keeps what it is given, as text, for tests of sources alone. */
+import { createHash } from 'node:crypto';
+import type { RowOp, RowWriter } from '../../src/contracts/row.ts';
+import type { TableDescription, TableSchema } from '../../src/contracts/schema.ts';
+import type { Position, SourceMarker, SourceOutput, SourceTransaction } from '../../src/contracts/source.ts';
+
+export type Recorded = string | null | undefined;
+
+export interface RecordedRow {
+  readonly table: string;
+  readonly op: RowOp;
+  /** By column name; undefined: not sent. Texts as `text` got them, JSON (arrays) with a leading `json:`. */
+  readonly before: Record<string, Recorded> | null;
+  readonly after: Record<string, Recorded> | null;
+}
+
+export interface RecordedTransaction extends SourceTransaction {
+  readonly rows: RecordedRow[];
+  readonly markers: string[];
+  position: Position | null;
+}
+
+export class RecordingOutput implements SourceOutput {
+  /** Ended transactions, in order. */
+  readonly transactions: RecordedTransaction[] = [];
+  readonly schemas: TableSchema[] = [];
+  readonly heartbeats: Position[] = [];
+  /** Called after each; to acknowledge, to stop. */
+  onEnd: (position: Position) => void = () => {};
+  #open: RecordedTransaction | null = null;
+  readonly #waiting: { condition: () => boolean; resolve: () => void }[] = [];
+
+  register(table: TableDescription): TableSchema {
+    const id = createHash('sha256').update(JSON.stringify(table)).digest('hex').slice(0, 16);
+    const known = this.schemas.find((schema) => schema.id === id);
+    if (known !== undefined) return known;
+    const schema = { ...table, id };
+    this.schemas.push(schema);
+    return schema;
+  }
+
+  writer(table: TableSchema): RowWriter {
+    return new RecordingWriter(table, (row) => {
+      if (this.#open === null) throw new Error('a row outside of a transaction');
+      this.#open.rows.push(row);
+    });
+  }
+
+  marker(marker: SourceMarker): void {
+    if (this.#open === null) throw new Error('a marker outside of a transaction');
+    this.#open.markers.push(`${marker.op} ${marker.table.schema}.${marker.table.table}`);
+  }
+
+  begin(transaction: SourceTransaction): void {
+    if (this.#open !== null) throw new Error('begin inside a transaction');
+    this.#open = { ...transaction, rows: [], markers: [], position: null };
+  }
+
+  end(position: Position): void {
+    if (this.#open === null) throw new Error('end outside of a transaction');
+    this.#open.position = structuredClone(position);
+    this.transactions.push(this.#open);
+    this.#open = null;
+    this.#check();
+    this.onEnd(position);
+  }
+
+  heartbeat(position: Position): void {
+    if (this.#open !== null) throw new Error('heartbeat inside a transaction');
+    this.heartbeats.push(structuredClone(position));
+    this.#check();
+  }
+
+  drain(): undefined {
+    return undefined;
+  }
+
+  /** Resolves once the condition holds, asked after each transaction and heartbeat. */
+  until(condition: () => boolean): Promise<void> {
+    if (condition()) return Promise.resolve();
+    return new Promise((resolve) => this.#waiting.push({ condition, resolve }));
+  }
+
+  rows(): RecordedRow[] {
+    return this.transactions.flatMap(({ rows }) => rows);
+  }
+
+  #check(): void {
+    for (const { condition, resolve } of this.#waiting) if (condition()) resolve();
+  }
+}
+
+class RecordingWriter implements RowWriter {
+  readonly #table: TableSchema;
+  readonly #done: (row: RecordedRow) => void;
+  #op: RowOp = 'c';
+  #before: Record<string, Recorded> | null = null;
+  #after: Record<string, Recorded> | null = null;
+  #side: Record<string, Recorded> = {};
+  #next = 0;
+
+  constructor(table: TableSchema, done: (row: RecordedRow) => void) {
+    this.#table = table;
+    this.#done = done;
+  }
+
+  begin(op: RowOp): void {
+    this.#op = op;
+    this.#before = null;
+    this.#after = null;
+    this.#next = this.#table.columns.length;
+  }
+
+  side(side: 'before' | 'after'): void {
+    this.#complete();
+    this.#side = {};
+    this.#next = 0;
+    if (side === 'before') this.#before = this.#side;
+    else this.#after = this.#side;
+  }
+
+  text(column: number, buf: Uint8Array, from: number, to: number): void {
+    this.#set(column, Buffer.from(buf.subarray(from, to)).toString());
+  }
+
+  json(column: number, buf: Uint8Array, from: number, to: number): void {
+    this.#set(column, `json:${Buffer.from(buf.subarray(from, to)).toString()}`);
+  }
+
+  null(column: number): void {
+    this.#set(column, null);
+  }
+
+  unchanged(column: number): void {
+    this.#set(column, undefined);
+  }
+
+  end(): void {
+    this.#complete();
+    const { schema, table } = this.#table;
+    this.#done({ table: `${schema}.${table}`, op: this.#op, before: this.#before, after: this.#after });
+  }
+
+  #set(column: number, value: Recorded): void {
+    if (column !== this.#next++) throw new Error('columns out of order');
+    this.#side[this.#table.columns[column]!.name] = value;
+  }
+
+  #complete(): void {
+    if (this.#next !== this.#table.columns.length) throw new Error('a side without all of its columns');
+  }
+}
