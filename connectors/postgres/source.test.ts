@@ -1,8 +1,8 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import type { Position } from '../../src/contracts/source.ts';
+import { systemClock } from '../../src/lib/clock.ts';
 import { RecordingOutput } from '../../test/support/recording-output.ts';
 import { sourceConfig } from './config.ts';
 import type { SourceOptions } from './names.ts';
@@ -66,11 +66,17 @@ const texts = (output: RecordingOutput) =>
 
 describe('snapshot and stream', () => {
   test('rows that were there, then changes, each once and in order', async () => {
-    const { client, options } = await scene(['public.t'], `create table t (id int primary key, v text);
-      insert into t values (1, 'one'), (2, E'tab\\there\\nline \\\\ back'), (3, null)`);
+    const { client, options } = await scene(
+      ['public.t'],
+      `create table t (id int primary key, v text);
+      insert into t values (1, 'one'), (2, E'tab\\there\\nline \\\\ back'), (3, null)`,
+    );
     const { output } = start(options);
     await output.until(() => output.transactions.length >= 1);
-    expect(output.transactions[0]).toMatchObject({ kind: 'snapshot', markers: ['snapshot-begin public.t', 'snapshot-end public.t'] });
+    expect(output.transactions[0]).toMatchObject({
+      kind: 'snapshot',
+      markers: ['snapshot-begin public.t', 'snapshot-end public.t'],
+    });
     expect(texts(output)).toEqual([
       'r null {"id":"1","v":"one"}',
       'r null {"id":"2","v":"tab\\there\\nline \\\\ back"}',
@@ -96,10 +102,15 @@ describe('snapshot and stream', () => {
     for (let id = 1; id <= 5; id++) await client.query('insert into t values ($1)', [id]);
     await first.output.until(() => first.output.transactions.length === 6);
     await first.stop();
-    const position = first.output.transactions[3]!.position;
+    const position = first.output.transactions[3]!.resume;
     await client.query('insert into t values (6)');
     const second = start(options, position);
-    const third = await second.failed.then((error) => error, () => null).catch(() => null);
+    const third = await second.failed
+      .then(
+        (error) => error,
+        () => null,
+      )
+      .catch(() => null);
     expect(String(third)).toContain('was moved to');
   });
 });

@@ -122,7 +122,10 @@ export class SourceTask {
     });
     try {
       this.#keeper.enter(checkpoint === null ? 'snapshot' : 'streaming');
-      await reader.run(afresh ? null : this.#position, output, signal);
+      const from = afresh ? null : this.#position;
+      // Durable, though the process that made it so may have died before it could say so.
+      if (from !== null) reader.acknowledge(from);
+      await reader.run(from, output, signal);
       if ('error' in failure) throw failure.error;
     } catch (error) {
       throw 'error' in failure ? failure.error : error;

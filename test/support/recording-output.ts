@@ -17,7 +17,8 @@ export interface RecordedRow {
 export interface RecordedTransaction extends SourceTransaction {
   readonly rows: RecordedRow[];
   readonly markers: string[];
-  position: Position | null;
+  /** Where to go on after it. */
+  resume: Position | null;
 }
 
 export class RecordingOutput implements SourceOutput {
@@ -53,12 +54,12 @@ export class RecordingOutput implements SourceOutput {
 
   begin(transaction: SourceTransaction): void {
     if (this.#open !== null) throw new Error('begin inside a transaction');
-    this.#open = { ...transaction, rows: [], markers: [], position: null };
+    this.#open = { ...transaction, rows: [], markers: [], resume: null };
   }
 
   end(position: Position): void {
     if (this.#open === null) throw new Error('end outside of a transaction');
-    this.#open.position = structuredClone(position);
+    this.#open.resume = structuredClone(position);
     this.transactions.push(this.#open);
     this.#open = null;
     this.#check();
