@@ -1,4 +1,5 @@
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -168,6 +169,19 @@ sinks:
   expect(await problems('x-{table}', 'y-{table}')).toEqual([]);
   expect(await problems('{table}', '{table}')).toEqual([expect.stringContaining('the sink "one" in p.yaml:4 already')]);
   expect(await problems('x', 'y')).toEqual(['"public.a" and "public.b" would be written to the same place']);
+});
+
+test('a variable is what its field asks for, also in one of several forms', async () => {
+  const dir = project({
+    'p.yaml': SHOP.replace(' }', ', batch: { records: "${N}" } }'),
+    'tailrace.yaml': 'http: { port: "${N}" }',
+  });
+  const { problems, instance, pipelines } = await load(dir, { env: { N: '12' } });
+  expect(problems).toEqual([]);
+  expect(instance.http?.port).toBe(12);
+  expect(pipelines[0]?.sinks[0]?.batch.maxRecords).toBe(12);
+  await writeFile(join(dir, 'tailrace.yaml'), 'http: ${OFF}');
+  expect((await load(dir, { env: { N: '12', OFF: 'false' } })).instance.http).toBeNull();
 });
 
 describe('invariant 12: secrets of a configuration', () => {

@@ -48,24 +48,28 @@ export function checkSchema<T>(check: SchemaCheck<T>): T | undefined {
  */
 function retyped(node: TreeNode, value: unknown, issues: readonly z.core.$ZodIssue[]): unknown {
   let result = value;
-  for (const issue of issues) {
-    const scalar = nodeAt(node, issue.path as Path);
+  for (const { path, types } of issues.flatMap((issue) => expectations(issue, []))) {
+    const scalar = nodeAt(node, path);
     if (scalar?.kind !== 'scalar') continue;
-    for (const expected of expectedTypes(issue)) {
-      const typed = asType(scalar, expected);
-      if (typed === undefined) continue;
-      result = replaced(result, issue.path as Path, typed);
-      break;
-    }
+    const typed = types.map((type) => asType(scalar, type)).find((found) => found !== undefined);
+    if (typed !== undefined) result = replaced(result, path, typed);
   }
   return result;
 }
 
+/** Which types are asked for where, in any branch of a union. */
+function expectations(
+  issue: z.core.$ZodIssue,
+  base: Path,
+): { readonly path: Path; readonly types: readonly string[] }[] {
+  const path = [...base, ...(issue.path as Path)];
+  if (issue.code === 'invalid_union') return issue.errors.flat().flatMap((inner) => expectations(inner, path));
+  return [{ path, types: expectedTypes(issue) }];
+}
+
 function expectedTypes(issue: z.core.$ZodIssue): string[] {
   if (issue.code === 'invalid_type') return [issue.expected];
-  if (issue.code === 'invalid_value') return issue.values.map((value) => typeof value);
-  if (issue.code !== 'invalid_union') return [];
-  return issue.errors.flatMap((branch) => branch.filter(({ path }) => path.length === 0).flatMap(expectedTypes));
+  return issue.code === 'invalid_value' ? issue.values.map((value) => typeof value) : [];
 }
 
 function asType(scalar: ScalarNode, type: string): string | number | boolean | undefined {
