@@ -7,6 +7,7 @@ import { canonical, SELECT } from './expected.ts';
 /** One change as the file sink writes it; only what the comparison needs. */
 export interface Line {
   readonly op: string;
+  /** `schema.table`. */
   readonly table: string;
   readonly before: Readonly<Record<string, unknown>> | null;
   readonly after: Readonly<Record<string, unknown>> | null;
@@ -25,10 +26,9 @@ function exactNumbers(_: string, value: unknown, context?: { readonly source?: s
 }
 
 function lineOf(value: Record<string, unknown>): Line {
-  const source = (value.source ?? {}) as Record<string, unknown>;
   return {
     op: String(value.op),
-    table: String(source.table ?? value.table ?? ''),
+    table: String(value.table),
     before: (value.before ?? null) as Line['before'],
     after: (value.after ?? null) as Line['after'],
   };
@@ -72,7 +72,7 @@ export async function foldTable(
 ): Promise<Rows> {
   const rows = new Map<string, Record<string, unknown>>();
   for await (const line of jsonLines(path)) {
-    if (line.table !== table) continue;
+    if (line.table !== `public.${table}`) continue;
     const keyOf = (row: Readonly<Record<string, unknown>>) =>
       columns
         .slice(0, keyColumns)

@@ -101,7 +101,7 @@ async function jsonLines(shop: pg.Client, table: (typeof TABLES)[number]): Promi
   const { select, from } = tableExpectation(table, KEY);
   const pairs = Object.entries(select).map(([name, sql]) => `'${name}', ${sql}`);
   const { rows } = await shop.query<{ line: string }>(
-    `select json_build_object('op', 'c', 'source', json_build_object('table', '${table}'), 'before', null,
+    `select json_build_object('op', 'c', 'table', 'public.${table}', 'before', null,
        'after', json_build_object(${pairs.join(', ')}))::text as line from ${from} order by 1`,
   );
   const lines = rows.map(({ line }) => line);
