@@ -32,6 +32,10 @@ export interface SourceEncoderOptions {
   /** Connector type for `source.connector`. */
   readonly connector: string;
   /** Database name for `source.db`; empty when unknown. */
+  readonly database?: string;
+  /** Told when the clock of the source is far off (DESIGN § 6, Version). */
+  readonly warn?: (message: string) => void;
+  /** The source's own steps; null when it has none. */
   readonly transform: ((table: TableSchema) => RowTransform) | null;
 }
 
@@ -54,6 +58,6 @@ export interface Envelope {
   ): Uint8Array;
   /** Topic of a table; escapes per DESIGN § 6. */
   topicOf(source: string, schema: string, table: string): string;
-  /** A table row made of values (by column index), for rules and tests. `NOT_SENT` entries allowed. */
+  /** The value that a record of this change has, with `connector` empty: for taps and tests. Never for markers. */
   changeJson(change: Change): Uint8Array;
 }

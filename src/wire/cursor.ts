@@ -54,12 +54,6 @@ export class Cursor {
     return length < 0 ? null : this.bytes.subarray(at, at + length);
   }
 
-  /** Steps over UTF-8 text of `length` bytes. */
-  text(length: number): string {
-    const start = this.skip(length);
-    return Buffer.from(this.bytes.buffer, this.bytes.byteOffset + start, length).toString();
-  }
-
   #byte(): number {
     if (this.at >= this.end) throw invalidBatch('a number is cut off', this.at);
     return this.bytes[this.at++]!;

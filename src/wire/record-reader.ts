@@ -60,6 +60,28 @@ function readRecord(cursor: Cursor, baseTimestamp: number, baseOffset: bigint, a
   return new RecordView(cursor, offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt);
 }
 
+interface HeaderName {
+  readonly bytes: Uint8Array;
+  readonly text: string;
+}
+
+/** Names met first: nearly all records of a process have the same few, and decoding one costs more than comparing it. */
+const knownNames: HeaderName[] = [];
+const MAX_KNOWN_NAMES = 8;
+
+function headerName(bytes: Uint8Array, at: number, length: number): string {
+  for (const { bytes: name, text } of knownNames) if (name.length === length && equals(bytes, at, name)) return text;
+  const name = Uint8Array.from(bytes.subarray(at, at + length));
+  const text = Buffer.from(name.buffer).toString();
+  if (knownNames.length < MAX_KNOWN_NAMES && length < 64) knownNames.push({ bytes: name, text });
+  return text;
+}
+
+function equals(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
+  for (let i = 0; i < name.length; i++) if (bytes[at + i] !== name[i]) return false;
+  return true;
+}
+
 /** Makes views only when they are asked for: most readers need few of them. */
 class RecordView implements LogRecord {
   readonly offset: bigint;
@@ -104,7 +126,8 @@ class RecordView implements LogRecord {
     cursor.at = this.#headersAt;
     const headers: { key: string; value: Uint8Array | null }[] = [];
     for (let left = cursor.count(); left > 0; left--) {
-      const key = cursor.text(cursor.varint());
+      const nameLength = cursor.varint();
+      const key = headerName(cursor.bytes, cursor.skip(nameLength), nameLength);
       const length = cursor.varint();
       headers.push({ key, value: cursor.view(cursor.skip(length), length) });
     }

@@ -1,0 +1,209 @@
+/**
+ * Rows straight into record bytes: templates of the table, values as the source sent them, one record per row. The key of the
+ * record is put together from the values of the key columns, which are copied from where they stand in the value.
+ */
+import { TailraceError } from '../contracts/errors.ts';
+import type { RowOp, RowWriter } from '../contracts/row.ts';
+import type { RecordBatchBuilder } from '../wire/record-batch.ts';
+import { writeValue } from './json-text.ts';
+import type { TableRecords } from './table-records.ts';
+import type { ColumnTemplate, TableTemplate } from './table-template.ts';
+
+const OPEN = 0x7b;
+const CLOSE = 0x7d;
+const COMMA = 0x2c;
+
+const BEFORE = new TextEncoder().encode('{"before":');
+const AFTER = new TextEncoder().encode(',"after":');
+const ONLY_AFTER = new TextEncoder().encode('{"before":null,"after":');
+const NO_BEFORE = new TextEncoder().encode('{"before":null');
+const NO_AFTER = new TextEncoder().encode(',"after":null');
+const NULL = new TextEncoder().encode('null');
+const DROPPED = new TextEncoder().encode(',"dropped":true');
+
+export class DirectRowWriter implements RowWriter {
+  readonly #records: TableRecords;
+  readonly #builder: RecordBatchBuilder;
+  readonly #template: TableTemplate;
+  /** Where the key's values start and end, from the start of the record's value; -1 when not sent. */
+  readonly #keyFrom: number[];
+  readonly #keyTo: number[];
+  #op: RowOp | null = null;
+  #side: 'none' | 'before' | 'after' = 'none';
+  #next = 0;
+  /** What the next column's head starts with: a brace for the first. */
+  #lead = OPEN;
+
+  constructor(records: TableRecords) {
+    this.#records = records;
+    this.#builder = records.builder;
+    this.#template = records.template;
+    this.#keyFrom = records.template.keyHeads.map(() => -1);
+    this.#keyTo = records.template.keyHeads.map(() => -1);
+  }
+
+  begin(op: RowOp): void {
+    if (this.#records.session.serial === 0) throw misuse(this.#template, 'a row outside a transaction');
+    if (this.#op !== null) throw misuse(this.#template, 'a row inside a row');
+    this.#op = op;
+    this.#side = 'none';
+    this.#records.open();
+  }
+
+  side(side: 'before' | 'after'): void {
+    if (this.#op === null || this.#side === 'after' || (side === 'before' && this.#side !== 'none')) {
+      throw misuse(this.#template, `a side "${side}" out of turn`);
+    }
+    if (this.#side === 'before') this.#closeSide();
+    this.#builder.write(side === 'before' ? BEFORE : this.#side === 'before' ? AFTER : ONLY_AFTER);
+    this.#side = side;
+    this.#next = 0;
+    this.#lead = OPEN;
+    for (let i = 0; i < this.#keyFrom.length; i++) this.#keyFrom[i] = -1;
+  }
+
+  text(column: number, buf: Uint8Array, from: number, to: number): void {
+    const template = this.#openColumn(column);
+    const start = this.#builder.at;
+    if (!writeValue(this.#builder, template.form, buf, from, to)) throw unreadable(this.#template, template);
+    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+  }
+
+  json(column: number, buf: Uint8Array, from: number, to: number): void {
+    const template = this.#openColumn(column);
+    const builder = this.#builder;
+    const start = builder.at;
+    builder.reserve(to - from);
+    Buffer.prototype.copy.call(buf, builder.bytes, start, from, to);
+    builder.at = start + to - from;
+    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+  }
+
+  null(column: number): void {
+    const template = this.#openColumn(column);
+    const start = this.#builder.at;
+    this.#builder.write(NULL);
+    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+  }
+
+  unchanged(column: number): void {
+    // Invariant 9: what the source did not send is absent, never null.
+    if (column !== this.#next || this.#side === 'none') throw misuse(this.#template, `column ${column} out of turn`);
+    this.#next = column + 1;
+  }
+
+  end(): void {
+    if (this.#side === 'none' || (this.#op === 'd') !== (this.#side === 'before')) {
+      throw misuse(this.#template, 'a row with the wrong sides');
+    }
+    const keyBytes = this.#keyBytes();
+    const keyAt = this.#close(keyBytes, false);
+    if (keyBytes >= 0) this.#writeKey(keyAt);
+    this.#finish(keyAt, keyBytes);
+  }
+
+  /**
+   * Ends a delete whose `before` side, if there is one, need not hold the key.
+   * @param key JSON of the record key; null for a table without key
+   * @param dropped `Change.dropped`
+   */
+  endDelete(key: Uint8Array | null, dropped: boolean): void {
+    if (this.#op !== 'd' || this.#side === 'after') throw misuse(this.#template, 'a row as if it were a delete');
+    const keyBytes = key?.length ?? -1;
+    const keyAt = this.#close(keyBytes, dropped);
+    if (key !== null) this.#builder.bytes.set(key, keyAt);
+    this.#finish(keyAt, keyBytes);
+  }
+
+  #openColumn(column: number): ColumnTemplate {
+    const template = this.#template.columns[column];
+    if (column !== this.#next || template === undefined || this.#side === 'none') {
+      throw misuse(this.#template, `column ${column} out of turn`);
+    }
+    this.#next = column + 1;
+    const builder = this.#builder;
+    const { head } = template;
+    builder.reserve(head.length);
+    const { bytes, at } = builder;
+    bytes.set(head, at);
+    bytes[at] = this.#lead;
+    this.#lead = COMMA;
+    builder.at = at + head.length;
+    return template;
+  }
+
+  #keepKey(index: number, start: number): void {
+    const { valueAt, at } = this.#builder;
+    this.#keyFrom[index] = start - valueAt;
+    this.#keyTo[index] = at - valueAt;
+  }
+
+  #closeSide(): void {
+    if (this.#next !== this.#template.columns.length) throw misuse(this.#template, 'a row without all its columns');
+    const builder = this.#builder;
+    builder.reserve(2);
+    if (this.#lead === OPEN) builder.bytes[builder.at++] = OPEN;
+    builder.bytes[builder.at++] = CLOSE;
+  }
+
+  #close(keyBytes: number, dropped: boolean): number {
+    if (this.#op === null) throw misuse(this.#template, 'an end without a row');
+    if (this.#side === 'none') this.#builder.write(NO_BEFORE);
+    else this.#closeSide();
+    if (this.#side !== 'after') this.#builder.write(NO_AFTER);
+    if (dropped) this.#builder.write(DROPPED);
+    return this.#records.close(this.#op.charCodeAt(0), keyBytes);
+  }
+
+  #finish(keyAt: number, keyBytes: number): void {
+    const hasTombstone = this.#op === 'd' && keyBytes >= 0;
+    this.#op = null;
+    if (hasTombstone) this.#records.doneWithTombstone(keyAt, keyBytes);
+    else this.#records.done();
+  }
+
+  /** Length of the key, or -1 for a table without one. */
+  #keyBytes(): number {
+    if (this.#keyFrom.length === 0) return -1;
+    let bytes = this.#template.keyFixedBytes;
+    for (let i = 0; i < this.#keyFrom.length; i++) {
+      if (this.#keyFrom[i]! < 0) throw keyMissing(this.#template);
+      bytes += this.#keyTo[i]! - this.#keyFrom[i]!;
+    }
+    return bytes;
+  }
+
+  #writeKey(start: number): void {
+    const { bytes, valueAt } = this.#builder;
+    let at = start;
+    for (let i = 0; i < this.#keyFrom.length; i++) {
+      const head = this.#template.keyHeads[i]!;
+      bytes.set(head, at);
+      at += head.length;
+      const to = valueAt + this.#keyTo[i]!;
+      for (let from = valueAt + this.#keyFrom[i]!; from < to; from++) bytes[at++] = bytes[from]!;
+    }
+    bytes[at] = CLOSE;
+  }
+}
+
+function named({ table: { schema, table } }: TableTemplate): string {
+  return `table ${schema}.${table}`;
+}
+
+function misuse(template: TableTemplate, what: string): TailraceError {
+  return new TailraceError('internal.bug', `${named(template)}: ${what} was written`);
+}
+
+/** The text of a column is not of its kind. */
+export function unreadable(template: TableTemplate, { name, form }: ColumnTemplate): TailraceError {
+  return new TailraceError('source.unsupported', `${named(template)}: column ${name} holds what is not ${form}`, {
+    remedy: 'leave the table out, and report the type of this column',
+  });
+}
+
+function keyMissing(template: TableTemplate): TailraceError {
+  return new TailraceError('source.unsupported', `${named(template)}: a row came without its key columns`, {
+    remedy: 'give the table a primary key, or a replica identity that covers its key',
+  });
+}

@@ -1,0 +1,154 @@
+/** Encodes what one source sends: rows and markers into batches, schemas before the first record that names them. */
+import type { SourceEncoder, SourceEncoderOptions } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { PendingBatch } from '../contracts/log.ts';
+import type { RowWriter } from '../contracts/row.ts';
+import type { TableDescription, TableSchema } from '../contracts/schema.ts';
+import type { SourceMarker, SourceTransaction } from '../contracts/source.ts';
+import { DirectRowWriter } from './direct-row-writer.ts';
+import { EncoderSession } from './encoder-session.ts';
+import { writeMarker } from './marker-record.ts';
+import { type NewTopic, Outbox, TopicChannel } from './outbox.ts';
+import { canonicalSchema, schemaIdOf, schemaKey } from './schema-id.ts';
+import { TableRecords } from './table-records.ts';
+import { type SourceFacts, tableTemplate } from './table-template.ts';
+import { schemasTopicOf, topicOf } from './topic-name.ts';
+import { TransformingRowWriter } from './transforming-row-writer.ts';
+
+/** All that is kept for one table version. */
+interface TableState {
+  readonly records: TableRecords;
+  readonly writer: RowWriter;
+}
+
+export class EnvelopeEncoder implements SourceEncoder {
+  readonly #options: SourceEncoderOptions;
+  readonly #facts: SourceFacts;
+  readonly #session: EncoderSession;
+  readonly #outbox = new Outbox();
+  readonly #schemas: TopicChannel;
+  /** Last version of each table as registered. */
+  readonly #registered = new Map<string, TableSchema>();
+  /** By schema id. */
+  readonly #states = new Map<string, TableState>();
+  readonly #channels = new Map<string, { readonly table: string; readonly channel: TopicChannel }>();
+  /** Version of the begin marker of each open snapshot of a table. */
+  readonly #snapshots = new Map<string, bigint>();
+
+  constructor(options: SourceEncoderOptions, productVersion: string) {
+    const { source, version, now, connector, database = '', warn = () => {} } = options;
+    this.#options = options;
+    this.#facts = { productVersion, connector, source, database };
+    this.#session = new EncoderSession({ version, now, warn });
+    this.#schemas = new TopicChannel(schemasTopicOf(source), true, this.#outbox);
+  }
+
+  register(table: TableDescription): TableSchema {
+    const name = qualifiedName(table);
+    const known = this.#registered.get(name);
+    if (known !== undefined && known.columns === table.columns && known.source === table.source) return known;
+    const id = schemaIdOf(canonicalSchema(table));
+    if (known?.id === id) return known;
+    const { source, schema, columns } = table;
+    const registered: TableSchema = { id, source, schema, table: table.table, columns };
+    this.#registered.set(name, registered);
+    this.#channelOf(registered);
+    return registered;
+  }
+
+  writer(table: TableSchema): RowWriter {
+    return this.#stateOf(table).writer;
+  }
+
+  begin(transaction: SourceTransaction): void {
+    this.#session.begin(transaction);
+  }
+
+  end(): void {
+    this.#session.end();
+  }
+
+  marker(marker: SourceMarker): void {
+    const { serial, clock } = this.#session;
+    if (serial === 0) throw new TailraceError('internal.bug', 'a marker was written outside a transaction');
+    const { records } = this.#stateOf(marker.table);
+    if (marker.op === 'truncate') {
+      writeMarker(records, marker, null);
+      return;
+    }
+    const snapshot = JSON.stringify([qualifiedName(marker.table), marker.snapshot]);
+    if (marker.op === 'snapshot-begin') {
+      writeMarker(records, marker, null);
+      this.#snapshots.set(snapshot, clock.value());
+      return;
+    }
+    const begun = this.#snapshots.get(snapshot);
+    if (begun === undefined) throw new TailraceError('internal.bug', 'a snapshot ended that had not begun');
+    this.#snapshots.delete(snapshot);
+    writeMarker(records, marker, begun);
+  }
+
+  get pendingBytes(): number {
+    return this.#outbox.pendingBytes;
+  }
+
+  take(): readonly PendingBatch[] {
+    return this.#outbox.take();
+  }
+
+  newTopics(): readonly NewTopic[] {
+    return this.#outbox.newTopics();
+  }
+
+  version(): string {
+    return String(this.#session.clock.value());
+  }
+
+  #stateOf(table: TableSchema): TableState {
+    const known = this.#states.get(table.id);
+    if (known !== undefined) return known;
+    const state = this.#newState(table);
+    this.#states.set(table.id, state);
+    return state;
+  }
+
+  #newState(table: TableSchema): TableState {
+    const session = this.#session;
+    const transform = this.#options.transform?.(table) ?? null;
+    const schema = transform?.output ?? table;
+    const template = tableTemplate(schema, this.#facts);
+    const records = new TableRecords(session, this.#channelOf(table), template, () => this.#announce(schema));
+    const writer = new DirectRowWriter(records);
+    if (transform === null) return { records, writer };
+    const input = tableTemplate(table, this.#facts);
+    return { records, writer: new TransformingRowWriter({ session, input, transform, output: template, writer }) };
+  }
+
+  /** All versions of a table share one channel. */
+  #channelOf(table: TableSchema): TopicChannel {
+    const topic = topicOf(this.#options.source, table.schema, table.table);
+    const name = qualifiedName(table);
+    const known = this.#channels.get(topic);
+    if (known?.table === name) return known.channel;
+    if (known !== undefined) {
+      throw new TailraceError('config.invalid', `the tables ${known.table} and ${name} would share topic ${topic}`, {
+        remedy: 'capture one of them with another source',
+      });
+    }
+    const channel = new TopicChannel(topic, false, this.#outbox);
+    this.#channels.set(topic, { table: name, channel });
+    return channel;
+  }
+
+  #announce(schema: TableSchema): void {
+    const { timestampMs } = this.#session;
+    this.#schemas.ready(timestampMs);
+    this.#schemas.builder.append(timestampMs, Buffer.from(schemaKey(schema)), Buffer.from(canonicalSchema(schema)));
+    this.#schemas.closed();
+  }
+}
+
+/** Unambiguous, also where names hold dots. */
+function qualifiedName({ schema, table }: TableDescription): string {
+  return `${JSON.stringify(schema)}.${JSON.stringify(table)}`;
+}

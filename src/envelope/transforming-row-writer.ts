@@ -1,0 +1,153 @@
+/**
+ * Rows that pass the source's own steps before they are written: what the steps drop or mask never reaches the log. The row
+ * is kept as JSON bytes with the places of its columns, shown to the steps as a change, and what they return is written.
+ */
+import { TailraceError } from '../contracts/errors.ts';
+import type { Change, Op, Row, RowOp, RowWriter } from '../contracts/row.ts';
+import type { RowTransform } from '../contracts/rules.ts';
+import { GrowingBuffer } from '../wire/record-batch.ts';
+import { type DirectRowWriter, unreadable } from './direct-row-writer.ts';
+import type { EncoderSession } from './encoder-session.ts';
+import { writeValue } from './json-text.ts';
+import { noPlaces, RowView } from './row-view.ts';
+import type { TableTemplate } from './table-template.ts';
+
+const OPS: Readonly<Record<RowOp, Op>> = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot' };
+const LETTERS: { readonly [op in Op]?: RowOp } = { insert: 'c', update: 'u', delete: 'd', snapshot: 'r' };
+const NULL = new TextEncoder().encode('null');
+
+export interface TransformingOptions {
+  readonly session: EncoderSession;
+  /** Of the table as the source sends it. */
+  readonly input: TableTemplate;
+  readonly transform: RowTransform;
+  readonly output: TableTemplate;
+  readonly writer: DirectRowWriter;
+}
+
+export class TransformingRowWriter implements RowWriter {
+  readonly #options: TransformingOptions;
+  readonly #scratch = new GrowingBuffer();
+  readonly #keys: readonly number[];
+  #op: RowOp = 'c';
+  #before: number[] | null = null;
+  #after: number[] | null = null;
+  /** Places of the side being written. */
+  #places: number[] = [];
+
+  constructor(options: TransformingOptions) {
+    const { columns, keyHeads } = options.input;
+    this.#options = options;
+    this.#keys = keyHeads.map((_, i) => columns.findIndex(({ keyIndex }) => keyIndex === i));
+  }
+
+  begin(op: RowOp): void {
+    this.#op = op;
+    this.#scratch.at = 0;
+    this.#before = null;
+    this.#after = null;
+  }
+
+  side(side: 'before' | 'after'): void {
+    this.#places = noPlaces(this.#options.input.columns.length);
+    if (side === 'before') this.#before = this.#places;
+    else this.#after = this.#places;
+  }
+
+  text(column: number, buf: Uint8Array, from: number, to: number): void {
+    const { input } = this.#options;
+    const template = input.columns[column]!;
+    const start = this.#scratch.at;
+    if (!writeValue(this.#scratch, template.form, buf, from, to)) throw unreadable(input, template);
+    this.#place(column, start);
+  }
+
+  json(column: number, buf: Uint8Array, from: number, to: number): void {
+    const start = this.#scratch.at;
+    this.#scratch.write(buf.subarray(from, to));
+    this.#place(column, start);
+  }
+
+  null(column: number): void {
+    const start = this.#scratch.at;
+    this.#scratch.write(NULL);
+    this.#place(column, start);
+  }
+
+  /** Invariant 9: the place stays -1, which the row shows as not sent. */
+  unchanged(): void {}
+
+  end(): void {
+    const { session, transform } = this.#options;
+    const { transaction } = session;
+    if (transaction === null) throw new TailraceError('internal.bug', 'a row was written outside a transaction');
+    const change: Change = {
+      op: OPS[this.#op],
+      table: this.#options.input.table,
+      version: session.clock.value() + 1n,
+      timeUs: transaction.timeUs,
+      key: this.#key(),
+      before: this.#row(this.#before),
+      after: this.#row(this.#after),
+      position: transaction.position,
+      transaction: session.streamed ? transaction.id : '',
+    };
+    for (const changed of transform.apply(change)) this.#write(changed);
+  }
+
+  #place(column: number, start: number): void {
+    this.#places[column * 2] = start;
+    this.#places[column * 2 + 1] = this.#scratch.at;
+  }
+
+  #row(places: number[] | null): Row | null {
+    return places === null ? null : new RowView(this.#options.input.table.columns, this.#scratch.bytes, places);
+  }
+
+  #key(): string {
+    const { keyHeads } = this.#options.input;
+    const places = this.#after ?? this.#before ?? [];
+    if (keyHeads.length === 0) return 'null';
+    const { bytes } = this.#scratch;
+    const parts = this.#keys.map((column, i) => {
+      const [from, to] = [places[column * 2] ?? -1, places[column * 2 + 1] ?? -1];
+      if (from < 0) throw new TailraceError('source.unsupported', 'a row came without its key columns');
+      return `${Buffer.from(keyHeads[i]!)}${bytes.toString('utf8', from, to)}`;
+    });
+    return `${parts.join('')}}`;
+  }
+
+  #write({ op, before, after, key, dropped }: Change): void {
+    const { writer } = this.#options;
+    const letter = LETTERS[op];
+    if (letter === undefined) throw new TailraceError('internal.bug', `a rule made a row into a ${op}`);
+    writer.begin(letter);
+    if (before !== null && (letter === 'u' || letter === 'd')) this.#writeSide('before', before);
+    if (letter === 'd') {
+      writer.endDelete(this.#deleteKey(before, key), dropped === true);
+      return;
+    }
+    if (after === null) throw new TailraceError('internal.bug', `a rule made an ${op} without a row`);
+    this.#writeSide('after', after);
+    writer.end();
+  }
+
+  #writeSide(side: 'before' | 'after', row: Row): void {
+    const { writer, output } = this.#options;
+    writer.side(side);
+    for (let i = 0; i < output.columns.length; i++) {
+      const bytes = row.bytes(i);
+      if (bytes === undefined) writer.unchanged(i);
+      else writer.json(i, bytes, 0, bytes.length);
+    }
+  }
+
+  /** A filter's delete may have no `before`: its key is then the text that the change carries. */
+  #deleteKey(before: Row | null, key: string): Uint8Array | null {
+    const { keyHeads, columns } = this.#options.output;
+    if (keyHeads.length === 0) return null;
+    const values = keyHeads.map((_, i) => before?.bytes(columns.findIndex(({ keyIndex }) => keyIndex === i)));
+    if (values.some((value) => value === undefined)) return Buffer.from(key);
+    return Buffer.concat([...values.flatMap((value, i) => [keyHeads[i]!, value!]), Buffer.from('}')]);
+  }
+}
