@@ -1,5 +1,7 @@
 /** Manifest of the `file` connector. */
 import { defineSink } from '../../src/sdk/index.ts';
+import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { tableParts } from '../../src/sdk/target/place.ts';
 import { config } from './config.ts';
 
 export const sink = defineSink({
@@ -8,6 +10,7 @@ export const sink = defineSink({
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'append',
+  targets: ({ path }, tables) => tables.map((table) => fillTemplate(path, tableParts(table))),
   check: async (options) => (await import('./check.ts')).checkFile(options),
   open: async (options) => (await import('./sink.ts')).openFile(options),
 });

@@ -1,7 +1,7 @@
 /** Manifests of the `postgres` connector. */
 import { defineSink, defineSource } from '../../src/sdk/index.ts';
 import { sourceConfig } from './config.ts';
-import { sinkConfig } from './sink-config.ts';
+import { sinkConfig, targetsOf } from './sink-config.ts';
 
 export const source = defineSource({
   type: 'postgres',
@@ -20,6 +20,7 @@ export const sink = defineSink({
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
 });

@@ -1,14 +1,20 @@
 /** Configuration of the `postgres` sink. */
 import { secret, z } from '../../src/sdk/index.ts';
-import { tableTemplate } from '../../src/sdk/table-template.ts';
+import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
+import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 
 export const sinkConfig = z.strictObject({
-  /** `postgres://user:password@host:port/database`, with `sslmode` and the like as parameters. */
-  url: secret().refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' }),
-  /** Schema of the target tables. Default: the name of the source's schema. */
-  schema: z.string().min(1).optional(),
-  /** Name of the target table; `{table}` and `{schema}` are the source's names. */
-  table: tableTemplate().default('{table}'),
+  url: secret()
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
+    .describe('`postgres://user:password@host:port/database`, with `sslmode` and the like as parameters.'),
+  schema: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Schema of the target tables. Default: the name of the source’s schema.'),
+  table: tableTemplate()
+    .default('{table}')
+    .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
 });
 
 export type SinkConfig = z.output<typeof sinkConfig>;
@@ -16,4 +22,13 @@ export type SinkConfig = z.output<typeof sinkConfig>;
 /** Schema of the tables that Tailrace keeps for itself. */
 export function serviceSchema(config: SinkConfig): string {
   return config.schema ?? 'public';
+}
+
+/** Where each table is written, for lint. */
+export function targetsOf(config: SinkConfig, tables: readonly string[]): string[] {
+  const server = serverPlace(config.url, 5_432);
+  return tables.map((name) => {
+    const parts = tableParts(name);
+    return JSON.stringify([server, config.schema ?? parts.schema, fillTemplate(config.table, parts)]);
+  });
 }

@@ -1,5 +1,6 @@
 /** Configuration of the `redis` sink. */
 import { secret, z } from '../../src/sdk/index.ts';
+import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 import { keyTemplateProblem } from './key-template.ts';
 
 export const config = z.strictObject({
@@ -30,3 +31,12 @@ export const config = z.strictObject({
 });
 
 export type RedisConfig = z.output<typeof config>;
+
+/** Where each table is written, for lint: what its keys start with. Rows of two tables with one template share keys. */
+export function targetsOf({ url, key }: RedisConfig, tables: readonly string[]): string[] {
+  const server = serverPlace(url, 6_379).replace(/\/0$/, '');
+  return tables.map((name) => {
+    const { schema, table } = tableParts(name);
+    return JSON.stringify([server, key.replaceAll('{$table}', () => table).replaceAll('{$schema}', () => schema)]);
+  });
+}

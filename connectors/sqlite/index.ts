@@ -1,5 +1,6 @@
 /** Manifest of the `sqlite` connector. */
 import { defineSink } from '../../src/sdk/index.ts';
+import { tableParts } from '../../src/sdk/target/place.ts';
 import { config } from './config.ts';
 
 export const sink = defineSink({
@@ -8,6 +9,7 @@ export const sink = defineSink({
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  targets: ({ path }, tables) => tables.map((table) => `${path} ${tableParts(table).table.toLowerCase()}`),
   check: async (options) => (await import('./check.ts')).checkSqlite(options),
   open: async (options) => (await import('./sink.ts')).openSqlite(options),
 });

@@ -119,7 +119,14 @@ function reportIssue<T>(check: SchemaCheck<T>, node: TreeNode, issue: z.core.$Zo
   }
   const name = label(issue.path as Path, check.owner);
   const { code, message, fix } = words(issue, at, path.length === 0 ? [] : keysAt(schema, issue.path as Path));
-  file.report({ level: 'error', code, message: `${name} ${message}`, path, ...(fix === undefined ? {} : { fix }) });
+  const link = VERBS.test(message) ? ' ' : ': ';
+  file.report({
+    level: 'error',
+    code,
+    message: `${name}${link}${message}`,
+    path,
+    ...(fix === undefined ? {} : { fix }),
+  });
 }
 
 function reportUnknownKey<T>(
@@ -163,6 +170,8 @@ interface Words {
   readonly fix?: string | undefined;
 }
 
+/** Messages that go on after the name of the field. */
+const VERBS = /^(must|needs?|has|have|may|is|are|does|cannot)\b/;
 /** How zod's own messages begin; others were written for the field and follow its name. */
 const STANDARD_MESSAGE = /^(Invalid|Too small|Too big)\b/;
 
