@@ -1,0 +1,109 @@
+/** Steps held against a table, or against none: what is wrong with them, and the program they make. */
+import { TailraceError } from '../contracts/errors.ts';
+import type { Change } from '../contracts/row.ts';
+import type { Problem, RowTransform, StepSource } from '../contracts/rules.ts';
+import { type Column, keyColumns, type TableDescription, type TableSchema } from '../contracts/schema.ts';
+import { didYouMean } from '../lib/did-you-mean.ts';
+import { quoted } from '../lib/printable.ts';
+import { canonicalSchema, schemaId } from '../lib/schema-id.ts';
+import { Stage } from './stage.ts';
+import { stepCatalogue } from './steps/catalogue.ts';
+import { StepUse } from './steps/step.ts';
+import { CompiledTransform, type Program } from './transform.ts';
+
+const BY_VERB = new Map(stepCatalogue.map((step) => [step.verb, step]));
+export const verbs: readonly string[] = [...BY_VERB.keys()];
+
+/**
+ * Runs the steps over a stage, which then holds what they made and what is wrong.
+ * @param maskKey undefined: not judged
+ */
+export function runSteps(steps: readonly StepSource[], stage: Stage, maskKey: string | null | undefined): Stage {
+  for (const source of steps) {
+    const step = BY_VERB.get(source.verb);
+    if (step === undefined) stage.problems.push(unknownVerb(source));
+    else step.apply(new StepUse(source, stage, maskKey));
+  }
+  return stage;
+}
+
+function unknownVerb({ verb, path }: StepSource): Problem {
+  const fix = didYouMean(verb, verbs) ?? `there are ${verbs.join(', ')}`;
+  const message = `${quoted(verb)} is not a step`;
+  return { level: 'error', code: 'unknown-step', message, path: [...path, verb], onKey: true, fix };
+}
+
+/** Throws `config.invalid` when something is wrong. */
+export function compileSteps(steps: readonly StepSource[], table: TableSchema, maskKey: string | null): RowTransform {
+  const stage = runSteps(steps, Stage.of(table), maskKey);
+  const problem = stage.problems.find(({ level }) => level === 'error');
+  if (problem !== undefined) throw invalid(table, problem);
+  const program = programOf(stage, table);
+  if (program.isIdentity && program.instructions.length === 0) return new NoTransform(table);
+  return new CompiledTransform(program);
+}
+
+function invalid({ schema, table }: TableDescription, { message, path, fix }: Problem): TailraceError {
+  const place = path.join('.');
+  return new TailraceError(
+    'config.invalid',
+    `the rule at ${place} does not fit table ${quoted(`${schema}.${table}`)}: ${message}`,
+    {
+      remedy: fix ?? 'run tailrace check: it shows every such place',
+    },
+  );
+}
+
+function programOf(stage: Stage, table: TableSchema): Program {
+  const columns = stage.describe();
+  const slots = stage.columns.map(({ slot }) => slot);
+  const isIdentity =
+    slots.length === table.columns.length &&
+    slots.every((slot, i) => slot === i) &&
+    hasSameNames(columns, table.columns);
+  const { instructions, registers } = stage;
+  const output = isIdentity ? table : outputTable(table, columns);
+  return {
+    columns: output.columns,
+    slots,
+    registers,
+    output,
+    instructions,
+    isIdentity,
+    newKey: newKey(stage, output, table),
+  };
+}
+
+function hasSameNames(a: readonly Column[], b: readonly Column[]): boolean {
+  return a.every(({ name }, i) => name === b[i]!.name);
+}
+
+function outputTable(table: TableSchema, columns: readonly Column[]): TableSchema {
+  const { source, schema, table: name } = table;
+  const description = { source, schema, table: name, columns };
+  if (canonicalSchema(description) === canonicalSchema(table)) return table;
+  return { id: schemaId(description), ...description };
+}
+
+/** Null when the text of the key stays as it is. */
+function newKey({ columns }: Stage, output: TableSchema, input: TableSchema): readonly number[] | null {
+  const keys = keyColumns(output).map(({ name }) => columns.findIndex((column) => column.name === name));
+  const isSame = keyColumns(input).every(({ name }, i) => {
+    const column = columns[keys[i]!];
+    return column?.name === name && column.slot >= 0 && input.columns[column.slot]!.name === name;
+  });
+  return isSame ? null : keys;
+}
+
+/** No step changes this table. */
+class NoTransform implements RowTransform {
+  readonly output: TableSchema;
+
+  constructor(table: TableSchema) {
+    this.output = table;
+  }
+
+  apply(change: Change): readonly Change[] {
+    return [change];
+  }
+}

@@ -1,0 +1,53 @@
+/** Transform steps: what `transform:` lists in a pipeline file. */
+import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.ts';
+import { compileSteps, runSteps, verbs } from './compile.ts';
+import { Stage } from './stage.ts';
+
+export function createRules(): Rules {
+  return {
+    verbs,
+    lint: (steps, { maskKey }) => runSteps(steps, Stage.unknown(), maskKey).problems,
+    lintTable: (steps, table) => runSteps(steps, Stage.of(table), undefined).problems,
+    lintTables,
+    compile: (steps, table, { maskKey }) => compileSteps(steps, table, maskKey),
+  };
+}
+
+/**
+ * All problems, once each. A column that a step names and a table lacks is a problem when every table that the step is for
+ * lacks it.
+ */
+function lintTables(uses: readonly TableRules[]): readonly Problem[] {
+  const found = new Map<string, Problem>();
+  const absent = new Map<string, { problem: Problem; step: string; tables: number }>();
+  const tablesOfStep = new Map<string, number>();
+  for (const { steps, table } of uses) {
+    for (const step of new Set(steps.map(stepName))) tablesOfStep.set(step, (tablesOfStep.get(step) ?? 0) + 1);
+    const { problems, absences } = runSteps(steps, Stage.of(table), undefined);
+    for (const problem of problems) found.set(problemName(problem), problem);
+    for (const { problem, path } of absences) {
+      const name = problemName(problem);
+      const known = absent.get(name);
+      if (known === undefined) absent.set(name, { problem, step: JSON.stringify(path), tables: 1 });
+      else
+        absent.set(name, {
+          ...known,
+          tables: known.tables + 1,
+          problem: known.problem.fix === undefined ? problem : known.problem,
+        });
+    }
+  }
+  for (const [name, { problem, step, tables }] of absent) {
+    if (tables === tablesOfStep.get(step)) found.set(name, problem);
+  }
+  return [...found.values()];
+}
+
+function stepName({ path }: StepSource): string {
+  return JSON.stringify(path);
+}
+
+/** The same place and cause, whichever table showed it; the nearest column may differ. */
+function problemName({ code, message, path, offset }: Problem): string {
+  return JSON.stringify([code, message, path, offset]);
+}

@@ -1,0 +1,126 @@
+/** A table as it stands between two steps: which columns there are, where their values come from, what was found wrong. */
+import type { Problem } from '../contracts/rules.ts';
+import type { Column, TableDescription } from '../contracts/schema.ts';
+import type { ExpressionScope, ScopeColumn } from './expression/scope.ts';
+import { type ColumnType, columnTypeOf, typeOfColumn, UNRESOLVED } from './expression/types.ts';
+import type { Computation, Register, Run } from './row-image.ts';
+import type { Instruction } from './transform.ts';
+import { codecOf } from './values/cell.ts';
+
+export interface StageColumn extends ScopeColumn {
+  /** What the row says of the column; null while the table is not known. */
+  readonly is: ColumnType | null;
+  readonly keyOrdinal: number | undefined;
+  /** Index of an input column, or `~index` of a register. */
+  readonly slot: number;
+  /** Columns of the input that the value comes from. */
+  readonly inputs: readonly number[];
+  readonly ofRowOnly: boolean;
+}
+
+/** A step names a column that this table lacks, and is left out for it: other tables may have the column. */
+export interface Absence {
+  readonly problem: Problem;
+  /** Of the step. */
+  readonly path: readonly (string | number)[];
+}
+
+export class Stage implements ExpressionScope {
+  columns: StageColumn[];
+  readonly instructions: Instruction[] = [];
+  readonly registers: Register[] = [];
+  readonly problems: Problem[] = [];
+  readonly absences: Absence[] = [];
+  /** More columns may exist than are known. */
+  #isOpen: boolean;
+  readonly #gone = new Map<string, string>();
+
+  private constructor(columns: StageColumn[], isOpen: boolean) {
+    this.columns = columns;
+    this.#isOpen = isOpen;
+  }
+
+  /** A table that is known. */
+  static of({ columns }: Pick<TableDescription, 'columns'>): Stage {
+    return new Stage(columns.map(inputColumn), false);
+  }
+
+  /** Any table: a column is taken to exist as soon as it is named. */
+  static unknown(): Stage {
+    return new Stage([], true);
+  }
+
+  get isOpen(): boolean {
+    return this.#isOpen;
+  }
+
+  column(name: string): StageColumn | undefined {
+    const found = this.columns.find((column) => column.name === name);
+    if (found !== undefined || !this.#isOpen || this.#gone.has(name)) return found;
+    const assumed = unknownColumn(name);
+    this.columns.push(assumed);
+    return assumed;
+  }
+
+  names(): readonly string[] {
+    return this.columns.map(({ name }) => name);
+  }
+
+  gone(name: string): string | undefined {
+    return this.columns.some((column) => column.name === name) ? undefined : this.#gone.get(name);
+  }
+
+  /** From here on the name means nothing. @param how e.g. `was dropped` */
+  forget(name: string, how: string): void {
+    this.#gone.set(name, how);
+  }
+
+  /** No columns but those known now. */
+  close(): void {
+    this.#isOpen = false;
+  }
+
+  /** A column computed from here on, with its register. Add it to `columns`; `compute` it in its turn if it can fail. */
+  computed(
+    { name, nullable, keyOrdinal }: Pick<StageColumn, 'name' | 'nullable' | 'keyOrdinal'>,
+    is: ColumnType,
+    computation: Computation,
+  ): StageColumn {
+    const { inputs, ofRowOnly } = computation;
+    const index = this.registers.length;
+    this.registers.push({ ...computation, codec: codecOf(is.kind, is.element) });
+    const run: Run = (row) => row.register(index);
+    return { name, nullable, keyOrdinal, is, type: typeOfColumn(is), run, slot: ~index, inputs, ofRowOnly };
+  }
+
+  /** Columns as the row describes them after the steps so far. */
+  describe(): Column[] {
+    return this.columns.map(({ name, nullable, keyOrdinal, is }) => ({
+      name,
+      ...(is ?? columnTypeOf(UNRESOLVED)),
+      nullable,
+      ...(keyOrdinal !== undefined && { keyOrdinal }),
+    }));
+  }
+}
+
+function inputColumn({ name, nullable, keyOrdinal, ...is }: Column, index: number): StageColumn {
+  const { read } = codecOf(is.kind);
+  const run: Run = (row) => row.load(index, read);
+  return { name, nullable, keyOrdinal, is, type: typeOfColumn(is), run, slot: index, inputs: [index], ofRowOnly: true };
+}
+
+function unknownColumn(name: string): StageColumn {
+  const run: Run = () => null;
+  const unknown = { is: null, type: UNRESOLVED, run, slot: 0, inputs: [], ofRowOnly: true };
+  return { name, nullable: true, keyOrdinal: undefined, ...unknown };
+}
+
+/** What a computation over these columns depends on. */
+export function dependencies(columns: Iterable<ScopeColumn>): Pick<Computation, 'inputs' | 'ofRowOnly'> {
+  const of = [...columns] as StageColumn[];
+  return {
+    inputs: [...new Set(of.flatMap(({ inputs }) => inputs))],
+    ofRowOnly: of.every(({ ofRowOnly }) => ofRowOnly),
+  };
+}

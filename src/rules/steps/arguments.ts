@@ -1,0 +1,46 @@
+/** The forms in which steps take their arguments: a list of columns, or a map from columns. */
+import { quoted } from '../../lib/printable.ts';
+import type { StepUse } from './step.ts';
+
+export interface NamedColumn {
+  readonly name: string;
+  readonly at: readonly [number];
+}
+
+/** `[a, b]`: names, each once. Reports everything else. */
+export function columnList(use: StepUse, example: string): readonly NamedColumn[] {
+  const { config } = use;
+  if (!Array.isArray(config) || config.length === 0) {
+    const fix = typeof config === 'string' ? `write [${config}]` : `for example ${example}`;
+    use.problem('step-argument', 'a list of columns must stand here', { fix });
+    return [];
+  }
+  const names = new Set<string>();
+  return (config as readonly unknown[]).flatMap((item, i) => {
+    const name = columnName(item);
+    if (name === null) use.problem('step-argument', 'the name of a column must stand here', { at: [i] });
+    else if (names.has(name)) use.problem('duplicate-column', `column ${quoted(name)} is named twice`, { at: [i] });
+    else {
+      names.add(name);
+      return [{ name, at: [i] as const }];
+    }
+    return [];
+  });
+}
+
+/** YAML reads a column called `1` or `true` as something else than text. */
+function columnName(item: unknown): string | null {
+  if (typeof item === 'string' && item !== '') return item;
+  return typeof item === 'number' || typeof item === 'boolean' ? String(item) : null;
+}
+
+/** `{ a: …, b: … }`, at least one. Reports everything else. */
+export function columnMap(use: StepUse, example: string): readonly (readonly [name: string, value: unknown])[] {
+  const { config } = use;
+  if (typeof config === 'object' && config !== null && !Array.isArray(config)) {
+    const entries = Object.entries(config);
+    if (entries.length > 0) return entries;
+  }
+  use.problem('step-argument', 'a map from columns must stand here', { fix: `for example ${example}` });
+  return [];
+}

@@ -1,0 +1,11 @@
+/** The steps, one line each. */
+import { cast } from './cast.ts';
+import { drop } from './drop.ts';
+import { filter } from './filter.ts';
+import { mask } from './mask.ts';
+import { rename } from './rename.ts';
+import { select } from './select.ts';
+import { set } from './set.ts';
+import type { Step } from './step.ts';
+
+export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask];

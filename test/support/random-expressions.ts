@@ -1,0 +1,268 @@
+/** Random expressions that mean the same in rules and in PostgreSQL's SQL, over a table of every type that they know. */
+import type { Random } from '../../demo/shop/random.ts';
+import type { Value } from '../../src/contracts/row.ts';
+import type { Column } from '../../src/contracts/schema.ts';
+import { column } from './changes.ts';
+
+/** The table's columns, all nullable. `native` is the type in SQL. */
+export const EXPRESSION_COLUMNS: readonly Column[] = [
+  column('b', 'bool', 'boolean'),
+  column('b2', 'bool', 'boolean'),
+  column('s', 'int16', 'smallint'),
+  column('i', 'int32', 'integer'),
+  column('i2', 'int32', 'integer'),
+  column('n', 'int64', 'bigint'),
+  column('d', 'decimal', 'numeric(12,4)', { precision: 12, scale: 4 }),
+  column('m', 'decimal', 'numeric'),
+  column('r', 'float32', 'real'),
+  column('f', 'float64', 'double precision'),
+  column('t', 'text', 'text'),
+  column('t2', 'text', 'text'),
+  column('v', 'text', 'character varying(10)', { length: 10 }),
+  column('c', 'text', 'character(5)', { length: 5 }),
+  column('dt', 'date', 'date'),
+  column('tm', 'time', 'time without time zone'),
+  column('ts', 'timestamp', 'timestamp without time zone'),
+  column('tz', 'timestamptz', 'timestamp with time zone'),
+  column('u', 'uuid', 'uuid'),
+  column('y', 'bytes', 'bytea'),
+  column('e', 'enum', 'mood', { enum: ['sad', 'ok', 'happy'] }),
+  column('j', 'json', 'json'),
+];
+
+const TEXTS = [
+  '',
+  'a',
+  'A%',
+  'ab_c',
+  'Straße',
+  'ΑΣΊΑΣ',
+  'İstanbul',
+  '𝄞x',
+  '\uffff',
+  'a\\b',
+  ' 12 ',
+  '-7',
+  '1.50',
+  'true',
+  'ab',
+];
+const INT32 = [0, 1, -1, 2, 7, 100, -100, 2147483647, -2147483648, 65536];
+const INT64 = [0n, 1n, -3n, 10n ** 12n, 9223372036854775807n, -9223372036854775808n, 9007199254740993n];
+
+/** Values worth meeting, as `Row.get` gives them. */
+const POOLS: Readonly<Record<string, readonly Value[]>> = {
+  bool: [true, false],
+  int16: [0, 1, -1, 300, 32767, -32768],
+  int32: INT32,
+  int64: INT64,
+  'numeric(12,4)': ['0.0000', '1.5000', '-2.2500', '99999999.9999', '0.0001', '10.0000', '12.3400'],
+  decimal: [
+    '0',
+    '1',
+    '-1.50',
+    '0.005',
+    '123456789012345678901234567890.123',
+    '1e3',
+    'NaN',
+    'Infinity',
+    '-Infinity',
+    '2.50',
+  ],
+  float32: [0, -0, 1.5, 0.1, -3.25, 16777216, 3.4028234e38, 1e-45, Number.NaN, Number.POSITIVE_INFINITY],
+  float64: [0, -0, 1.5, 0.1, -2.5, 0.3, 1e15, 1e300, 5e-324, 123456789.125, Number.NaN, Number.NEGATIVE_INFINITY],
+  text: TEXTS,
+  'character varying(10)': TEXTS.map((text) => text.slice(0, 10)),
+  'character(5)': ['a    ', 'AB   ', 'ab_c ', '     ', 'abcde', '12   '],
+  date: ['2024-02-29', '1999-12-31', '0044-03-15 BC', '20240-01-01', 'infinity', '-infinity', '1970-01-01'],
+  time: ['00:00:00.000000', '12:34:56.789000', '23:59:59.999999', '24:00:00.000000'],
+  timestamp: ['2024-02-29T00:00:00.000000', '2024-02-29T12:34:56.700000', '0044-03-15T01:02:03.000000 BC', 'infinity'],
+  timestamptz: [
+    '2024-02-29T00:00:00.000000Z',
+    '1999-12-31T23:59:59.999999Z',
+    '20240-01-01T00:00:00.000000Z',
+    '-infinity',
+  ],
+  uuid: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
+  bytes: [new Uint8Array(), new Uint8Array([0, 255, 97]), new Uint8Array([97])],
+  enum: ['sad', 'ok', 'happy'],
+  json: ['{"b": 1,  "a":[1e400]}', 'null', '"x"'],
+};
+
+export function randomRow(random: Random): Value[] {
+  return EXPRESSION_COLUMNS.map((c) => {
+    if (random.chance(0.15)) return null;
+    return random.pick(POOLS[c.native] ?? POOLS[c.kind]!);
+  });
+}
+
+type Family = 'bool' | 'number' | 'exact' | 'text' | 'time' | 'uuid' | 'bytes' | 'enum' | 'clock';
+
+const COLUMNS: Readonly<Record<Family, readonly string[]>> = {
+  bool: ['b', 'b2'],
+  number: ['s', 'i', 'i2', 'n', 'd', 'm', 'r', 'f'],
+  exact: ['d', 'm'],
+  text: ['t', 't2', 'v', 'c'],
+  time: ['dt', 'ts', 'tz'],
+  uuid: ['u'],
+  bytes: ['y'],
+  enum: ['e'],
+  clock: ['tm'],
+};
+
+const LITERALS: Readonly<Record<Family, readonly string[]>> = {
+  bool: ['true', 'false', 'null', "'t'", "'off'"],
+  number: ['0', '1', '2', '-3', '10', '100', '1.5', '0.005', '1e3', '2147483648', '9223372036854775808', "'7'", 'null'],
+  exact: ['1.5', '0.0050', '3.00', '-7.25', '12345678901234567890.5'],
+  text: ["''", "'a'", "'ab'", "'A%'", "'%a_'", "'it''s'", "'Straße'", "'12'", 'null'],
+  time: ["'2024-02-29'", "'1999-12-31 23:59:59.999999'", "'infinity'", "'2024-02-29T12:00:00+02'", "'0044-03-15 BC'"],
+  uuid: ["'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11'", "'{a0eebc999c0b4ef8bb6d6bb9bd380a11}'", "'nonsense'"],
+  bytes: ["'\\x61'", "'\\x00FF61'"],
+  enum: ["'sad'", "'happy'", "'glad'"],
+  clock: ["'12:34:56.789'", "'24:00'", "'12:60'"],
+};
+
+const CASTS: Readonly<Record<Family, readonly string[]>> = {
+  bool: ['boolean'],
+  number: ['smallint', 'integer', 'bigint', 'numeric', 'numeric(8,2)', 'numeric(3)', 'real', 'double precision'],
+  exact: ['numeric', 'numeric(10,3)'],
+  text: ['text', 'varchar', 'varchar(3)', 'char(4)'],
+  time: ['date', 'timestamp', 'timestamptz', 'timestamp without time zone'],
+  uuid: ['uuid'],
+  bytes: ['bytea'],
+  enum: ['text'],
+  clock: ['time'],
+};
+
+const FAMILIES = Object.keys(COLUMNS) as Family[];
+
+/** Makes one expression. What it means is the same in both languages; not all of them have a type or a value. */
+export class ExpressionMaker {
+  readonly #random: Random;
+
+  constructor(random: Random) {
+    this.#random = random;
+  }
+
+  make(): string {
+    // Every thirtieth is of parts that hardly ever fit together.
+    const { pick, chance } = this.#bound();
+    const family = chance(0.5) ? pick<Family>(['bool', 'number', 'text']) : pick(FAMILIES);
+    return this.#of(family, this.#random.between(1, 4));
+  }
+
+  #bound() {
+    const random = this.#random;
+    return { pick: <T>(list: readonly T[]) => random.pick(list), chance: (p: number) => random.chance(p) };
+  }
+
+  #of(wanted: Family, depth: number): string {
+    const { pick, chance } = this.#bound();
+    const family = chance(0.02) ? pick(FAMILIES) : wanted;
+    if (depth <= 0) return pick(COLUMNS[family]);
+    const general = chance(0.25) ? this.#general(family, depth) : null;
+    const text = general ?? this.#special(family, depth);
+    return chance(0.7) ? `(${text})` : text;
+  }
+
+  /** An operand: mostly not a literal, so that nothing is computed without the row. */
+  #operand(family: Family, depth: number): string {
+    const { pick, chance } = this.#bound();
+    return chance(0.25) ? pick(LITERALS[family]) : this.#of(family, depth - 1);
+  }
+
+  #general(family: Family, depth: number): string {
+    const { pick, chance } = this.#bound();
+    const of = () => this.#of(family, depth - 1);
+    const any = () => this.#operand(family, depth);
+    const from = chance(0.6) ? family : pick(FAMILIES);
+    return pick([
+      () => `coalesce(${of()}, ${any()})`,
+      () => `coalesce(${of()}, ${of()}, ${any()})`,
+      () => `case when ${this.#of('bool', depth - 1)} then ${of()} else ${any()} end`,
+      () =>
+        `case ${this.#of('number', depth - 1)} when ${pick(LITERALS.number)} then ${any()} when ${pick(COLUMNS.number)} then ${of()} end`,
+      () => `cast(${this.#of(from, depth - 1)} as ${pick(CASTS[family])})`,
+      () => `${pick(COLUMNS[from])}::${pick(CASTS[family])}`,
+    ])();
+  }
+
+  #special(family: Family, depth: number): string {
+    const of = (kind: Family) => this.#of(kind, depth - 1);
+    const { pick } = this.#bound();
+    switch (family) {
+      case 'bool':
+        return this.#condition(depth);
+      case 'number':
+        return this.#arithmetic(depth);
+      case 'exact':
+        return `${of('exact')} ${pick(['+', '-', '*', '/', '%'])} ${this.#operand('exact', depth)}`;
+      case 'text':
+        return this.#text(depth);
+      case 'bytes':
+        return `${of('bytes')} || ${this.#operand('bytes', depth)}`;
+      default:
+        return pick(COLUMNS[family]);
+    }
+  }
+
+  #condition(depth: number): string {
+    const { pick, chance } = this.#bound();
+    const family = chance(0.5) ? pick<Family>(['number', 'text', 'time']) : pick(FAMILIES);
+    const of = () => this.#of(family, depth - 1);
+    const any = () => this.#operand(family, depth);
+    const not = chance(0.3) ? 'not ' : '';
+    const condition = () => this.#of('bool', depth - 1);
+    const negated = chance(0.3) ? ' not' : '';
+    const compare = () => `${of()} ${pick(['=', '<>', '!=', '<', '<=', '>', '>='])} ${any()}`;
+    return pick([
+      compare,
+      compare,
+      compare,
+      () => `${condition()} and ${condition()}`,
+      () => `${condition()} or ${condition()} and ${condition()}`,
+      () => `not ${condition()}`,
+      () => `(${of()} is${negated} null)`,
+      () => `(${condition()} is${negated} ${pick(['true', 'false', 'unknown'])})`,
+      () => `${of()} is${negated} distinct from ${any()}`,
+      () => `(${of()} ${not}in (${any()}, ${any()}))`,
+      () => `(${of()} ${not}in (${pick(LITERALS[family])}, ${pick(LITERALS[family])}, ${pick(COLUMNS[family])}))`,
+      () => `${of()} ${not}between ${any()} and ${any()}`,
+      () => `${this.#of('text', depth - 1)} ${not}like ${this.#operand('text', depth)}`,
+      () => `${this.#of('text', depth - 1)} ${not}like ${pick(["'%a%'", "'_b%'", "'%'", "'a\\_%'", "'%_\\%'", "'_'"])}`,
+      () => `${this.#of('text', depth - 1)} like '%!_%' escape '!'`,
+    ])();
+  }
+
+  #arithmetic(depth: number): string {
+    const { pick } = this.#bound();
+    const of = () => this.#of('number', depth - 1);
+    const any = () => this.#operand('number', depth);
+    return pick([
+      () => `${of()} ${pick(['+', '-', '*', '%'])} ${any()}`,
+      () => `${any()} ${pick(['+', '-', '*', '%'])} ${of()}`,
+      () => `${of()} + ${any()} * ${any()}`,
+      // Whole numbers divide to whole numbers in PostgreSQL: here one side never is one.
+      () => `${this.#of('exact', depth - 1)} / ${any()}`,
+      () => `cast(${of()} as numeric) / ${of()}`,
+      () => `cast(${of()} as ${pick(['double precision', 'real'])}) / ${any()}`,
+      () => `-${of()}`,
+      () => `length(${this.#of(pick(['text', 'bytes']), depth - 1)})`,
+    ])();
+  }
+
+  #text(depth: number): string {
+    const { pick } = this.#bound();
+    const of = () => this.#of('text', depth - 1);
+    const any = () => this.#of(pick(FAMILIES), depth - 1);
+    return pick([
+      () => `lower(${of()})`,
+      () => `upper(${of()})`,
+      () => `${of()} || ${this.#operand('text', depth)}`,
+      () => `${of()} || ${any()}`,
+      () => `concat(${of()}, ${any()}, ${pick(LITERALS.text)})`,
+      () => `concat(${any()})`,
+      () => `cast(${any()} as text)`,
+    ])();
+  }
+}
