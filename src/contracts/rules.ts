@@ -41,11 +41,22 @@ export interface RowTransform {
   apply(change: Change): readonly Change[];
 }
 
+/** The steps that a table goes through on one way (source, pipeline, sink), in their order. */
+export interface TableRules {
+  readonly steps: readonly StepSource[];
+  readonly table: TableDescription;
+}
+
 export interface Rules {
   readonly verbs: readonly string[];
   /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */
   lint(steps: readonly StepSource[], context: RulesContext): readonly Problem[];
-  /** What is wrong for this table: unknown columns (with did-you-mean), type errors. */
+  /**
+   * What is wrong for this table: unknown columns (with did-you-mean), type errors. A step above several tables may name
+   * columns that only some of them have (`drop`, `mask`, `cast`, `rename`, `set`): that is no problem of this one.
+   */
   lintTable(steps: readonly StepSource[], table: TableDescription): readonly Problem[];
+  /** As `lintTable` over all tables and their ways, each problem once; and columns that a step names but none of its tables has. */
+  lintTables(uses: readonly TableRules[]): readonly Problem[];
   compile(steps: readonly StepSource[], table: TableSchema, context: RulesContext): RowTransform;
 }
