@@ -24,7 +24,7 @@ export interface SourceStatus {
   readonly type: string;
   readonly state: TaskState;
   readonly problem: TaskProblem | null;
-  /** Rows written to the log since the process started. */
+  /** Records of its tables written to the log since the process started: rows, markers, and for a delete also its tombstone. */
   readonly rows: number;
   readonly transactions: number;
   /** Last saved position as JSON, or null. */

@@ -3,7 +3,7 @@ import type { Control, InstanceStatus, TopicStatus } from '../contracts/control.
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
-import type { InstancePlan, PipelinePlan, SinkPlan } from '../contracts/plan.ts';
+import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules } from '../contracts/rules.ts';
 import { schemasTopic } from './checkpoint-names.ts';
@@ -110,7 +110,7 @@ export class Instance implements Control {
     const share = Math.floor(instance.memoryBytes / 2 / Math.max(1, buffers));
     const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, share));
     const shared = { log, envelope, rules, rulesContext, context, maxBytes };
-    const tableTopics = new Set(pipelineTopics(envelope, pipeline));
+    const tableTopics = new Set(pipeline.sources.flatMap((source) => sourceTopics(envelope, source)));
     return {
       name: pipeline.name,
       sources: pipeline.sources.map(
@@ -142,10 +142,12 @@ function isSetup(error: unknown): boolean {
 }
 
 function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
-  return pipeline.sources.flatMap((source) => [
-    ...source.tables.map((table) => tableTopic(envelope, source.name, table)),
-    schemasTopic(source.name),
-  ]);
+  return pipeline.sources.flatMap((source) => [...sourceTopics(envelope, source), schemasTopic(source.name)]);
+}
+
+/** Topics of the tables that a source captures. */
+function sourceTopics(envelope: Envelope, { name, tables }: SourcePlan): string[] {
+  return tables.map((table) => tableTopic(envelope, name, table));
 }
 
 function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
