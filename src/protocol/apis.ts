@@ -1,0 +1,50 @@
+/** The APIs that are offered: what stands here is advertised, in the versions that its message file declares. */
+import type { Broker } from './broker.ts';
+import { apiVersionsHandler } from './handlers/api-versions.ts';
+import { createTopicsHandler } from './handlers/create-topics.ts';
+import { deleteGroupsHandler } from './handlers/delete-groups.ts';
+import { describeClusterHandler } from './handlers/describe-cluster.ts';
+import { describeGroupsHandler } from './handlers/describe-groups.ts';
+import { fetchHandler } from './handlers/fetch.ts';
+import { findCoordinatorHandler } from './handlers/find-coordinator.ts';
+import { heartbeatHandler } from './handlers/heartbeat.ts';
+import { initProducerIdHandler } from './handlers/init-producer-id.ts';
+import { joinGroupHandler } from './handlers/join-group.ts';
+import { leaveGroupHandler } from './handlers/leave-group.ts';
+import { listGroupsHandler } from './handlers/list-groups.ts';
+import { listOffsetsHandler } from './handlers/list-offsets.ts';
+import { metadataHandler } from './handlers/metadata.ts';
+import { offsetCommitHandler } from './handlers/offset-commit.ts';
+import { offsetDeleteHandler } from './handlers/offset-delete.ts';
+import { offsetFetchHandler } from './handlers/offset-fetch.ts';
+import { produceHandler } from './handlers/produce.ts';
+import { syncGroupHandler } from './handlers/sync-group.ts';
+import type { RegisteredApi } from './request.ts';
+
+/** By API key. */
+export function offeredApis(broker: Broker): ReadonlyMap<number, RegisteredApi> {
+  const apis = new Map<number, RegisteredApi>();
+  const offered = [
+    apiVersionsHandler(apis),
+    produceHandler(broker),
+    fetchHandler(broker),
+    listOffsetsHandler(broker),
+    metadataHandler(broker),
+    findCoordinatorHandler(broker),
+    joinGroupHandler(broker),
+    syncGroupHandler(broker),
+    heartbeatHandler(broker),
+    leaveGroupHandler(broker),
+    offsetCommitHandler(broker),
+    offsetFetchHandler(broker),
+    offsetDeleteHandler(broker),
+    describeGroupsHandler(broker),
+    listGroupsHandler(broker),
+    deleteGroupsHandler(broker),
+    createTopicsHandler(broker),
+    initProducerIdHandler(broker),
+    describeClusterHandler(broker),
+  ];
+  for (const registered of offered) apis.set(registered.api.key, registered);
+  return apis;
+}

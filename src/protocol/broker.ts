@@ -1,0 +1,73 @@
+/** What all handlers of a listener share. */
+import { randomBytes } from 'node:crypto';
+import type { Log } from '../contracts/log.ts';
+import type { TimeIndex } from '../contracts/log-admin.ts';
+import type { Clock, Logger } from '../contracts/plugin.ts';
+import { CLUSTER_ID_CHECKPOINT } from './checkpoint-names.ts';
+import { DEFAULT_GROUP_LIMITS, GroupCoordinator } from './groups/coordinator.ts';
+import { GroupOffsets } from './groups/offsets.ts';
+import { LogWriter } from './log-writer.ts';
+import { MemoryBudget } from './memory-budget.ts';
+import { DEFAULT_LIMITS, type Endpoint, type KafkaListenerOptions, type Limits } from './options.ts';
+import { ProducerIds } from './producer-ids.ts';
+import { Producers } from './producers.ts';
+import { scanningTimeIndex } from './time-scan.ts';
+import { Topics } from './topics.ts';
+
+/** Id of the one node. */
+export const NODE_ID = 1;
+
+export interface Broker {
+  readonly log: Log;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly limits: Limits;
+  readonly budget: MemoryBudget;
+  readonly clusterId: string;
+  readonly topics: Topics;
+  readonly times: TimeIndex;
+  readonly writer: LogWriter;
+  readonly producers: Producers;
+  readonly producerIds: ProducerIds;
+  readonly groups: GroupCoordinator;
+  readonly offsets: GroupOffsets;
+  readonly failpoint: (name: string) => void;
+  /** Where clients are told to connect to; known when the port is. */
+  endpoint: Endpoint;
+}
+
+export async function openBroker(options: KafkaListenerOptions): Promise<Broker> {
+  const { log, clock, logger } = options;
+  const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const writer = await LogWriter.open(log);
+  const clusterId = log.checkpoints.get(CLUSTER_ID_CHECKPOINT) ?? (await newClusterId(writer));
+  return {
+    log,
+    clock,
+    logger,
+    limits,
+    budget: new MemoryBudget(limits.memoryBytes),
+    clusterId,
+    topics: new Topics(log.topics, options.admin?.topics ?? null, clusterId, options.topics),
+    times: options.admin?.times ?? scanningTimeIndex(log),
+    writer,
+    producers: new Producers(log.checkpoints),
+    producerIds: new ProducerIds(log.checkpoints, writer),
+    groups: new GroupCoordinator(clock, { ...DEFAULT_GROUP_LIMITS, ...options.groups }),
+    offsets: new GroupOffsets(log.checkpoints, writer),
+    failpoint: options.failpoint ?? (() => {}),
+    endpoint: options.advertise ?? options.listen,
+  };
+}
+
+/** 16 random bytes as Kafka writes them. */
+async function newClusterId(writer: LogWriter): Promise<string> {
+  const id = randomBytes(16).toString('base64url');
+  await writer.commit({
+    stage: (transaction) => {
+      transaction.checkpoint(CLUSTER_ID_CHECKPOINT, id);
+      return true;
+    },
+  });
+  return id;
+}

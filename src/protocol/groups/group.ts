@@ -1,0 +1,455 @@
+/**
+ * The members of one consumer group and their rebalances, as Kafka's classic protocol has them. Synchronous: time comes in
+ * with each call, answers go out through callbacks, `deadline` says when `expire` is due. Nothing here is durable; after a
+ * restart members find themselves unknown and join again.
+ *
+ *     Empty ──join──▶ PreparingRebalance ──all joined, or time over──▶ CompletingRebalance ──leader's sync──▶ Stable
+ *       ▲                 │    ▲                                          │                                  │
+ *       └──nobody left────┘    └────────join, leave, member lost──────────┴──────────────────────────────────┘
+ *
+ * PreparingRebalance collects JoinGroup requests and answers them all at its end: that is a generation. Its leader computes
+ * the assignment and sends it with SyncGroup; the others' SyncGroup requests wait for it in CompletingRebalance.
+ * https://cwiki.apache.org/confluence/display/KAFKA/Kafka+Client-side+Assignment+Proposal, KIP-62, 134, 345, 394, 814
+ */
+import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
+import {
+  chooseProtocol,
+  type JoinRequest,
+  type JoinResult,
+  type Member,
+  metadataOf,
+  NO_ASSIGNMENT,
+  newMember,
+  offersSame,
+  type Respond,
+  type SyncResult,
+} from './member.ts';
+
+export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
+
+/** Who speaks, as in SyncGroup, Heartbeat and OffsetCommit. */
+export interface MemberIdentity {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+}
+
+export interface SyncRequest extends MemberIdentity {
+  readonly generationId: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
+}
+
+export interface GroupOptions {
+  readonly maxMembers: number;
+  /** How long the first members of an empty group wait for others, ms: `group.initial.rebalance.delay.ms`. */
+  readonly initialDelayMs: number;
+  readonly newMemberId: (prefix: string) => string;
+}
+
+/** A new member that waits in its first rebalance is not lost before this, ms. */
+const NEW_MEMBER_TIMEOUT_MS = 300_000;
+
+export class Group {
+  state: GroupState = 'Empty';
+  generationId = 0;
+  protocolType: string | null = null;
+  protocolName: string | null = null;
+  leaderId: string | null = null;
+  readonly members = new Map<string, Member>();
+  readonly #options: GroupOptions;
+  /** Member ids given out, not yet joined with; when they lapse. */
+  readonly #promised = new Map<string, number>();
+  readonly #instances = new Map<string, string>();
+  /** End of PreparingRebalance. */
+  #joinDeadline = 0;
+  /** While a group that was empty waits for more members: what may still be added to the wait. Null otherwise. */
+  #initialWaitLeft: number | null = null;
+  #memberAdded = false;
+  /** By then every member must have sent SyncGroup. Null when all have. */
+  #syncDeadline: number | null = null;
+
+  constructor(options: GroupOptions) {
+    this.#options = options;
+  }
+
+  join(request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
+    const errorCode = this.#joinRefusal(request);
+    if (errorCode !== null) respond(refusedJoin(errorCode, request.memberId));
+    else if (request.memberId === '') this.#joinAsNew(request, now, respond);
+    else if (this.#promised.has(request.memberId)) this.#add(request.memberId, request, now, respond);
+    else this.#rejoin(this.members.get(request.memberId)!, request, now, respond);
+  }
+
+  sync(request: SyncRequest, now: number, respond: Respond<SyncResult>): void {
+    const errorCode = this.#syncRefusal(request);
+    if (errorCode !== null) {
+      respond(refusedSync(errorCode));
+      return;
+    }
+    const member = this.members.get(request.memberId)!;
+    member.synced = true;
+    this.#touch(member, now);
+    if (this.state === 'Stable') {
+      this.#answerSync(member, respond);
+    } else {
+      member.sync?.(refusedSync(KafkaError.REBALANCE_IN_PROGRESS));
+      member.sync = respond;
+      member.deadline = null;
+      if (member.id === this.leaderId) this.#assign(request.assignments, now);
+    }
+    if ([...this.members.values()].every(({ synced }) => synced)) this.#syncDeadline = null;
+  }
+
+  heartbeat(identity: MemberIdentity, generationId: number, now: number): KafkaErrorCode {
+    const errorCode = this.#memberRefusal(identity) ?? this.#generationRefusal(generationId);
+    if (errorCode !== null) return errorCode;
+    this.#touch(this.members.get(identity.memberId)!, now);
+    return this.state === 'PreparingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : KafkaError.NONE;
+  }
+
+  /** A static member may be named by its instance alone. */
+  leave({ memberId, instanceId }: MemberIdentity, now: number): KafkaErrorCode {
+    if (this.#promised.delete(memberId)) {
+      this.#completeJoinIfAllThere(now);
+      return KafkaError.NONE;
+    }
+    const known = memberId === '' && instanceId !== null ? (this.#instances.get(instanceId) ?? '') : memberId;
+    const errorCode = this.#memberRefusal({ memberId: known, instanceId });
+    if (errorCode !== null) return errorCode;
+    this.#remove(this.members.get(known)!, now);
+    return KafkaError.NONE;
+  }
+
+  /** Whether the member, or for no member an outsider, may commit offsets now (error code or null). */
+  commitRefusal(identity: MemberIdentity, generationId: number): KafkaErrorCode | null {
+    const outsider = generationId < 0 && identity.memberId === '' && identity.instanceId === null;
+    if (this.state === 'Empty' && generationId < 0) return null;
+    if (outsider) return KafkaError.UNKNOWN_MEMBER_ID;
+    const errorCode = this.#memberRefusal(identity) ?? this.#generationRefusal(generationId);
+    if (errorCode !== null) return errorCode;
+    // Its partitions may be another's in a moment.
+    return this.state === 'CompletingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : null;
+  }
+
+  /** A commit is a sign of life. */
+  touch(memberId: string, now: number): void {
+    const member = this.members.get(memberId);
+    if (member !== undefined) this.#touch(member, now);
+  }
+
+  /** The client of a waiting JoinGroup or SyncGroup is gone: it counts as silent from now on. */
+  abandon(respond: Respond<never>, now: number): void {
+    for (const member of this.members.values()) {
+      if (member.join !== respond && member.sync !== respond) continue;
+      if (member.join === respond) member.join = null;
+      else member.sync = null;
+      this.#touch(member, now);
+    }
+  }
+
+  /** When `expire` is due next; null: never. */
+  get deadline(): number | null {
+    const deadlines = [...this.#promised.values()];
+    for (const { deadline } of this.members.values()) if (deadline !== null) deadlines.push(deadline);
+    if (this.state === 'PreparingRebalance') deadlines.push(this.#joinDeadline);
+    if (this.#syncDeadline !== null) deadlines.push(this.#syncDeadline);
+    return deadlines.length === 0 ? null : Math.min(...deadlines);
+  }
+
+  expire(now: number): void {
+    for (const [memberId, deadline] of this.#promised) if (deadline <= now) this.#promised.delete(memberId);
+    for (const member of [...this.members.values()]) {
+      if (member.deadline !== null && member.deadline <= now) this.#remove(member, now);
+    }
+    if (this.#syncDeadline !== null && this.#syncDeadline <= now) {
+      this.#syncDeadline = null;
+      for (const member of [...this.members.values()]) if (!member.synced) this.#remove(member, now);
+    }
+    if (this.state !== 'PreparingRebalance') return;
+    if (this.#joinDeadline <= now) this.#joinTimeOver(now);
+    else this.#completeJoinIfAllThere(now);
+  }
+
+  #joinRefusal({ memberId, instanceId, protocolType, protocols }: JoinRequest): KafkaErrorCode | null {
+    const promised = this.#promised.has(memberId);
+    const isNew = memberId === '' || promised;
+    if (promised && instanceId !== null) return KafkaError.UNKNOWN_MEMBER_ID;
+    const replaced = memberId === '' && instanceId !== null && this.#instances.has(instanceId);
+    if (isNew && !replaced && this.members.size >= this.#options.maxMembers) return KafkaError.GROUP_MAX_SIZE_REACHED;
+    if (!isNew) {
+      const errorCode = this.#memberRefusal({ memberId, instanceId });
+      if (errorCode !== null) return errorCode;
+    }
+    if (this.members.size === 0) return null;
+    const others = [...this.members.values()].filter(({ id }) => id !== memberId);
+    const common = protocols.some(({ name }) =>
+      others.every((other) => other.protocols.some((protocol) => protocol.name === name)),
+    );
+    return protocolType === this.protocolType && common ? null : KafkaError.INCONSISTENT_GROUP_PROTOCOL;
+  }
+
+  #memberRefusal({ memberId, instanceId }: MemberIdentity): KafkaErrorCode | null {
+    if (instanceId !== null) {
+      const current = this.#instances.get(instanceId);
+      if (current === undefined) return KafkaError.UNKNOWN_MEMBER_ID;
+      if (current !== memberId) return KafkaError.FENCED_INSTANCE_ID;
+    }
+    return this.members.has(memberId) ? null : KafkaError.UNKNOWN_MEMBER_ID;
+  }
+
+  #generationRefusal(generationId: number): KafkaErrorCode | null {
+    return generationId === this.generationId ? null : KafkaError.ILLEGAL_GENERATION;
+  }
+
+  #syncRefusal(request: SyncRequest): KafkaErrorCode | null {
+    const errorCode = this.#memberRefusal(request) ?? this.#generationRefusal(request.generationId);
+    if (errorCode !== null) return errorCode;
+    const { protocolType, protocolName } = request;
+    if (
+      (protocolType !== null && protocolType !== this.protocolType) ||
+      (protocolName !== null && protocolName !== this.protocolName)
+    ) {
+      return KafkaError.INCONSISTENT_GROUP_PROTOCOL;
+    }
+    return this.state === 'PreparingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : null;
+  }
+
+  #joinAsNew(request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
+    const { instanceId, clientId, sessionTimeoutMs } = request;
+    const current = instanceId === null ? undefined : this.#instances.get(instanceId);
+    if (current !== undefined) {
+      this.#replace(this.members.get(current)!, request, now, respond);
+      return;
+    }
+    const memberId = this.#options.newMemberId(instanceId ?? clientId);
+    if (instanceId !== null || !request.memberIdRequired) {
+      this.#add(memberId, request, now, respond);
+      return;
+    }
+    this.#promised.set(memberId, now + sessionTimeoutMs);
+    respond(refusedJoin(KafkaError.MEMBER_ID_REQUIRED, memberId));
+  }
+
+  #add(memberId: string, request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
+    this.#promised.delete(memberId);
+    const member = newMember(memberId, request, now + NEW_MEMBER_TIMEOUT_MS);
+    if (this.members.size === 0) this.protocolType = request.protocolType;
+    this.members.set(memberId, member);
+    if (member.instanceId !== null) this.#instances.set(member.instanceId, memberId);
+    this.leaderId ??= memberId;
+    this.#memberAdded = true;
+    member.join = respond;
+    this.#rebalance(now);
+  }
+
+  #rejoin(member: Member, request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
+    const isLeader = member.id === this.leaderId;
+    const same = offersSame(member, request.protocols);
+    // It missed the answer of this generation; in a stable group a leader that comes back wants another assignment.
+    if (same && (this.state === 'CompletingRebalance' || (this.state === 'Stable' && !isLeader))) {
+      this.#touch(member, now);
+      respond(this.#joinResult(member, isLeader));
+      return;
+    }
+    this.#update(member, request, respond);
+    this.#rebalance(now);
+  }
+
+  #update(member: Member, request: JoinRequest, respond: Respond<JoinResult>): void {
+    // An earlier request of the same member: its connection is another one.
+    member.join?.(refusedJoin(KafkaError.REBALANCE_IN_PROGRESS, member.id));
+    member.join = respond;
+    if (!member.isNew) member.deadline = null;
+    member.protocols = request.protocols;
+    member.sessionTimeoutMs = request.sessionTimeoutMs;
+    member.rebalanceTimeoutMs = request.rebalanceTimeoutMs;
+    member.clientId = request.clientId;
+    member.clientHost = request.clientHost;
+  }
+
+  /** A static member came back without its member id: it takes its own place over, and the old id is fenced. */
+  #replace(member: Member, request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
+    const oldId = member.id;
+    const oldLeader = this.leaderId;
+    member.join?.(refusedJoin(KafkaError.FENCED_INSTANCE_ID, oldId));
+    member.sync?.(refusedSync(KafkaError.FENCED_INSTANCE_ID));
+    member.join = null;
+    member.sync = null;
+    member.id = this.#options.newMemberId(member.instanceId!);
+    this.members.delete(oldId);
+    this.members.set(member.id, member);
+    this.#instances.set(member.instanceId!, member.id);
+    if (this.leaderId === oldId) this.leaderId = member.id;
+    this.#update(member, request, respond);
+    if (this.state !== 'Stable' || chooseProtocol([...this.members.values()]) !== this.protocolName) {
+      this.#rebalance(now);
+      return;
+    }
+    member.join = null;
+    this.#touch(member, now);
+    const isLeader = member.id === this.leaderId;
+    const skipAssignment = isLeader && request.knowsSkipAssignment;
+    // A leader that cannot skip the assignment must not think that it leads: nobody would take its assignment.
+    const leader = skipAssignment || !isLeader ? this.leaderId! : oldLeader!;
+    respond({ ...this.#joinResult(member, skipAssignment), leader, skipAssignment });
+  }
+
+  #remove(member: Member, now: number): void {
+    member.join?.(refusedJoin(KafkaError.UNKNOWN_MEMBER_ID, member.id));
+    member.sync?.(refusedSync(KafkaError.UNKNOWN_MEMBER_ID));
+    this.members.delete(member.id);
+    if (member.instanceId !== null) this.#instances.delete(member.instanceId);
+    if (this.leaderId === member.id) this.leaderId = this.members.keys().next().value ?? null;
+    this.#rebalance(now);
+  }
+
+  /** Begins a rebalance, or goes on with the one that is under way. */
+  #rebalance(now: number): void {
+    if (this.state !== 'PreparingRebalance') this.#prepareRebalance(now);
+    this.#completeJoinIfAllThere(now);
+  }
+
+  #prepareRebalance(now: number): void {
+    for (const member of this.members.values()) {
+      member.synced = false;
+      if (this.state === 'CompletingRebalance') member.assignment = NO_ASSIGNMENT;
+      if (member.sync === null) continue;
+      member.sync(refusedSync(KafkaError.REBALANCE_IN_PROGRESS));
+      member.sync = null;
+      this.#touch(member, now);
+    }
+    this.#syncDeadline = null;
+    const longest = this.#longestRebalanceMs();
+    const initial = this.state === 'Empty' ? this.#options.initialDelayMs : 0;
+    this.#initialWaitLeft = initial > 0 ? Math.max(0, longest - initial) : null;
+    this.#memberAdded = false;
+    this.#joinDeadline = now + (initial > 0 ? initial : longest);
+    this.state = 'PreparingRebalance';
+  }
+
+  #completeJoinIfAllThere(now: number): void {
+    if (this.state !== 'PreparingRebalance' || this.#promised.size > 0) return;
+    if (this.#initialWaitLeft !== null && this.members.size > 0) return;
+    if ([...this.members.values()].every(({ join }) => join !== null)) this.#completeJoin(now);
+  }
+
+  #joinTimeOver(now: number): void {
+    const left = this.#initialWaitLeft;
+    if (left !== null && left > 0 && this.#memberAdded) {
+      const more = Math.min(this.#options.initialDelayMs, left);
+      this.#memberAdded = false;
+      this.#initialWaitLeft = left - more;
+      this.#joinDeadline = now + more;
+      return;
+    }
+    this.#completeJoin(now);
+  }
+
+  #completeJoin(now: number): void {
+    this.#initialWaitLeft = null;
+    for (const member of [...this.members.values()]) {
+      // A static member keeps its place while it is away, until its session ends.
+      if (member.join === null && member.instanceId === null) this.#forget(member);
+    }
+    const members = [...this.members.values()];
+    if (members.length > 0 && !this.#electLeader(members)) {
+      this.#joinDeadline = now + this.#longestRebalanceMs();
+      return;
+    }
+    this.generationId++;
+    this.protocolName = chooseProtocol(members);
+    if (members.length === 0) {
+      this.state = 'Empty';
+      return;
+    }
+    this.state = 'CompletingRebalance';
+    this.#syncDeadline = now + this.#longestRebalanceMs();
+    for (const member of members) {
+      const { join } = member;
+      // A static member that is away is not waited for.
+      member.synced = join === null;
+      member.isNew = false;
+      member.join = null;
+      if (join === null) continue;
+      this.#touch(member, now);
+      join(this.#joinResult(member, member.id === this.leaderId));
+    }
+  }
+
+  /** Removes a member that did not come to the rebalance that is ending. */
+  #forget(member: Member): void {
+    this.members.delete(member.id);
+    if (this.leaderId === member.id) this.leaderId = this.members.keys().next().value ?? null;
+  }
+
+  /** The leader must be there. False: nobody is. */
+  #electLeader(members: readonly Member[]): boolean {
+    const present = members.filter(({ join }) => join !== null);
+    if (!present.some(({ id }) => id === this.leaderId)) this.leaderId = present[0]?.id ?? this.leaderId;
+    return present.length > 0;
+  }
+
+  #assign(assignments: SyncRequest['assignments'], now: number): void {
+    const byMember = new Map(assignments.map(({ memberId, assignment }) => [memberId, assignment]));
+    this.state = 'Stable';
+    for (const member of this.members.values()) {
+      member.assignment = byMember.get(member.id) ?? NO_ASSIGNMENT;
+      const { sync } = member;
+      if (sync === null) continue;
+      member.sync = null;
+      this.#touch(member, now);
+      this.#answerSync(member, sync);
+    }
+  }
+
+  #answerSync({ assignment }: Member, respond: Respond<SyncResult>): void {
+    const { protocolType, protocolName } = this;
+    respond({ errorCode: KafkaError.NONE, protocolType, protocolName, assignment });
+  }
+
+  #joinResult(member: Member, withMembers: boolean): JoinResult {
+    const { generationId, protocolType, protocolName } = this;
+    const members = withMembers ? [...this.members.values()] : [];
+    return {
+      errorCode: KafkaError.NONE,
+      memberId: member.id,
+      generationId,
+      protocolType,
+      protocolName,
+      leader: this.leaderId!,
+      skipAssignment: false,
+      members: members.map((each) => {
+        return { memberId: each.id, groupInstanceId: each.instanceId, metadata: metadataOf(each, protocolName) };
+      }),
+    };
+  }
+
+  /** A sign of life. While the member waits for us there is nothing to hear from it. */
+  #touch(member: Member, now: number): void {
+    if (member.join === null && member.sync === null) member.deadline = now + member.sessionTimeoutMs;
+  }
+
+  #longestRebalanceMs(): number {
+    let longest = 0;
+    for (const { rebalanceTimeoutMs } of this.members.values()) longest = Math.max(longest, rebalanceTimeoutMs);
+    return longest;
+  }
+}
+
+export function refusedJoin(errorCode: KafkaErrorCode, memberId: string): JoinResult {
+  return {
+    errorCode,
+    memberId,
+    generationId: -1,
+    protocolType: null,
+    protocolName: null,
+    leader: '',
+    skipAssignment: false,
+    members: [],
+  };
+}
+
+export function refusedSync(errorCode: KafkaErrorCode): SyncResult {
+  return { errorCode, protocolType: null, protocolName: null, assignment: NO_ASSIGNMENT };
+}

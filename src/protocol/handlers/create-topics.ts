@@ -1,0 +1,119 @@
+/** Creates topics with one replica, which is all that one disk can hold. */
+import type { TopicConfig } from '../../contracts/log-admin.ts';
+import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
+import { createTopics } from '../../wire/messages/create-topics.ts';
+import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
+import { NO_UUID } from '../../wire/messages/schema.ts';
+import { type Broker, NODE_ID } from '../broker.ts';
+import { errorCodeOf } from '../log-errors.ts';
+import { handler } from '../request.ts';
+import { configProblem, effectiveConfigs, isGiven } from '../topic-configs.ts';
+import { nameProblem } from '../topics.ts';
+import { configSource } from './config-entry.ts';
+
+/** In a request: as the broker likes. */
+const DEFAULT = -1;
+const MAX_PARTITIONS = 1_000;
+
+type RequestTopic = RequestOf<typeof createTopics>['topics'][number];
+type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
+type Problem = readonly [errorCode: KafkaErrorCode, message: string];
+
+export function createTopicsHandler(broker: Broker) {
+  return handler(createTopics, async ({ topics, validateOnly }) => {
+    const repeated = new Set(topics.map(({ name }) => name).filter((name, at, names) => names.indexOf(name) !== at));
+    return {
+      topics: await Promise.all(
+        topics.map((topic) => {
+          if (!repeated.has(topic.name)) return createOne(broker, topic, validateOnly);
+          return failed(topic.name, [KafkaError.INVALID_REQUEST, 'the topic is named twice']);
+        }),
+      ),
+    };
+  });
+}
+
+async function createOne(broker: Broker, topic: RequestTopic, validateOnly: boolean): Promise<TopicResponse> {
+  const { name } = topic;
+  const problem =
+    nameRefusal(broker, name) ?? replicaProblem(topic) ?? partitionProblem(topic) ?? configsProblem(broker, topic);
+  if (problem !== null) return failed(name, problem);
+  const partitions = partitionsOf(topic) ?? broker.topics.rules.defaultPartitions;
+  const config: TopicConfig = Object.fromEntries(topic.configs.map((entry) => [entry.name, entry.value!]));
+  try {
+    if (!validateOnly && (await broker.topics.create(name, { partitions, config })) === null) {
+      return failed(name, [KafkaError.TOPIC_ALREADY_EXISTS, 'the topic exists']);
+    }
+    const topicId = validateOnly ? NO_UUID : broker.topics.idOf(name);
+    return created(name, topicId, partitions, config);
+  } catch (error) {
+    return failed(name, [errorCodeOf(error), (error as Error).message]);
+  }
+}
+
+function nameRefusal({ topics }: Broker, name: string): Problem | null {
+  const problem = nameProblem(name);
+  if (problem !== null) return [KafkaError.INVALID_TOPIC_EXCEPTION, problem];
+  if (topics.get(name) !== undefined) return [KafkaError.TOPIC_ALREADY_EXISTS, 'the topic exists'];
+  if (topics.mayProduce(name)) return null;
+  return [KafkaError.TOPIC_AUTHORIZATION_FAILED, `only Tailrace itself creates ${name}`];
+}
+
+function replicaProblem({ replicationFactor, assignments }: RequestTopic): Problem | null {
+  if (assignments.length > 0) {
+    const partitions = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
+    const dense = partitions.size === assignments.length && assignments.every((_, index) => partitions.has(index));
+    const here = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID);
+    if (dense && here) return null;
+    return [KafkaError.INVALID_REPLICA_ASSIGNMENT, `every partition has its one replica on node ${NODE_ID}`];
+  }
+  if (replicationFactor === DEFAULT || replicationFactor === 1) return null;
+  const message = `the embedded log has replication factor 1; for ${replicationFactor}, run on a cluster with "log: kafka"`;
+  return [KafkaError.INVALID_REPLICATION_FACTOR, message];
+}
+
+function partitionProblem(topic: RequestTopic): Problem | null {
+  const partitions = partitionsOf(topic);
+  if (partitions === null || (partitions >= 1 && partitions <= MAX_PARTITIONS)) return null;
+  return [KafkaError.INVALID_PARTITIONS, `a topic has 1 to ${MAX_PARTITIONS} partitions`];
+}
+
+/** Null: as many as usual. */
+function partitionsOf({ numPartitions, assignments }: RequestTopic): number | null {
+  if (assignments.length > 0) return assignments.length;
+  return numPartitions === DEFAULT ? null : numPartitions;
+}
+
+function configsProblem({ topics }: Broker, { configs }: RequestTopic): Problem | null {
+  for (const { name, value } of configs) {
+    const problem = configProblem(name, value);
+    if (problem !== null) return [KafkaError.INVALID_CONFIG, problem];
+    if (topics.admin === null && !isGiven(name, value!)) {
+      return [KafkaError.INVALID_CONFIG, `${name} cannot be set: this log has the default for all topics`];
+    }
+  }
+  return null;
+}
+
+function created(name: string, topicId: string, numPartitions: number, config: TopicConfig): TopicResponse {
+  const configs = effectiveConfigs(config).map((entry) => ({
+    name: entry.key.name,
+    value: entry.value,
+    readOnly: entry.key.fixed === true,
+    configSource: configSource(entry),
+    isSensitive: false,
+  }));
+  return {
+    name,
+    topicId,
+    errorCode: KafkaError.NONE,
+    errorMessage: null,
+    numPartitions,
+    replicationFactor: 1,
+    configs,
+  };
+}
+
+function failed(name: string, [errorCode, errorMessage]: Problem): TopicResponse {
+  return { name, topicId: NO_UUID, errorCode, errorMessage, configs: null };
+}

@@ -1,0 +1,19 @@
+import { describeCluster } from '../../wire/messages/describe-cluster.ts';
+import { KafkaError } from '../../wire/messages/error-codes.ts';
+import { CLUSTER_OPERATIONS, NOT_ASKED } from '../authorized-operations.ts';
+import { type Broker, NODE_ID } from '../broker.ts';
+import { handler } from '../request.ts';
+
+const BROKERS = 1;
+
+export function describeClusterHandler(broker: Broker) {
+  return handler(describeCluster, ({ endpointType, includeClusterAuthorizedOperations }) => {
+    const clusterAuthorizedOperations = includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED;
+    const common = { endpointType, clusterId: broker.clusterId, controllerId: NODE_ID, clusterAuthorizedOperations };
+    if (endpointType !== BROKERS) {
+      const errorMessage = 'only brokers can be described';
+      return { ...common, errorCode: KafkaError.UNSUPPORTED_ENDPOINT_TYPE, errorMessage, brokers: [] };
+    }
+    return { ...common, errorCode: KafkaError.NONE, brokers: [{ brokerId: NODE_ID, ...broker.endpoint }] };
+  });
+}

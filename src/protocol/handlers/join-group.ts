@@ -1,0 +1,32 @@
+import { joinGroup } from '../../wire/messages/join-group.ts';
+import type { Broker } from '../broker.ts';
+import { handler } from '../request.ts';
+
+const REBALANCE_TIMEOUT_FROM = 1;
+const MEMBER_ID_REQUIRED_FROM = 4;
+const SKIP_ASSIGNMENT_FROM = 9;
+const NULL_PROTOCOL_NAME_FROM = 7;
+
+export function joinGroupHandler({ groups }: Broker) {
+  return handler(joinGroup, async (request, { header, clientHost, signal }) => {
+    const version = header.apiVersion;
+    const { groupId, memberId, groupInstanceId, sessionTimeoutMs, protocolType } = request;
+    const rebalanceTimeoutMs = version >= REBALANCE_TIMEOUT_FROM ? request.rebalanceTimeoutMs : sessionTimeoutMs;
+    const join = {
+      memberId,
+      instanceId: groupInstanceId,
+      clientId: header.clientId ?? '',
+      clientHost: `/${clientHost}`,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs: Math.max(0, rebalanceTimeoutMs),
+      protocolType,
+      // Copies: the request's bytes are not kept.
+      protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+      memberIdRequired: version >= MEMBER_ID_REQUIRED_FROM,
+      knowsSkipAssignment: version >= SKIP_ASSIGNMENT_FROM,
+    };
+    const result = await groups.join(groupId, join, signal);
+    const protocolName = version >= NULL_PROTOCOL_NAME_FROM ? result.protocolName : (result.protocolName ?? '');
+    return { ...result, protocolName };
+  });
+}

@@ -1,0 +1,13 @@
+import { syncGroup } from '../../wire/messages/sync-group.ts';
+import type { Broker } from '../broker.ts';
+import { handler } from '../request.ts';
+
+export function syncGroupHandler({ groups }: Broker) {
+  return handler(syncGroup, async (request, { signal }) => {
+    const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName } = request;
+    // Copies: the request's bytes are not kept.
+    const assignments = request.assignments.map((one) => ({ ...one, assignment: Buffer.from(one.assignment) }));
+    const sync = { memberId, instanceId: groupInstanceId, generationId, protocolType, protocolName, assignments };
+    return groups.sync(groupId, sync, signal);
+  });
+}

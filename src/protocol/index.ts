@@ -1,0 +1,123 @@
+/** The Kafka listener: a Kafka broker of one node over the log, for any Kafka client. */
+import { createServer, type Server, type Socket } from 'node:net';
+import { TailraceError } from '../contracts/errors.ts';
+import { offeredApis } from './apis.ts';
+import { openBroker } from './broker.ts';
+import { Connection, type ConnectionOptions, type Counters } from './connection.ts';
+import type { Endpoint, KafkaListenerOptions } from './options.ts';
+
+export type { Counters } from './connection.ts';
+export type { Endpoint, KafkaListenerOptions, Limits, TopicRules } from './options.ts';
+
+/** How often connections are looked at for stalling, ms. */
+const CHECK_MS = 5_000;
+/** Time for running requests to end when the listener closes, ms. */
+const CLOSE_MS = 2_000;
+
+export interface KafkaListener {
+  readonly host: string;
+  readonly port: number;
+  /** Since the start. */
+  readonly counters: Readonly<Counters>;
+  /** Takes no more connections, lets running requests end for two seconds, closes. Idempotent. Does not close the log. */
+  close(): Promise<void>;
+}
+
+/** Throws `kafka.insecure` for an address that others can reach, and `kafka.port_in_use`. */
+export async function startKafkaListener(options: KafkaListenerOptions): Promise<KafkaListener> {
+  refuseOpenAddress(options.listen);
+  const broker = await openBroker(options);
+  const counters: Counters = { connections: 0, connectionsRefused: 0, requests: 0, malformed: 0, stalled: 0 };
+  const { limits, budget, clock, logger } = broker;
+  const connections = new Connections({ apis: offeredApis(broker), limits, budget, clock, logger, counters });
+  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => connections.add(socket));
+  const { host, port } = await listening(server, options.listen);
+  broker.endpoint = options.advertise ?? { host, port };
+  const closing = new AbortController();
+  const checks = every(CHECK_MS, clock, closing.signal, () => connections.checkProgress());
+  const close = async () => {
+    closing.abort();
+    const closed = new Promise((resolve) => server.close(resolve));
+    await connections.close(CLOSE_MS);
+    await Promise.all([closed, checks]);
+  };
+  let closed: Promise<void> | null = null;
+  return { host, port, counters, close: () => (closed ??= close()) };
+}
+
+/** The open connections. At the limit, one that never sent a request makes room for a new one. */
+class Connections {
+  readonly #options: ConnectionOptions;
+  readonly #open = new Set<Connection>();
+
+  constructor(options: ConnectionOptions) {
+    this.#options = options;
+  }
+
+  add(socket: Socket): void {
+    const { limits, counters } = this.#options;
+    if (this.#open.size >= limits.maxConnections) {
+      counters.connectionsRefused++;
+      const unused = [...this.#open].find(({ used }) => !used);
+      if (unused === undefined) {
+        socket.destroy();
+        return;
+      }
+      unused.destroy();
+      this.#open.delete(unused);
+    }
+    counters.connections++;
+    const connection = new Connection(socket, this.#options);
+    this.#open.add(connection);
+    void connection.run().finally(() => this.#open.delete(connection));
+  }
+
+  checkProgress(): void {
+    for (const connection of this.#open) connection.checkProgress();
+  }
+
+  async close(limitMs: number): Promise<void> {
+    await Promise.all([...this.#open].map((connection) => connection.close(limitMs)));
+  }
+}
+
+function refuseOpenAddress({ host }: Endpoint): void {
+  if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return;
+  throw new TailraceError('kafka.insecure', `kafka.listen: ${host} is not a loopback address`, {
+    remedy: 'listen on 127.0.0.1, or configure kafka.users so that clients must authenticate',
+  });
+}
+
+async function listening(server: Server, { host, port }: Endpoint): Promise<Endpoint> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', (error: NodeJS.ErrnoException) => reject(listenError(error, host, port)));
+    server.listen(port, host, resolve);
+  });
+  const address = server.address();
+  return { host, port: typeof address === 'object' && address !== null ? address.port : port };
+}
+
+function listenError(error: NodeJS.ErrnoException, host: string, port: number): Error {
+  if (error.code !== 'EADDRINUSE') return error;
+  return new TailraceError('kafka.port_in_use', `kafka.listen: ${host}:${port} is taken`, {
+    remedy: 'stop the process that uses the port, or set kafka.listen in tailrace.yaml to another one',
+    cause: error,
+  });
+}
+
+/** Runs until the signal aborts. */
+async function every(
+  ms: number,
+  clock: KafkaListenerOptions['clock'],
+  signal: AbortSignal,
+  run: () => void,
+): Promise<void> {
+  for (;;) {
+    try {
+      await clock.sleep(ms, signal);
+    } catch {
+      return;
+    }
+    run();
+  }
+}

@@ -1,0 +1,67 @@
+/** What the listener is started with. */
+
+import type { Log } from '../contracts/log.ts';
+import type { LogAdmin } from '../contracts/log-admin.ts';
+import type { Clock, Logger } from '../contracts/plugin.ts';
+import type { GroupLimits } from './groups/coordinator.ts';
+
+export interface Endpoint {
+  readonly host: string;
+  /** 0: any free port. */
+  readonly port: number;
+}
+
+/** Bounds on what clients can make the listener hold or do. */
+export interface Limits {
+  readonly maxConnections: number;
+  /** Requests and responses in memory, of all connections together, in bytes. */
+  readonly memoryBytes: number;
+  /** Largest Produce request, in bytes. */
+  readonly maxProduceBytes: number;
+  /** Largest other request of an authenticated client, in bytes. */
+  readonly maxRequestBytes: number;
+  /** Largest record batch, in bytes: `max.message.bytes` of topics. */
+  readonly maxBatchBytes: number;
+  /** Largest Fetch response, about, in bytes. */
+  readonly maxFetchBytes: number;
+  /** A client must be authenticated, a request complete and a response taken within this time, ms. */
+  readonly stallMs: number;
+  /** A connection without requests is closed after this time, ms. */
+  readonly idleMs: number;
+}
+
+export const DEFAULT_LIMITS: Limits = {
+  maxConnections: 2_000,
+  memoryBytes: 64 << 20,
+  maxProduceBytes: 32 << 20,
+  maxRequestBytes: 8 << 20,
+  maxBatchBytes: 1_048_588,
+  maxFetchBytes: 8 << 20,
+  stallMs: 60_000,
+  idleMs: 600_000,
+};
+
+export interface TopicRules {
+  /** Create a topic that a client asks metadata for. */
+  readonly autoCreate: boolean;
+  /** Partitions where the client leaves it open. */
+  readonly defaultPartitions: number;
+  /** Whether outside clients may write to, create or delete the topic. Not for the table and service topics of Tailrace. */
+  readonly mayProduce: (topic: string) => boolean;
+}
+
+export interface KafkaListenerOptions {
+  readonly log: Log;
+  /** What the log can do beyond `Log`; decides which APIs are offered. */
+  readonly admin?: LogAdmin;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly listen: Endpoint;
+  /** What clients are told to connect to, where that differs from `listen`. */
+  readonly advertise?: Endpoint;
+  readonly topics: TopicRules;
+  readonly limits?: Partial<Limits>;
+  readonly groups?: Partial<GroupLimits>;
+  /** Tests and the demo kill the process at a named point. */
+  readonly failpoint?: (name: string) => void;
+}

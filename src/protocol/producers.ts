@@ -1,0 +1,144 @@
+/**
+ * What idempotent producers have appended, per partition: a repeat is answered with the offset of the first time, a gap
+ * and an older epoch are refused (KIP-98). The state of a producer in a partition is a checkpoint of the commit that
+ * appended its batch, so it is exactly as durable as the batch (Invariant 3).
+ */
+import type { Checkpoints, LogTransaction, TopicPartition } from '../contracts/log.ts';
+import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
+import type { BatchHeader } from '../wire/record-batch.ts';
+import { PRODUCER_PREFIX, producerCheckpoint } from './checkpoint-names.ts';
+
+/** As many as a client may have in flight. */
+const REMEMBERED_BATCHES = 5;
+/** Producers times partitions; the one that was silent longest is forgotten. */
+const MAX_STATES = 100_000;
+/** A producer that is silent for longer starts anew, ms: `producer.id.expiration.ms`. */
+const EXPIRY_MS = 86_400_000;
+/** Sequences are int32 and go from the largest to 0. */
+const SEQUENCES = 2 ** 31;
+
+interface AppendedBatch {
+  readonly first: number;
+  readonly last: number;
+  /** Null until the log has assigned it. */
+  offset: bigint | null;
+  /** Settles with the offset when the batch is durable. */
+  readonly durable: Promise<bigint>;
+}
+
+interface ProducerState {
+  readonly epoch: number;
+  /** Time of the last append, ms since 1970. */
+  timestamp: number;
+  /** Oldest first. */
+  readonly batches: AppendedBatch[];
+}
+
+interface StoredState {
+  readonly v: 1;
+  readonly epoch: number;
+  readonly timestamp: number;
+  readonly batches: readonly (readonly [first: number, last: number, offset: string])[];
+}
+
+export type Verdict =
+  | { readonly kind: 'append' }
+  | { readonly kind: 'duplicate'; readonly offset: Promise<bigint> }
+  | { readonly kind: 'refused'; readonly errorCode: KafkaErrorCode; readonly message: string };
+
+type Batch = Pick<BatchHeader, 'producerId' | 'producerEpoch' | 'baseSequence' | 'count'>;
+
+export class Producers {
+  readonly #checkpoints: Checkpoints;
+  /** By checkpoint name, the one that appended last at the end. */
+  readonly #states = new Map<string, ProducerState>();
+
+  constructor(checkpoints: Checkpoints) {
+    this.#checkpoints = checkpoints;
+    const stored = checkpoints.list(PRODUCER_PREFIX).map(([name, value]) => [name, restored(value)] as const);
+    for (const [name, state] of stored.sort(([, a], [, b]) => a.timestamp - b.timestamp)) this.#states.set(name, state);
+  }
+
+  judge({ topic, partition }: TopicPartition, batch: Batch): Verdict {
+    const state = this.#states.get(producerCheckpoint(topic, partition, batch.producerId));
+    const first = batch.baseSequence;
+    if (state === undefined) return { kind: 'append' };
+    if (batch.producerEpoch < state.epoch) {
+      const message = `the producer's epoch is ${batch.producerEpoch}, ${state.epoch} has been seen`;
+      return { kind: 'refused', errorCode: KafkaError.INVALID_PRODUCER_EPOCH, message };
+    }
+    const last = lastSequence(batch);
+    const sameEpoch = batch.producerEpoch === state.epoch;
+    const known = sameEpoch ? state.batches.find((seen) => seen.first === first && seen.last === last) : undefined;
+    if (known !== undefined) return { kind: 'duplicate', offset: known.durable };
+    const newest = sameEpoch ? state.batches.at(-1) : undefined;
+    const expected = newest === undefined ? 0 : (newest.last + 1) % SEQUENCES;
+    if (first === expected) return { kind: 'append' };
+    const message = `the batch begins with sequence ${first}, ${expected} is next`;
+    return { kind: 'refused', errorCode: KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, message };
+  }
+
+  /** The batch, judged `append`, goes into a commit. @param durable its offset, when it is durable */
+  append(at: TopicPartition, batch: Batch, durable: Promise<bigint>, transaction: LogTransaction, now: number): void {
+    const name = producerCheckpoint(at.topic, at.partition, batch.producerId);
+    const known = this.#states.get(name);
+    const batches = known?.epoch === batch.producerEpoch ? known.batches : [];
+    batches.push({ first: batch.baseSequence, last: lastSequence(batch), offset: null, durable });
+    if (batches.length > REMEMBERED_BATCHES) batches.shift();
+    this.#states.delete(name);
+    this.#states.set(name, { epoch: batch.producerEpoch, timestamp: now, batches });
+    const [oldest] = this.#states.keys();
+    if (this.#states.size > MAX_STATES && oldest !== undefined) {
+      this.#states.delete(oldest);
+      transaction.checkpoint(oldest, null);
+    }
+  }
+
+  /** The log has given the batch its offset: puts the state into the same commit. */
+  assigned(at: TopicPartition, batch: Batch, offset: bigint, transaction: LogTransaction): void {
+    const name = producerCheckpoint(at.topic, at.partition, batch.producerId);
+    const state = this.#states.get(name);
+    const appended = state?.batches.find(({ first }) => first === batch.baseSequence);
+    if (state === undefined || appended === undefined || state.epoch !== batch.producerEpoch) return;
+    appended.offset = offset;
+    const batches = state.batches.flatMap(({ first, last, offset }) =>
+      offset === null ? [] : [[first, last, String(offset)] as const],
+    );
+    const stored: StoredState = { v: 1, epoch: state.epoch, timestamp: state.timestamp, batches };
+    transaction.checkpoint(name, JSON.stringify(stored));
+  }
+
+  /** The commit with the batch failed: goes back to what is durable. */
+  restore(at: TopicPartition, producerId: bigint): void {
+    const name = producerCheckpoint(at.topic, at.partition, producerId);
+    const stored = this.#checkpoints.get(name);
+    if (stored === undefined) this.#states.delete(name);
+    else this.#states.set(name, restored(stored));
+  }
+
+  /** Forgets producers that were silent for too long; returns the names of their checkpoints, to be removed. */
+  expire(now: number): readonly string[] {
+    const expired: string[] = [];
+    for (const [name, state] of this.#states) {
+      if (now - state.timestamp > EXPIRY_MS) expired.push(name);
+    }
+    for (const name of expired) this.#states.delete(name);
+    return expired;
+  }
+}
+
+function restored(value: string): ProducerState {
+  const { epoch, timestamp, batches } = JSON.parse(value) as StoredState;
+  return {
+    epoch,
+    timestamp,
+    batches: batches.map(([first, last, text]) => {
+      const offset = BigInt(text);
+      return { first, last, offset, durable: Promise.resolve(offset) };
+    }),
+  };
+}
+
+function lastSequence({ baseSequence, count }: Batch): number {
+  return (baseSequence + count - 1) % SEQUENCES;
+}
