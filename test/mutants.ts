@@ -1,6 +1,7 @@
 /** All mutants; `test/run-mutants.ts` applies them, the architecture test holds them against the invariants. */
+import { configMutants } from './mutants/config.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 
 export type { Mutant };
-export const mutants: readonly Mutant[] = [...runtimeMutants];
+export const mutants: readonly Mutant[] = [...runtimeMutants, ...configMutants];
