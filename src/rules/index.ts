@@ -6,7 +6,11 @@ import { Stage } from './stage.ts';
 export function createRules(): Rules {
   return {
     verbs,
-    lint: (steps, { maskKey }) => runSteps(steps, Stage.unknown(), maskKey).problems,
+    lint(steps, { maskKey }) {
+      const { problems, absences } = runSteps(steps, Stage.unknown(), maskKey);
+      // Whatever the table: an earlier step left only named columns.
+      return [...problems, ...absences.map(({ problem }) => problem)];
+    },
     lintTable: (steps, table) => runSteps(steps, Stage.of(table), undefined).problems,
     lintTables,
     compile: (steps, table, { maskKey }) => compileSteps(steps, table, maskKey),

@@ -1,6 +1,7 @@
 /** A table as it stands between two steps: which columns there are, where their values come from, what was found wrong. */
 import type { Problem } from '../contracts/rules.ts';
 import type { Column, TableDescription } from '../contracts/schema.ts';
+import type { CompiledExpression } from './expression/compile.ts';
 import type { ExpressionScope, ScopeColumn } from './expression/scope.ts';
 import { type ColumnType, columnTypeOf, typeOfColumn, UNRESOLVED } from './expression/types.ts';
 import type { Computation, Register, Run } from './row-image.ts';
@@ -116,11 +117,14 @@ function unknownColumn(name: string): StageColumn {
   return { name, nullable: true, keyOrdinal: undefined, ...unknown };
 }
 
-/** What a computation over these columns depends on. */
-export function dependencies(columns: Iterable<ScopeColumn>): Pick<Computation, 'inputs' | 'ofRowOnly'> {
-  const of = [...columns] as StageColumn[];
+/** What an expression depends on. */
+export function dependencies(
+  expression: Pick<CompiledExpression, 'columns' | 'looksAtOldRow' | 'looksAtEvent'>,
+): Pick<Computation, 'inputs' | 'ofRowOnly'> {
+  const columns = [...expression.columns] as StageColumn[];
+  const looksFurther = expression.looksAtOldRow || expression.looksAtEvent;
   return {
-    inputs: [...new Set(of.flatMap(({ inputs }) => inputs))],
-    ofRowOnly: of.every(({ ofRowOnly }) => ofRowOnly),
+    inputs: [...new Set(columns.flatMap(({ inputs }) => inputs))],
+    ofRowOnly: !looksFurther && columns.every(({ ofRowOnly }) => ofRowOnly),
   };
 }

@@ -21,8 +21,9 @@ export class Binder {
   readonly problems: ExpressionProblem[] = [];
   /** Columns found, of the row and of the old row. */
   readonly columns = new Set<ScopeColumn>();
-  /** Does it look at more than the row: at the old one or at what is particular to the event? */
-  looksBeyondRow = false;
+  looksAtOldRow = false;
+  /** At what is particular to the event. */
+  looksAtEvent = false;
   readonly #scope: ExpressionScope;
 
   constructor(scope: ExpressionScope) {
@@ -132,7 +133,7 @@ export class Binder {
     this.columns.add(column);
     const { type, nullable } = column;
     if (!before) return { type, run: column.run, constant: false, place, nullable };
-    this.looksBeyondRow = true;
+    this.looksAtOldRow = true;
     return { type, run: ofOldRow(column.run), constant: false, place, nullable: true };
   }
 
@@ -155,7 +156,7 @@ export class Binder {
         near === undefined ? `there are ${names.map((known) => `$${known}`).join(', ')}` : `did you mean $${near}?`;
       return this.problem(place, 'unknown-fact', `there is no $${name}`, fix);
     }
-    if (!fact.steady) this.looksBeyondRow = true;
+    if (!fact.steady) this.looksAtEvent = true;
     return { type: fact.type, run: factRun(fact), constant: false, place, nullable: false };
   }
 }

@@ -69,6 +69,7 @@ function mismatch(binder: Binder, left: Bound, right: Bound, place: Span): null 
 }
 
 function castFix(a: Type, b: Type): string | undefined {
+  if (a.kind === b.kind) return undefined;
   if (conversion(a, b) !== null && b.kind !== 'text') return `write cast(… as ${b.native}) on the left`;
   if (conversion(b, a) !== null) return `write cast(… as ${a.native}) on the right`;
   return undefined;

@@ -13,17 +13,20 @@ export interface CompiledExpression {
   readonly node: Node | null;
   readonly problems: readonly ExpressionProblem[];
   readonly columns: ReadonlySet<ScopeColumn>;
-  /** It looks at the old row, or at what is particular to the event. */
-  readonly looksBeyondRow: boolean;
+  /** It looks at the old row. */
+  readonly looksAtOldRow: boolean;
+  /** It looks at what is particular to the event, `$op` and such. */
+  readonly looksAtEvent: boolean;
 }
 
 export function compileExpression(text: string, scope: ExpressionScope): CompiledExpression {
   const parsed = parseExpression(text);
   if ('code' in parsed) {
-    return { bound: null, node: null, problems: [parsed], columns: new Set(), looksBeyondRow: false };
+    const nothing = { bound: null, node: null, columns: new Set<ScopeColumn>() };
+    return { ...nothing, problems: [parsed], looksAtOldRow: false, looksAtEvent: false };
   }
   const binder = new Binder(scope);
   const bound = binder.bind(parsed);
-  const { problems, columns, looksBeyondRow } = binder;
-  return { bound, node: parsed, problems, columns, looksBeyondRow };
+  const { problems, columns, looksAtOldRow, looksAtEvent } = binder;
+  return { bound, node: parsed, problems, columns, looksAtOldRow, looksAtEvent };
 }

@@ -50,6 +50,6 @@ function wrongCount(binder: Binder, node: NodeOf<'call'>, entry: FunctionEntry):
       : maxArgs === Number.POSITIVE_INFINITY
         ? `at least ${minArgs}`
         : `${minArgs} to ${maxArgs}`;
-  const message = `${name} takes ${wanted} argument${wanted === '1' ? '' : 's'}, here are ${node.args.length}`;
+  const message = `${name} takes ${wanted} argument${maxArgs === 1 || wanted === 'at least 1' ? '' : 's'}, here are ${node.args.length}`;
   return binder.problem(node, 'function-arguments', message, `write ${usage.join(' or ')}`);
 }

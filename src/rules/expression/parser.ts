@@ -11,6 +11,8 @@ import { MAX_DEPTH, MAX_LENGTH, MAX_NODES } from './limits.ts';
 import { type ExpressionProblem, problemAt, SyntaxProblem } from './problem.ts';
 import { TypeParser } from './type-parser.ts';
 
+const OPERATORS = ['and', 'or', 'is', 'in', 'like', 'between', 'not'];
+const TESTS = ['null', 'true', 'false', 'unknown', 'distinct'];
 const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   '=': '=',
   '<>': '<>',
@@ -50,7 +52,7 @@ class Parser extends TypeParser {
 
   whole(): Node {
     const node = this.#or();
-    if (this.peek.kind !== 'end') this.unexpected('an operator or the end');
+    if (this.peek.kind !== 'end') this.unexpected('an operator or the end', OPERATORS);
     return node;
   }
 
@@ -110,7 +112,7 @@ class Parser extends TypeParser {
   }
 
   #distinct(left: Node, negated: boolean): Node {
-    if (!this.takeKeyword('distinct')) this.unexpected('null, true, false, unknown or distinct from');
+    if (!this.takeKeyword('distinct')) this.unexpected('null, true, false, unknown or distinct from', TESTS);
     this.expectKeyword('from');
     const right = this.#comparison();
     return this.#made({ kind: 'distinct', left, right, negated, at: left.at, end: this.end });
@@ -305,7 +307,7 @@ class Parser extends TypeParser {
         this.expectKeyword('then');
         branches.push({ when, result: this.#or() });
       }
-      if (branches.length === 0) this.unexpected('"when"');
+      if (branches.length === 0) this.unexpected('"when"', ['when']);
       const otherwise = this.takeKeyword('else') ? this.#or() : null;
       this.expectKeyword('end');
       return this.#made({ kind: 'case', operand, branches, otherwise, at, end: this.end });

@@ -21,11 +21,10 @@ export function bindLike(binder: Binder, node: NodeOf<'like'>): Bound {
   const pattern = demand(binder, binder.bind(node.pattern), TEXT, '"like"');
   const escapedBy = node.escapedBy === null ? null : demand(binder, binder.bind(node.escapedBy), TEXT, '"escape"');
   const parts = escapedBy === null ? [operand, pattern] : [operand, pattern, escapedBy];
-  if (parts.some(isUnresolved)) return { ...unresolved(node), type: BOOL };
   const constantPattern = parts.slice(1).every((part) => part.constant);
   const isNull = parts.some((part) => part.constant && part.run(NO_ROW) === null);
   const run = constantPattern && !isNull ? fixedLike(binder, operand, pattern, escapedBy) : freeLike(parts);
-  if (run === null) return { ...unresolved(node), type: BOOL };
+  if (run === null || parts.some(isUnresolved)) return { ...unresolved(node), type: BOOL };
   return binder.strict(node, BOOL, parts, node.negated ? (row) => not3(run(row)) : run);
 }
 

@@ -5,7 +5,7 @@ import type { Token } from './lexer.ts';
 import { problemAt, SyntaxProblem } from './problem.ts';
 
 /** Words that name no column unless in double quotes. */
-export const KEYWORDS =
+const KEYWORDS =
   'and or not is null true false in like between case when then else end distinct from as escape unknown'.split(' ');
 
 export class TokenStream {
@@ -46,7 +46,7 @@ export class TokenStream {
   }
 
   protected expectKeyword(word: string): void {
-    if (!this.takeKeyword(word)) this.unexpected(`"${word}"`);
+    if (!this.takeKeyword(word)) this.unexpected(`"${word}"`, [word]);
   }
 
   protected expectSymbol(symbol: string): Token {
@@ -54,12 +54,13 @@ export class TokenStream {
     return this.#tokens[this.next - 1]!;
   }
 
-  protected unexpected(wanted: string): never {
+  /** @param words keywords that could stand here */
+  protected unexpected(wanted: string, words: readonly string[] = []): never {
     const token = this.peek;
     if (token.kind === 'end') {
       throw new SyntaxProblem(problemAt(token, 'expression-syntax', `the expression ends where ${wanted} must follow`));
     }
-    const fix = token.kind === 'word' ? didYouMean(token.text, KEYWORDS) : undefined;
+    const fix = token.kind === 'word' ? didYouMean(token.text, words) : undefined;
     const shown = token.kind === 'string' ? 'a text' : quoted(token.text);
     throw new SyntaxProblem(
       problemAt(token, 'expression-syntax', `${shown} stands where ${wanted} must follow`, { fix }),

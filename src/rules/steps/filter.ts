@@ -21,6 +21,11 @@ export const filter: Step = {
     }
     const compiled = use.expression(text, []);
     if (compiled?.bound == null || !isCondition(use, compiled.bound)) return;
+    if (compiled.looksAtEvent) {
+      const message =
+        'this filter looks at the event, but a filter decides which rows stand in the target: a row whose last event does not match is deleted there';
+      use.warning('filter-event', message);
+    }
     add(use, compiled, compiled.bound);
   },
 };
@@ -39,8 +44,7 @@ function isCondition(use: StepUse, { type, place }: Bound): boolean {
   return false;
 }
 
-function add(use: StepUse, { columns, looksBeyondRow }: CompiledExpression, bound: Bound): void {
-  const { inputs, ofRowOnly } = dependencies(columns);
-  const test = { run: bound.run, label: use.label(), inputs, ofRowOnly: ofRowOnly && !looksBeyondRow };
+function add(use: StepUse, compiled: CompiledExpression, { run }: Bound): void {
+  const test = { run, label: use.label(), ...dependencies(compiled) };
   use.stage.instructions.push({ kind: 'filter', test });
 }

@@ -1,6 +1,5 @@
 /** `set`: columns made by expressions. */
 import { quoted } from '../../lib/printable.ts';
-import { isUntyped } from '../expression/bound.ts';
 import type { CompiledExpression } from '../expression/compile.ts';
 import { columnTypeOf } from '../expression/types.ts';
 import { dependencies, type StageColumn } from '../stage.ts';
@@ -56,27 +55,16 @@ function expressionText(value: unknown): string | null {
   return text.replace(/e.*$/, '').replace(/\D/g, '').length > SAFE_DIGITS ? null : text;
 }
 
-function computed(
-  use: StepUse,
-  name: string,
-  { bound, node, columns, looksBeyondRow }: CompiledExpression,
-): StageColumn | null {
+function computed(use: StepUse, name: string, compiled: CompiledExpression): StageColumn | null {
+  const { bound, node } = compiled;
   if (bound === null) return null;
   const { stage } = use;
-  if (node?.kind === 'column' && !node.before) {
-    // A column as it is: nothing is read or written anew.
-    return { ...stage.column(node.name)!, name, keyOrdinal: undefined };
-  }
-  const { inputs, ofRowOnly } = dependencies(columns);
-  const label = use.label(name);
+  // A column as it is: nothing is read or written anew.
+  if (node?.kind === 'column' && !node.before) return { ...stage.column(node.name)!, name, keyOrdinal: undefined };
   const { type, run, nullable } = bound;
-  const computation = { run, label, inputs, ofRowOnly: ofRowOnly && !looksBeyondRow };
-  const is = columnTypeOf(type);
-  const column = stage.computed(
-    { name, nullable: nullable || isUntyped(bound), keyOrdinal: undefined },
-    is,
-    computation,
-  );
+  const label = use.label(name);
+  const computation = { run, label, ...dependencies(compiled) };
+  const column = stage.computed({ name, nullable, keyOrdinal: undefined }, columnTypeOf(type), computation);
   stage.instructions.push({ kind: 'compute', register: ~column.slot, label });
   return type.kind === 'unresolved' ? { ...column, is: null, type } : column;
 }
