@@ -26,8 +26,11 @@ export class RecordingOutput implements SourceOutput {
   readonly transactions: RecordedTransaction[] = [];
   readonly schemas: TableSchema[] = [];
   readonly heartbeats: Position[] = [];
-  /** Called after each; to acknowledge, to stop. */
-  onEnd: (position: Position) => void = () => {};
+  lastPosition: Position | null = null;
+  /** Called after each transaction and heartbeat; to acknowledge, to stop. */
+  onPosition: (position: Position) => void = () => {};
+  /** What `drain` answers. */
+  onDrain: () => Promise<void> | undefined = () => undefined;
   #open: RecordedTransaction | null = null;
   readonly #waiting: { condition: () => boolean; resolve: () => void }[] = [];
 
@@ -61,19 +64,22 @@ export class RecordingOutput implements SourceOutput {
     if (this.#open === null) throw new Error('end outside of a transaction');
     this.#open.resume = structuredClone(position);
     this.transactions.push(this.#open);
+    this.lastPosition = this.#open.resume;
     this.#open = null;
+    this.onPosition(position);
     this.#check();
-    this.onEnd(position);
   }
 
   heartbeat(position: Position): void {
     if (this.#open !== null) throw new Error('heartbeat inside a transaction');
     this.heartbeats.push(structuredClone(position));
+    this.lastPosition = structuredClone(position);
+    this.onPosition(position);
     this.#check();
   }
 
-  drain(): undefined {
-    return undefined;
+  drain(): Promise<void> | undefined {
+    return this.onDrain();
   }
 
   /** Resolves once the condition holds, asked after each transaction and heartbeat. */
