@@ -4,6 +4,7 @@ import { connectors } from '../connectors/index.ts';
 import { errorCatalogue } from '../src/contracts/errors.ts';
 import { commandsPage } from './generator/commands.ts';
 import { instanceFilePage, pipelineFilePage } from './generator/configuration.ts';
+import { expressionsPage } from './generator/expressions.ts';
 import { keyTable, table } from './generator/markdown.ts';
 
 function errorsPage(): string {
@@ -29,6 +30,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
     ['errors.md', errorsPage()],
     ['connectors.md', await connectorsPage()],
+    ['expressions.md', expressionsPage()],
     ['pipeline-file.md', pipelineFilePage()],
     ['tailrace-yaml.md', instanceFilePage()],
     ['commands.md', commandsPage()],

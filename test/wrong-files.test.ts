@@ -1,10 +1,10 @@
 /** What lint says of wrong files, to the letter. */
 import { basename } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { testRegistry } from './support/config-registry.ts';
+import { createApp } from '../src/main.ts';
 import { lintText, updateExpected, wrongFiles } from './support/wrong-files.ts';
 
-const registry = testRegistry;
+const { registry } = await createApp();
 if (process.env.UPDATE_EXPECTED === '1') await updateExpected(registry);
 
 for (const { path, cases } of wrongFiles()) {

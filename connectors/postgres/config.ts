@@ -3,7 +3,7 @@ import { secret, z } from '../../src/sdk/index.ts';
 
 export const sourceConfig = z.strictObject({
   url: secret()
-    .min(1)
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
     .describe('Connection string, `postgres://user:password@host:port/database`; `sslmode` as libpq has it.'),
   slot: z
     .string()

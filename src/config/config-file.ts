@@ -164,16 +164,25 @@ export class ConfigFile {
     const words = fix === undefined ? { level, code, message } : { level, code, message, fix };
     const node = this.root === null ? undefined : nodeAt(this.root, path);
     if (node?.kind === 'scalar' && offset !== undefined && onKey !== true) {
-      return { ...words, range: this.#inside(node, offset, length ?? 1) };
+      return this.#inside(node, offset, offset + Math.max(1, length ?? 1), words);
     }
     return { ...words, range: this.#rangeAt(path, onKey === true) };
   }
 
-  #inside(node: ScalarNode, offset: number, length: number): Range {
+  /** A problem of a part of a scalar's value. What rules say of a variable's value quotes it: that is left out (Invariant 12). */
+  #inside(node: ScalarNode, from: number, to: number, words: Omit<Complaint, 'range'>): Complaint {
+    const place = (start: number, end: number): Range => {
+      const at = this.#offset(node, start);
+      return [at, Math.max(at + 1, this.#offset(node, end - 1) + 1)];
+    };
+    const variable = node.resolution?.variableIn(from, to) ?? null;
+    if (variable !== null) {
+      const { level, code } = words;
+      const message = `the value of ${variable.written} does not fit here (${code})`;
+      return { ...(level === undefined ? {} : { level }), code, message, range: place(variable.from, variable.to) };
+    }
     const written = (at: number) => node.resolution?.written(at) ?? at;
-    const from = this.#offset(node, written(offset));
-    const to = this.#offset(node, written(offset + Math.max(1, length) - 1)) + 1;
-    return [from, Math.max(to, from + 1)];
+    return { ...words, range: place(written(from), written(to - 1) + 1) };
   }
 
   /** A scalar's own place; of maps, lists and things without a value that of their key; of missing things the nearest above. */

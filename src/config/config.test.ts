@@ -203,7 +203,7 @@ describe('invariant 12: secrets of a configuration', () => {
         steps.map((step) => ({
           level: 'error',
           code: 'expression-syntax',
-          message: `cannot read ${JSON.stringify(step.config)}`,
+          message: `cannot read ${JSON.stringify(step.config)}${typeof step.config === 'string' ? step.config.slice(2, 9) : ''}`,
           path: [...step.path, step.verb],
           offset: 3,
           length: 5,
@@ -235,7 +235,8 @@ sink: { type: sqlite, path: out.db, from: "\${TABLE}", batch: { records: "\${WOR
     const { problems } = await load(dir, { registry: loud, env: { ...env, URL: `postgres://u:${CANARY}@h/d` } });
     expect(problems.map(({ code }) => code)).toContain('expression-syntax');
     expect(problems.length).toBeGreaterThan(10);
-    expect(JSON.stringify(problems)).not.toContain(CANARY);
+    // Not even a part of it.
+    expect(JSON.stringify(problems)).not.toContain(CANARY.slice(2, 9));
   });
 
   test('invariant 12: passwords written into a file stay out of its problems, however it is broken', async () => {

@@ -58,6 +58,22 @@ export class Resolution {
     }
     return this.#pieces.at(-1)?.to ?? 0;
   }
+
+  /** The first variable, as written, whose value has a part between two offsets in the value; with its place as written. */
+  variableIn(
+    from: number,
+    to: number,
+  ): { readonly written: string; readonly from: number; readonly to: number } | null {
+    let at = 0;
+    for (const piece of this.#pieces) {
+      const end = at + piece.value.length;
+      if (piece.variable !== null && from < end && at < to) {
+        return { written: piece.variable, from: piece.from, to: piece.to };
+      }
+      at = end;
+    }
+    return null;
+  }
 }
 
 /** Null when there is nothing to resolve. */
