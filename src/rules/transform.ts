@@ -34,9 +34,12 @@ export class CompiledTransform implements RowTransform {
   readonly #program: Program;
   readonly #filters: readonly Computation[];
   readonly #keyNames: readonly string[];
+  /** Registers that instructions have computed when a row has passed. */
+  readonly #computed: ReadonlySet<number>;
 
   constructor(program: Program) {
     this.#program = program;
+    this.#computed = new Set(program.instructions.flatMap((step) => (step.kind === 'compute' ? [step.register] : [])));
     this.output = program.output;
     this.#filters = program.instructions.flatMap((step) => (step.kind === 'filter' ? [step.test] : []));
     this.#keyNames = (program.newKey ?? []).map((column) => JSON.stringify(program.columns[column]!.name));
@@ -77,11 +80,16 @@ export class CompiledTransform implements RowTransform {
     }
   }
 
-  /** Was every column of the output sent? */
+  /** Was every column of the output sent? False may also mean that finding out would cost computing it. */
   #isWhole(row: RowImage): boolean {
-    for (const slot of this.#program.slots) {
-      const isSent = slot >= 0 ? row.input.bytes(slot) !== undefined : row.register(~slot) !== undefined;
-      if (!isSent) return false;
+    const { input } = row;
+    const { slots, registers } = this.#program;
+    for (const slot of slots) {
+      if (slot >= 0) {
+        if (input.bytes(slot) === undefined) return false;
+      } else if (this.#computed.has(~slot)) {
+        if (row.register(~slot) === undefined) return false;
+      } else if (registers[~slot]!.inputs.some((column) => input.bytes(column) === undefined)) return false;
     }
     return true;
   }
