@@ -8,7 +8,7 @@ const LETTERS: { readonly [op in Op]?: string } = { insert: 'c', update: 'u', de
 /** Of a row; a change alone does not know its connector and its place in the transaction, which is the first then. */
 export function changeJson(change: Change, productVersion: string): Uint8Array {
   const { op, table, before, after, timeUs, position, transaction, dropped } = change;
-  const streamed = op !== 'snapshot';
+  const streamed = transaction !== '';
   const facts = { productVersion, connector: '', source: table.source, database: '' };
   const part = new TransactionPart().write(
     { id: transaction, kind: streamed ? 'stream' : 'snapshot', timeUs, position },

@@ -35,6 +35,9 @@ export class EncoderSession {
 
   begin(transaction: SourceTransaction): void {
     if (this.transaction !== null) throw new TailraceError('internal.bug', 'a source transaction began inside another');
+    if (!Number.isSafeInteger(transaction.timeUs) || transaction.timeUs < 0) {
+      throw new TailraceError('internal.bug', 'a source transaction has no time');
+    }
     const now = Math.floor(this.#options.now());
     this.transaction = transaction;
     this.serial = ++this.#transactions;

@@ -62,6 +62,14 @@ export class JsonScanner {
     return true;
   }
 
+  /** Steps over a member's name, given with its quotes, and its colon if that name comes next. */
+  acceptName(quoted: Uint8Array): boolean {
+    if (!this.matches(quoted)) return false;
+    if (this.bytes[this.at] === COLON) this.at++;
+    else this.expect(COLON);
+    return true;
+  }
+
   /** Reads an object's opening brace; false when it has no members. */
   openObject(): boolean {
     this.expect(OPEN_OBJECT);

@@ -21,7 +21,7 @@ export class ReadPlan {
   readonly table: TableSchema;
   /** Second half of the schema's id. */
   readonly schemaLow: number;
-  /** `"name":` of each column. */
+  /** Name of each column as JSON string. */
   readonly names: readonly Uint8Array[];
   readonly #byName: ReadonlyMap<string, number>;
   /** End of the last record: from behind its operation to its first ordinal, or to the end when it has none. */
@@ -32,7 +32,7 @@ export class ReadPlan {
   constructor(table: TableSchema, schemaLow: number) {
     this.table = table;
     this.schemaLow = schemaLow;
-    this.names = table.columns.map(({ name }) => new TextEncoder().encode(`${JSON.stringify(name)}:`));
+    this.names = table.columns.map(({ name }) => new TextEncoder().encode(JSON.stringify(name)));
     this.#byName = new Map(table.columns.map(({ name }, i) => [name, i]));
   }
 

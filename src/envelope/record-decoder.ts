@@ -24,17 +24,16 @@ const VERSION = /^\d{1,19}$/;
 const text = (value: string) => new TextEncoder().encode(value);
 const START = text('{"before":');
 const THEN_AFTER = text(',"after":');
-const BEFORE = text('"before":');
-const AFTER = text('"after":');
-const OP = text('"op":');
-const SOURCE = text('"source":');
-const DROPPED = text('"dropped":');
-const MARKER = text('"marker":');
-const TIME_US = text('"ts_us":');
-const TRANSACTION = text('"txId":');
-const POSITION = text('"lsn":');
+const BEFORE = text('"before"');
+const AFTER = text('"after"');
+const OP = text('"op"');
+const SOURCE = text('"source"');
+const DROPPED = text('"dropped"');
+const MARKER = text('"marker"');
+const TIME_US = text('"ts_us"');
+const TRANSACTION = text('"txId"');
+const POSITION = text('"lsn"');
 const NULL = text('null');
-const TRUE = text('true');
 
 /** Parts of the value being read; one object, overwritten for each record. */
 interface Parts {
@@ -131,12 +130,12 @@ export class RecordDecoder {
     const scanner = this.#scanner;
     const { bytes } = scanner;
     scanner.skipSpace();
-    if (scanner.matches(OP)) parts.letter = stringOf(bytes, scanner.skipValue(), scanner.at);
-    else if (scanner.matches(SOURCE)) parts.origin = this.#origin();
-    else if (scanner.matches(BEFORE)) parts.before = this.#row(plan);
-    else if (scanner.matches(AFTER)) parts.after = this.#row(plan);
-    else if (scanner.matches(DROPPED)) parts.dropped = scanner.matches(TRUE);
-    else if (scanner.matches(MARKER))
+    if (scanner.acceptName(OP)) parts.letter = stringOf(bytes, scanner.skipValue(), scanner.at);
+    else if (scanner.acceptName(SOURCE)) parts.origin = this.#origin();
+    else if (scanner.acceptName(BEFORE)) parts.before = this.#row(plan);
+    else if (scanner.acceptName(AFTER)) parts.after = this.#row(plan);
+    else if (scanner.acceptName(DROPPED)) parts.dropped = parseJson(bytes, scanner.skipValue(), scanner.at) === true;
+    else if (scanner.acceptName(MARKER))
       parts.sweepBelow = sweepBelowOf(parseJson(bytes, scanner.skipValue(), scanner.at));
     else {
       scanner.skipName();
@@ -168,7 +167,7 @@ export class RecordDecoder {
     const scanner = this.#scanner;
     scanner.skipSpace();
     const stop = Math.min(plan.names.length, next + LOOK_AHEAD);
-    for (let column = next; column < stop; column++) if (scanner.matches(plan.names[column]!)) return column;
+    for (let column = next; column < stop; column++) if (scanner.acceptName(plan.names[column]!)) return column;
     const column = plan.columnOf(scanner.name());
     if (column === undefined) throw malformed(scanner.at);
     return column;
@@ -177,14 +176,14 @@ export class RecordDecoder {
   #origin(): OriginFacts {
     const scanner = this.#scanner;
     const { bytes } = scanner;
-    let timeUs = Number.NaN;
+    let timeUs: unknown = null;
     let transaction: unknown = null;
     let position: unknown = null;
     for (let more = scanner.openObject(); more; more = scanner.nextMember()) {
       scanner.skipSpace();
-      if (scanner.matches(TIME_US)) timeUs = Number(parseJson(bytes, scanner.skipValue(), scanner.at));
-      else if (scanner.matches(TRANSACTION)) transaction = parseJson(bytes, scanner.skipValue(), scanner.at);
-      else if (scanner.matches(POSITION)) position = parseJson(bytes, scanner.skipValue(), scanner.at);
+      if (scanner.acceptName(TIME_US)) timeUs = parseJson(bytes, scanner.skipValue(), scanner.at);
+      else if (scanner.acceptName(TRANSACTION)) transaction = parseJson(bytes, scanner.skipValue(), scanner.at);
+      else if (scanner.acceptName(POSITION)) position = parseJson(bytes, scanner.skipValue(), scanner.at);
       else {
         scanner.skipName();
         scanner.skipValue();
@@ -192,9 +191,9 @@ export class RecordDecoder {
     }
     if (!Number.isSafeInteger(timeUs)) throw malformed(scanner.at);
     return {
-      timeUs,
+      timeUs: timeUs as number,
       position: positionText(position),
-      transaction: transaction === null ? '' : String(transaction),
+      transaction: typeof transaction === 'string' || typeof transaction === 'number' ? String(transaction) : '',
     };
   }
 

@@ -84,7 +84,7 @@ export class TransformingRowWriter implements RowWriter {
     const change: Change = {
       op: OPS[this.#op],
       table: this.#options.input.table,
-      version: session.clock.value() + 1n,
+      version: session.clock.next(),
       timeUs: transaction.timeUs,
       key: this.#key(),
       before: this.#row(this.#before),

@@ -12,6 +12,9 @@ export class VersionClock {
   /** Halves of the last version given. */
   high: number;
   low: number;
+  /** Halves of t_µs × 256. */
+  #timeHigh = 0;
+  #timeLow = 0;
 
   /** @param last decimal; versions rise above it. Null: nothing was given yet */
   constructor(last: string | null) {
@@ -27,26 +30,38 @@ export class VersionClock {
    */
   observe(timeUs: number, nowMs: number): boolean {
     const limit = nowMs * 1_000 + DAY_US;
-    const time = Math.max(0, Math.min(timeUs, limit));
-    const high = Math.floor(time / US_PER_HIGH);
-    const low = (time % US_PER_HIGH) * 256;
-    // Invariant 7: versions never go back, whatever the source's clock does.
-    if (high > this.high || (high === this.high && low > this.low)) this.#set(high, low - 1);
+    const time = Math.min(timeUs, limit);
+    this.#timeHigh = Math.floor(time / US_PER_HIGH);
+    this.#timeLow = (time % US_PER_HIGH) * 256;
     return timeUs > limit;
   }
 
   /** Steps to the next version: that of the record about to be written. */
   advance(): void {
-    this.#set(this.high, this.low + 1);
+    if (++this.low === HALF) {
+      this.low = 0;
+      this.high++;
+    }
+    // Invariant 7: versions never go back, whatever the source's clock does.
+    if (this.#timeHigh > this.high || (this.#timeHigh === this.high && this.#timeLow > this.low)) {
+      this.high = this.#timeHigh;
+      this.low = this.#timeLow;
+    }
   }
 
+  /** The last version given. */
   value(): bigint {
-    return (BigInt(this.high) << 32n) | BigInt(this.low);
+    return whole(this.high, this.low);
   }
 
-  #set(high: number, low: number): void {
-    const carry = low < 0 ? -1 : low >= HALF ? 1 : 0;
-    this.high = high + carry;
-    this.low = low - carry * HALF;
+  /** The version that `advance` will step to. */
+  next(): bigint {
+    const risen = this.value() + 1n;
+    const time = whole(this.#timeHigh, this.#timeLow);
+    return risen > time ? risen : time;
   }
+}
+
+function whole(high: number, low: number): bigint {
+  return (BigInt(high) << 32n) | BigInt(low);
 }
