@@ -1,6 +1,6 @@
 /**
- * The listener's one writer of the log. Transactions are staged one after the other, in the order of the calls, and their
- * commits are then under way together: the log makes them durable in call order, as many as it can with one fsync.
+ * The listener's one writer of the log. Transactions are staged one after the other, in the order of the calls; once its
+ * offsets are assigned a commit no longer holds up the next, and the log makes as many durable with one fsync as it can.
  */
 import type { EndOffsets, Log, LogTransaction } from '../contracts/log.ts';
 
@@ -8,8 +8,8 @@ const WRITER = 'kafka';
 
 export interface CommitSteps {
   /**
-   * Appends and sets checkpoints. False: there is nothing to commit. No other call is between its `stage` and its commit,
-   * so what calls leave in memory here is seen by the next in log order.
+   * Appends and sets checkpoints. False: there is nothing to commit. No other call is between this and the assignment of
+   * its offsets, so what calls leave in memory is seen by the next in log order.
    */
   stage(transaction: LogTransaction): boolean | Promise<boolean>;
   /** Called when offsets are assigned and nothing is durable yet; may set checkpoints of the same commit. */
@@ -38,7 +38,7 @@ export class LogWriter {
     return durable;
   }
 
-  /** Resolves when the commit has been called; `durable` is in an object so that this does not wait for it. */
+  /** Resolves when offsets are assigned; `durable` is in an object so that this does not wait for it. */
   async #start({ stage, assigned }: CommitSteps): Promise<{ readonly durable: Promise<EndOffsets> }> {
     const transaction = this.#log.begin(WRITER, this.#epoch);
     let staged = false;
@@ -48,10 +48,18 @@ export class LogWriter {
       if (!staged) await transaction.abort();
     }
     if (!staged) return { durable: Promise.resolve([]) };
+    const { promise: offsetsAssigned, resolve } = Promise.withResolvers<void>();
     const durable = transaction.commit((ends) => {
       assigned?.(ends, transaction);
+      resolve();
       return [];
     });
+    // A commit that fails before that frees the writer too.
+    durable.then(
+      () => resolve(),
+      () => resolve(),
+    );
+    await offsetsAssigned;
     return { durable };
   }
 }

@@ -11,7 +11,7 @@ import { PRODUCER_PREFIX, producerCheckpoint } from './checkpoint-names.ts';
 /** As many as a client may have in flight. */
 const REMEMBERED_BATCHES = 5;
 /** Producers times partitions; the one that was silent longest is forgotten. */
-const MAX_STATES = 100_000;
+const MAX_STATES = 20_000;
 /** A producer that is silent for longer starts anew, ms: `producer.id.expiration.ms`. */
 const EXPIRY_MS = 86_400_000;
 /** Sequences are int32 and go from the largest to 0. */
