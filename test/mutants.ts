@@ -1,7 +1,9 @@
 /** All mutants; `test/run-mutants.ts` applies them, the architecture test holds them against the invariants. */
 import { configMutants } from './mutants/config.ts';
+import { envelopeMutants } from './mutants/envelope.ts';
 import type { Mutant } from './mutants/mutant.ts';
+import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 
 export type { Mutant };
-export const mutants: readonly Mutant[] = [...runtimeMutants, ...configMutants];
+export const mutants: readonly Mutant[] = [...rulesMutants, ...runtimeMutants, ...configMutants, ...envelopeMutants];

@@ -64,9 +64,9 @@ const FIRST_WITH_SHORT_MIDPOINTS = 2 ** 53;
 function firstPrecision(value: number, from: number, fits: (text: string, value: number) => boolean): string {
   for (let precision = from; precision < 17; precision++) {
     const text = value.toPrecision(precision);
-    if (fits(text, value)) return text;
+    if (fits(text, value)) return nearest(value, precision);
   }
-  return value.toPrecision(17);
+  return nearest(value, 17);
 }
 
 function readsBackAsFloat32(text: string, value: number): boolean {
@@ -141,14 +141,17 @@ export function floatOfDecimal(value: Decimal, kind: FloatKind): number {
   return checked(kind === 'float32' ? Math.fround(number) : number, false, value.digits === 0n);
 }
 
-/** With 15 (`float32`: 6) significant digits, as PostgreSQL converts; a tie goes to the even digit, as C's printf. */
+/** With 15 (`float32`: 6) significant digits, as PostgreSQL converts. */
 export function decimalOfFloat(value: number, kind: FloatKind): Decimal {
   if (Number.isNaN(value)) return NAN;
   if (isInfinite(value)) return value > 0 ? INFINITY : NEGATIVE_INFINITY;
   const digits = DECIMAL_DIGITS[kind];
-  const exact = value.toPrecision(digits + 30);
-  const text = isTie(exact, digits) ? towardsEven(value, digits) : value.toPrecision(digits);
-  return withoutTrailingZeros(parseDecimal(text)!);
+  return withoutTrailingZeros(parseDecimal(nearest(value, digits))!);
+}
+
+/** As toPrecision, but a tie goes to the even digit. */
+function nearest(value: number, digits: number): string {
+  return isTie(value.toPrecision(digits + 30), digits) ? towardsEven(value, digits) : value.toPrecision(digits);
 }
 
 function significant(text: string): string {

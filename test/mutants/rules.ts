@@ -1,0 +1,40 @@
+/** Mutants of the rules. */
+import type { Mutant } from './mutant.ts';
+
+const EXAMPLES = 'src/rules/transform.test.ts';
+const PROPERTY = 'src/rules/transform-property.test.ts';
+
+export const rulesMutants: readonly Mutant[] = [
+  {
+    // What was not sent is taken for NULL.
+    invariant: 9,
+    file: 'src/rules/row-image.ts',
+    find: 'return this.older === null ? undefined : this.older.load(index, read);',
+    replace: 'return this.older === null ? null : this.older.load(index, read);',
+    test: [PROPERTY, 'invariant 9'],
+  },
+  {
+    // A row may enter the target without the columns that were not sent.
+    invariant: 9,
+    file: 'src/rules/transform.ts',
+    find: '    if (!isWhole) this.#mustBeThere(row, older);\n',
+    replace: '',
+    test: [PROPERTY, 'invariant 9'],
+  },
+  {
+    // What is computed from a column that was not sent counts as unchanged, whatever the other columns do.
+    invariant: 9,
+    file: 'src/rules/row-image.ts',
+    find: 'return then !== undefined && Buffer.compare(now, then) === 0;',
+    replace: 'return true;',
+    test: [PROPERTY, 'invariant 9'],
+  },
+  {
+    // A cast that fails says of which value.
+    invariant: 12,
+    file: 'src/rules/expression/text-form.ts',
+    find: 'fail(`a text is not a value of type ${name}`)',
+    replace: 'fail(`${text} is not a value of type ${name}`)',
+    test: [EXAMPLES, 'invariant 12'],
+  },
+];
