@@ -16,6 +16,11 @@ const SETTINGS = {
   bytea_output: 'hex',
   xmloption: 'content',
   lc_monetary: 'C',
+  quote_all_identifiers: 'off',
+  // A warning of the stream may say that changes are left out (Invariant 5).
+  client_min_messages: 'warning',
+  // Rows that a policy hides are an error instead of a snapshot without them.
+  row_security: 'off',
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
