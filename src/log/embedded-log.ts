@@ -51,7 +51,7 @@ export interface EmbeddedLog extends Log {
 
 const FLUSH_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
-const WAL_FILE_BYTES = 16 << 20;
+const WAL_FILE_BYTES = 32 << 20;
 /** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 

@@ -7,7 +7,7 @@ import { LEADER_EPOCH } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
 
 /** Batches of a transaction in memory above which they are staged on disk. */
-const STAGE_BYTES = 4 << 20;
+const STAGE_BYTES = 16 << 20;
 
 /** What a transaction needs of the log. */
 export interface TransactionLog {

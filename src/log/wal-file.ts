@@ -1,5 +1,5 @@
 /**
- * One file of the write-ahead log: written with zeros once and used again and again, so that fdatasync has no size to write.
+ * One file of the write-ahead log. It grows in its first use and is used again and again: then fdatasync has no size to write.
  *
  *     0  magic u32 "TRW1" · 4 crc u32 of bytes 8…24 · 8 epoch u64 (of this use of the file) · 16 first sequence u64
  *  4096  frames
@@ -10,6 +10,8 @@ import type { Files, OpenFile } from '../lib/files.ts';
 import { seedOf } from './frame.ts';
 
 export const FRAMES_AT = 4096;
+/** Made at once, so that the first small commits find room. */
+const ROOM_BYTES = 1 << 20;
 const MAGIC = 0x31575254;
 const HEADER_BYTES = 24;
 
@@ -21,28 +23,24 @@ export interface WalHeader {
 export class WalFile {
   readonly name: string;
   readonly file: OpenFile;
-  readonly size: number;
   epoch = 0;
   seed = 0;
   position = FRAMES_AT;
   /** Of the last frame in it. */
   lastSequence = 0;
 
-  constructor(name: string, file: OpenFile, size: number) {
+  constructor(name: string, file: OpenFile) {
     this.name = name;
     this.file = file;
-    this.size = size;
   }
 
-  /** A new file of `size` bytes, all of them on disk. */
-  static async create(files: Files, dir: string, name: string, size: number): Promise<WalFile> {
+  static async create(files: Files, dir: string, name: string): Promise<WalFile> {
     await files.remove(join(dir, name)).catch((error: NodeJS.ErrnoException) => {
       if (error.code !== 'ENOENT') throw error;
     });
     const file = await files.open(join(dir, name), 'create');
-    await file.write([Buffer.alloc(size)], 0);
-    await file.sync();
-    return new WalFile(name, file, size);
+    await file.write([Buffer.alloc(ROOM_BYTES)], 0);
+    return new WalFile(name, file);
   }
 
   /** Begins a use of the file; the header is durable with the first frames. */

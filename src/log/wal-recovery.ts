@@ -39,26 +39,32 @@ interface Found {
 /** @param after sequence that the snapshot holds; frames up to it are passed over */
 export async function recoverWal(files: Files, dir: string, after: number): Promise<Recovery> {
   const names = (await files.list(dir)).filter((name) => name.endsWith('.wal'));
-  const loaded: LoadedFile[] = [];
+  const headers: (WalHeader & { readonly name: string })[] = [];
   for (const name of names) {
-    const file = await load(files, dir, name);
-    if (file !== null) loaded.push(file);
+    const header = readWalHeader(await read(files, join(dir, name), FRAMES_AT));
+    if (header !== null) headers.push({ ...header, name });
   }
-  loaded.sort((a, b) => a.epoch - b.epoch);
+  headers.sort((a, b) => a.epoch - b.epoch);
+  const loaded: LoadedFile[] = [];
+  for (const [i, header] of headers.entries()) {
+    // All of its frames are in the snapshot.
+    if ((headers[i + 1]?.firstSequence ?? Number.POSITIVE_INFINITY) <= after + 1) continue;
+    loaded.push({ ...header, bytes: await read(files, join(dir, header.name), null) });
+  }
   const bySequence = new Map<number, Found>();
   for (const file of loaded) for (const found of framesOf(file)) bySequence.set(found.head.sequence, found);
   const { wanted, damaged } = keep(bySequence, after);
-  const nextEpoch = (loaded.at(-1)?.epoch ?? 0) + 1;
+  const nextEpoch = (headers.at(-1)?.epoch ?? 0) + 1;
   return { commits: wanted.map(commitOf), damaged, nextEpoch, names };
 }
 
-async function load(files: Files, dir: string, name: string): Promise<LoadedFile | null> {
-  const file = await files.open(join(dir, name), 'read');
+/** The first `limit` bytes of a file, or all of them. */
+async function read(files: Files, path: string, limit: number | null): Promise<Buffer> {
+  const file = await files.open(path, 'read');
   try {
-    const bytes = Buffer.alloc(await file.size());
+    const bytes = Buffer.alloc(Math.min(limit ?? Number.POSITIVE_INFINITY, await file.size()));
     await file.read(bytes, 0);
-    const header = readWalHeader(bytes);
-    return header === null ? null : { ...header, name, bytes };
+    return bytes;
   } finally {
     await file.close();
   }

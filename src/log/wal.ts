@@ -31,6 +31,7 @@ export interface WalOptions {
   readonly files: Files;
   readonly dir: string;
   readonly clock: Clock;
+  /** The next file is begun when one reaches this size. */
   readonly fileBytes: number;
   /** First epoch and sequence to use. */
   readonly epoch: number;
@@ -86,7 +87,7 @@ export class Wal {
   async recycle(sequence: number): Promise<void> {
     while (this.#used.length > 0 && this.#used[0]!.lastSequence <= sequence) {
       const file = this.#used.shift()!;
-      if (this.#spare.length < MAX_SPARE_FILES && file.position <= file.size) this.#spare.push(file);
+      if (this.#spare.length < MAX_SPARE_FILES && file.position <= 2 * this.#options.fileBytes) this.#spare.push(file);
       else {
         await file.file.close();
         await this.#options.files.remove(`${this.#options.dir}/${file.name}`);
@@ -171,7 +172,7 @@ export class Wal {
     for (const { sequence, record, data } of commits) {
       const frame = encodeFrame(file.seed, { sequence, durableUpTo: this.#durable }, encodeRecord(record), data);
       const size = frame.reduce((sum, { length }) => sum + length, 0);
-      if (taken > 0 && file.position + bytes + size > file.size) break;
+      if (taken > 0 && file.position + bytes + size > this.#options.fileBytes) break;
       frames.push(...frame);
       bytes += size;
       taken++;
@@ -179,14 +180,11 @@ export class Wal {
     return { frames, taken, bytes };
   }
 
-  async #fileFor({ sequence, data }: WalCommit): Promise<WalFile> {
-    const bytes = data.reduce((sum, { length }) => sum + length, 0);
+  async #fileFor({ sequence }: WalCommit): Promise<WalFile> {
     const current = this.#current;
-    if (current !== null && current.position + bytes + RECORD_ROOM_BYTES <= current.size) return current;
-    if (current !== null && current.position === 4096) return current;
     const { files, dir, fileBytes } = this.#options;
-    const next =
-      this.#spare.pop() ?? (await WalFile.create(files, dir, `${this.#epoch}-${this.#made++}.wal`, fileBytes));
+    if (current !== null && current.position < fileBytes) return current;
+    const next = this.#spare.pop() ?? (await WalFile.create(files, dir, `${this.#epoch}-${this.#made++}.wal`));
     await next.begin({ epoch: this.#epoch++, firstSequence: sequence });
     if (current !== null) this.#used.push(current);
     this.#current = next;
@@ -218,6 +216,3 @@ export class Wal {
     this.#options.onFailed(this.#error);
   }
 }
-
-/** Room for a frame's header and JSON; a longer one makes the file a little larger. */
-const RECORD_ROOM_BYTES = 64 * 1024;
