@@ -1,0 +1,123 @@
+/** Our decoder against an independent one: both are fed the same bytes. */
+import type { Pgoutput } from 'pg-logical-replication';
+import { PgoutputParser } from 'pg-logical-replication/dist/output-plugins/pgoutput/pgoutput-parser.js';
+import { expect, test } from 'vitest';
+import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
+import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
+import { type Recorded, RecordingOutput } from '../../test/support/recording-output.ts';
+import { SqlSession } from './connections.ts';
+import type { SourceOptions } from './names.ts';
+import type { PostgresPosition } from './position.ts';
+import { StreamDecoder } from './stream-decoder.ts';
+import { StreamTables } from './stream-tables.ts';
+
+const scene = postgresScenes();
+const full = process.env.TAILRACE_FULL !== undefined;
+
+type Side = Record<string, Recorded> | null;
+/** A row as a text: table, operation, sides; columns that were not sent are absent. */
+const rowText = (table: string, op: string, before: Side, after: Side) =>
+  `${table} ${op} ${JSON.stringify(before)} ${JSON.stringify(after)}`;
+
+async function ours(options: SourceOptions, messages: readonly Buffer[], oids: ReadonlyMap<number, string>) {
+  const output = new RecordingOutput();
+  const sql = new SqlSession(options);
+  const tables = new StreamTables({ source: options.name, output, sql, captured: oids, visibilities: new Map() });
+  const position: PostgresPosition = { v: 1, system: '', timeline: 1, slot: '', lsn: '0/0', tables: {} };
+  const decoder = new StreamDecoder({ output, tables, position, failpoint: () => {} });
+  for (const message of messages) {
+    for (let again = true; again; ) {
+      const pause = decoder.take(message, 0, message.length);
+      await pause?.until;
+      again = pause?.again === true;
+    }
+  }
+  await sql.close();
+  return output.transactions.map(({ id, timeUs, position: lsn, rows, markers, resume }) => ({
+    begin: `${id} ${timeUs} ${lsn} ${resume!.lsn}`,
+    rows: rows.map(({ table, op, before, after }) => rowText(table, op, before, after)),
+    markers,
+  }));
+}
+
+function theirs(messages: readonly Buffer[]): Awaited<ReturnType<typeof ours>> {
+  const parser = new PgoutputParser();
+  const transactions: { begin: string; rows: string[]; markers: string[] }[] = [];
+  let begin: Pgoutput.MessageBegin | null = null;
+  let rows: string[] = [];
+  let markers: string[] = [];
+  for (const bytes of messages) {
+    const message = parser.parse(bytes);
+    switch (message.tag) {
+      case 'begin':
+        begin = message;
+        rows = [];
+        markers = [];
+        break;
+      case 'relation':
+        // Texts as they came.
+        for (const column of message.columns) column.parser = (raw) => raw;
+        break;
+      case 'truncate':
+        markers.push(...message.relations.map(({ schema, name }) => `truncate ${schema}.${name}`));
+        break;
+      case 'commit': {
+        const head = `${begin!.xid} ${begin!.commitTime} ${lsn(begin!.commitLsn)} ${lsn(message.commitEndLsn)}`;
+        if (rows.length + markers.length > 0) transactions.push({ begin: head, rows, markers });
+        break;
+      }
+      case 'insert':
+      case 'update':
+      case 'delete':
+        rows.push(...theirRows(message));
+    }
+  }
+  return transactions;
+}
+
+const lsn = (padded: string | null) => padded!.replace(/(^|\/)0+(?=[0-9A-F])/g, '$1');
+
+/** A changed key is a delete and an insert with us. */
+function theirRows(message: Pgoutput.MessageInsert | Pgoutput.MessageUpdate | Pgoutput.MessageDelete): string[] {
+  const { relation } = message;
+  const table = `${relation.schema}.${relation.name}`;
+  if (message.tag === 'insert') return [rowText(table, 'c', null, message.new)];
+  const old: Side = message.key ?? message.old;
+  if (message.tag === 'delete') return [rowText(table, 'd', old, null)];
+  const keys = relation.replicaIdentity === 'full' ? ['id'] : relation.keyColumns;
+  if (old === null || keys.every((key) => old[key] === message.new[key])) {
+    return [rowText(table, 'u', message.old, message.new)];
+  }
+  const whole = Object.entries(message.new).map(([name, value]) => [name, value === undefined ? old[name] : value]);
+  return [rowText(table, 'd', old, null), rowText(table, 'c', null, Object.fromEntries(whole))];
+}
+
+async function record({ client, connect }: Scene, seed: number, transactions: number): Promise<Buffer[]> {
+  await client.query(
+    `create publication p for table ${WORKLOAD_TABLES.map((t) => t.replace('full', '"full"')).join(', ')}`,
+  );
+  await client.query(`select pg_create_logical_replication_slot('recorded', 'pgoutput')`);
+  await runWorkload([await connect(), await connect()], mixedWorkload(seed, transactions));
+  const { rows } = await client.query<{ data: Buffer }>(
+    `select data from pg_logical_slot_get_binary_changes('recorded', null, null, 'proto_version', '1', 'publication_names', 'p')`,
+  );
+  await client.query(`select pg_drop_replication_slot('recorded')`);
+  return rows.map(({ data }) => data);
+}
+
+test('the decoder reads what pg-logical-replication reads from the same bytes', async () => {
+  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  console.log(`differential: seed ${seed} (TAILRACE_SEED)`);
+  const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
+  const messages = await record(made, seed, full ? 5_000 : 400);
+  const { rows } = await made.client.query<{ oid: number; label: string }>(
+    `select oid::int, 'public.' || relname as label from pg_class where 'public.' || relname = any($1)`,
+    [WORKLOAD_TABLES],
+  );
+  const own = await ours(made.options, messages, new Map(rows.map(({ oid, label }) => [oid, label])));
+  const other = theirs(messages);
+  expect(own.length).toBeGreaterThan(100);
+  expect(new Set(own.flatMap((t) => t.rows).map((row) => row.split(' ', 2).join(' '))).size).toBeGreaterThan(10);
+  for (const [i, transaction] of own.entries()) expect(transaction).toEqual(other[i]);
+  expect(own.length).toBe(other.length);
+});

@@ -1,0 +1,121 @@
+import pg from 'pg';
+import { expect, test } from 'vitest';
+import { Random } from '../../demo/shop/random.ts';
+import { Follower, transactionText } from '../../test/support/postgres-follower.ts';
+import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
+import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
+
+const scene = postgresScenes();
+const full = process.env.TAILRACE_FULL !== undefined;
+
+function seeded(): Random {
+  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  console.log(`resume: seed ${seed} (TAILRACE_SEED)`);
+  return new Random(seed);
+}
+
+/** A last transaction to wait for. */
+async function finish({ client }: Scene): Promise<(follower: Follower) => boolean> {
+  await client.query(`insert into plain values (1000000, 0, 'the end', null)`);
+  return ({ transactions }) => transactions.at(-1)?.rows.at(-1)?.after?.v === 'the end';
+}
+
+/** Two sources on one database, both after their snapshots; then the workload, which is read by neither yet. */
+async function recorded(random: Random, transactions: number) {
+  const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
+  const reference = new Follower({ ...made.options, name: `${made.options.name}_reference` });
+  const tried = new Follower(made.options);
+  for (const follower of [reference, tried]) {
+    await follower.run(() => follower.transactions.length === WORKLOAD_TABLES.length);
+  }
+  await runWorkload([await made.connect(), await made.connect()], mixedWorkload(random.uint32(), transactions));
+  const ended = await finish(made);
+  await reference.run(() => ended(reference));
+  return { made, reference, tried, ended: () => ended(tried) };
+}
+
+function expectSame(tried: Follower, reference: Follower): void {
+  expect(tried.transactions.map(transactionText)).toEqual(reference.transactions.map(transactionText));
+}
+
+test('invariant 4: stopped after any transaction, the concatenated output is the same', async () => {
+  const random = seeded();
+  const { reference, tried, ended } = await recorded(random, full ? 1_000 : 300);
+  const total = reference.transactions.length;
+  let stops = 0;
+  while (!ended()) {
+    const next = tried.transactions.length + (full ? 1 : random.between(1, total / 15));
+    await tried.run(() => tried.transactions.length >= next || ended());
+    stops++;
+  }
+  expect(stops).toBeGreaterThan(10);
+  expectSame(tried, reference);
+});
+
+test('commit records next to each other: acknowledged between them, nothing is lost', async () => {
+  const made = await scene(['public.t'], 'create table t (id int primary key)');
+  const follower = new Follower(made.options);
+  await follower.run(() => follower.transactions.length === 1);
+  const [one, other] = [await made.connect(), await made.connect()];
+  for (let adjacent = 0, id = 0; adjacent < 3; id += 2) {
+    await one.query('begin');
+    await other.query('begin');
+    await one.query('insert into t values ($1)', [id]);
+    await other.query('insert into t values ($1)', [id + 1]);
+    await Promise.all([one.query('commit'), other.query('commit')]);
+    const before = follower.transactions.length;
+    await follower.run(() => follower.transactions.length === before + 1);
+    await follower.run(() => follower.transactions.length === before + 2);
+    const [first, second] = follower.transactions.slice(-2);
+    if (first!.resume!.lsn === second!.position) adjacent++;
+    expect(new Set([first!.rows[0]?.after?.id, second!.rows[0]?.after?.id])).toEqual(new Set([`${id}`, `${id + 1}`]));
+  }
+});
+
+test('the connection is terminated again and again: each transaction comes once', async () => {
+  const random = seeded();
+  const { made, reference, tried, ended } = await recorded(random, full ? 2_000 : 300);
+  const killer = await made.connect();
+  let kills = 0;
+  let killing: Promise<unknown> = Promise.resolve();
+  let next = 0;
+  tried.onPosition = () => {
+    if (tried.transactions.length < next) return;
+    next = tried.transactions.length + random.between(5, 30);
+    kills++;
+    killing = killing.then(() =>
+      killer.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
+        `tailrace ${made.options.name}`,
+      ]),
+    );
+  };
+  await tried.run(ended);
+  expect(kills).toBeGreaterThan(5);
+  expectSame(tried, reference);
+});
+
+test('the server restarts, cleanly and by a crash: each transaction comes once', async () => {
+  const made = await scene(['public.t'], 'create table t (id int primary key)');
+  const follower = new Follower(made.options);
+  await follower.run(() => follower.transactions.length === 1);
+  const insert = async (...ids: number[]) => {
+    const writer = new pg.Client(made.url);
+    await writer.connect();
+    for (const id of ids) await writer.query('insert into t values ($1)', [id]);
+    await writer.end();
+  };
+  const crash = async () => {
+    await made.server.kill();
+    await made.server.restart();
+  };
+  for (const [i, end] of [() => made.server.restart(), crash].entries()) {
+    const reading = follower.run(() => follower.transactions.length === 1 + 5 * (i + 1));
+    await insert(10 * i, 10 * i + 1, 10 * i + 2);
+    await end();
+    await insert(10 * i + 3, 10 * i + 4);
+    await reading;
+  }
+  const ids = follower.transactions.flatMap(({ rows }) => rows.map(({ after }) => Number(after?.id)));
+  expect(ids).toEqual([0, 1, 2, 3, 4, 10, 11, 12, 13, 14]);
+  expect(follower.breaks).toBeGreaterThan(1);
+});
