@@ -19,14 +19,16 @@ export const config = z.strictObject({
     })
     .describe(
       'Key of a row, e.g. `product:{id}`: literal text and, in braces, all columns of the record key and nothing else. ' +
-        '`{$table}` and `{$schema}` are the names of the table.',
+        '`{$table}` and `{$schema}` are the names of the table. Where more of the template follows, the character that follows ' +
+        'is percent-encoded in the column.',
     ),
   as: z
     .enum(['hash', 'json'])
     .default('hash')
     .describe(
       'How a row is kept. `hash`: one field a column, holding its text (numbers as digits, bytes as base64, arrays and json ' +
-        'as JSON text); a NULL column has no field. `json`: a string holding the row as a JSON object.',
+        'as JSON text); a NULL column has no field; `_tr_version` and `_tr_source` are Tailrace’s own. `json`: a string holding ' +
+        'the row as a JSON object.',
     ),
 });
 

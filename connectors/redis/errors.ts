@@ -1,4 +1,4 @@
-/** Error replies of Redis and failures of the connection as typed errors. The first word of a reply is its code. */
+/** Error replies of Redis and failures of the connection as typed errors. */
 import { TailraceError } from '../../src/sdk/index.ts';
 import { FENCED, FORGOTTEN } from './scripts.ts';
 
@@ -50,9 +50,15 @@ export function asSinkError(error: unknown, place: string): TailraceError {
   return replyError(message, place);
 }
 
-/** The text of a reply may hold arguments of the command: only its first word is shown (Invariant 12). */
+/** The code of a reply. Before Redis 7 the error of a command inside a script is quoted in the script's own. */
+function codeOf(message: string): string {
+  const quoted = /^ERR .*@user_script: ?\d+: -?([A-Z]+) /.exec(message)?.[1];
+  return quoted ?? /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
+}
+
+/** The text of a reply may hold arguments of the command: only its code is shown (Invariant 12). */
 function replyError(message: string, place: string): TailraceError {
-  const word = /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
+  const word = codeOf(message);
   const options = { detail: message };
   if (word === FENCED) {
     return new TailraceError('sink.fenced', `a newer instance writes to Redis at ${place}`, {
@@ -100,7 +106,7 @@ function connectionError(message: string, code: string | undefined, place: strin
 
 /** A record that this key will never take. The server's text names no values, yet `detail` is its place. */
 export function rejection(message: string): TailraceError {
-  const word = /^[A-Z]+/.exec(message)?.[0] ?? 'ERR';
+  const word = codeOf(message);
   const why = word === 'WRONGTYPE' ? 'its key holds another type of value' : 'the server refused it';
   return new TailraceError('sink.rejected', `a row cannot be written: ${why} (${word})`, { detail: message });
 }

@@ -230,9 +230,11 @@ describe.skipIf(server === null)('redis', () => {
       expect(unreachable).toMatchObject([
         { level: 'problem', message: expect.stringContaining('ECONNREFUSED'), path: ['url'] },
       ]);
-      await client.config('SET', 'maxmemory', '1gb', 'maxmemory-policy', 'allkeys-lru');
+      await client.config('SET', 'maxmemory', '1gb');
+      await client.config('SET', 'maxmemory-policy', 'allkeys-lru');
       expect(await problems({})).toMatchObject([{ level: 'warning', message: expect.stringContaining('allkeys-lru') }]);
-      await client.config('SET', 'maxmemory', '0', 'maxmemory-policy', 'noeviction');
+      await client.config('SET', 'maxmemory', '0');
+      await client.config('SET', 'maxmemory-policy', 'noeviction');
       await client.replicaof('127.0.0.1', 1);
       expect(await problems({})).toMatchObject([{ level: 'problem', message: expect.stringContaining('replica') }]);
       await client.replicaof('NO', 'ONE');

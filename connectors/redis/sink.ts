@@ -12,7 +12,7 @@ import {
 } from '../../src/sdk/index.ts';
 import { applyRows } from '../../src/sdk/target/apply-rows.ts';
 import { foldRows } from '../../src/sdk/target/fold.ts';
-import { startOf } from '../../src/sdk/target/positions.ts';
+import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
 import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
 import type { RedisConfig } from './config.ts';
 import { RedisConnection } from './connection.ts';
@@ -70,7 +70,7 @@ class RedisSink implements Sink {
         if (step.kind === 'sweep') await sweep(session, table, as, step.below, tables.bounds(table));
         else await this.#apply(session, table, step.records, refused);
       }
-      this.#next = batch.next;
+      this.#next = mergePositions(this.#next, batch.next);
       return refused.rejections;
     });
   }

@@ -64,6 +64,7 @@ export async function runProgram(
   let { sink } = await session(target, { generation });
   const reopen = async () => {
     await sink.close();
+    await target.forget?.();
     const opened = await session(target, { generation });
     sink = opened.sink;
     epoch++;

@@ -10,11 +10,18 @@ import { apply, insert, type LastValueTarget, remove, rows, run, SHOP, session, 
 export interface SuiteOptions {
   /** What was written and not flushed is gone after a restart, as its position is. Else it stays, and is written again. */
   readonly transactional: boolean;
+  /** Random programs that are run; TAILRACE_TEST_RUNS overrides. */
+  readonly runs?: number;
 }
 
 const never = new AbortController().signal;
 
-export function lastValueSuite(newTarget: () => Promise<LastValueTarget>, { transactional }: SuiteOptions): void {
+export function lastValueSuite(
+  newTarget: () => Promise<LastValueTarget>,
+  { transactional, runs = 40 }: SuiteOptions,
+): void {
+  const numRuns = Number(process.env.TAILRACE_TEST_RUNS ?? runs);
+
   describe('rows', () => {
     test('inserts, updates, deletes and snapshot rows end as the last change left them', async () => {
       const target = await newTarget();
@@ -217,7 +224,7 @@ export function lastValueSuite(newTarget: () => Promise<LastValueTarget>, { tran
   });
 
   test('invariant 7: any changes, splits, restarts and repeats come to what the model by version says', {
-    timeout: 60_000,
+    timeout: 60_000 + numRuns * 1_000,
   }, async () => {
     const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
     console.log(`differential test seed ${seed}`);
@@ -225,7 +232,7 @@ export function lastValueSuite(newTarget: () => Promise<LastValueTarget>, { tran
       fc.asyncProperty(programs, async ({ changes, steps }) => {
         await runProgram({ target: await newTarget(), transactional }, changes, steps);
       }),
-      { seed, numRuns: Number(process.env.TAILRACE_TEST_RUNS ?? 40) },
+      { seed, numRuns },
     );
   });
 }

@@ -9,6 +9,8 @@ export interface LastValueTarget {
   open(options: Omit<SinkOpenOptions<unknown>, 'config'>): Promise<OpenSink>;
   /** Rows of a table by its unquoted name, values as text, NULL as null; sorted by their JSON. */
   rows(name: string, columns: readonly string[]): Promise<(string | null)[][]>;
+  /** Makes the server forget what it may forget at any time, e.g. versions of deleted rows. */
+  forget?(): Promise<void>;
 }
 
 const never = new AbortController().signal;

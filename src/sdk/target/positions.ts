@@ -57,6 +57,12 @@ export function startOf(records: readonly SinkRecord[]): SinkPositions {
   return [...first.values()];
 }
 
+/** Positions of several batches, the later ones winning. */
+export function mergePositions(earlier: SinkPositions | null, later: SinkPositions): SinkPositions {
+  const named = (positions: SinkPositions) => positions.map((position) => [nameOf(position), position] as const);
+  return [...new Map([...named(earlier ?? []), ...named(later)]).values()];
+}
+
 /** What a session believes that the target holds; told from what it holds when another writer got in between. */
 export class KnownPositions {
   /** Of any generation: what the target holds. */

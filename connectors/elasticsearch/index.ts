@@ -1,0 +1,13 @@
+/** Manifest of the `elasticsearch` connector. */
+import { defineSink } from '../../src/sdk/index.ts';
+import { config } from './config.ts';
+
+export const sink = defineSink({
+  type: 'elasticsearch',
+  summary: 'Documents in Elasticsearch, one per row.',
+  config,
+  accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  keeps: 'last-value',
+  check: async (options) => (await import('./check.ts')).checkElasticsearch(options),
+  open: async (options) => (await import('./sink.ts')).openElasticsearch(options),
+});

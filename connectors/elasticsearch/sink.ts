@@ -1,0 +1,152 @@
+/** The sink: documents in bulk under external versions, positions after them in `flush`. */
+import {
+  type ConnectorContext,
+  type OpenSink,
+  type Rejection,
+  type Sink,
+  type SinkBatch,
+  type SinkOpenOptions,
+  type SinkPositions,
+  type SinkRecord,
+  type TableSchema,
+  TailraceError,
+} from '../../src/sdk/index.ts';
+import { applyRows } from '../../src/sdk/target/apply-rows.ts';
+import { foldRows } from '../../src/sdk/target/fold.ts';
+import { sourceTableName } from '../../src/sdk/target/names.ts';
+import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
+import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
+import type { ElasticsearchConfig } from './config.ts';
+import { EsConnection } from './connection.ts';
+import { TargetOffsets } from './offsets.ts';
+import { applyDocuments, type Session } from './rows.ts';
+import { forgetDeletes, sweep } from './sweep.ts';
+import { remade, type TargetTable, TargetTables } from './tables.ts';
+
+const FORGET_EVERY_MS = 3_600_000;
+
+export async function openElasticsearch(options: SinkOpenOptions<ElasticsearchConfig>): Promise<OpenSink> {
+  const { config, context } = options;
+  const connection = new EsConnection(config);
+  try {
+    const offsets = new TargetOffsets(connection, options);
+    const resume = await offsets.load();
+    return {
+      sink: new ElasticsearchSink({ connection, offsets, tables: new TargetTables(connection, config), context }),
+      resume,
+    };
+  } catch (error) {
+    await connection.close();
+    throw error;
+  }
+}
+
+interface Parts {
+  readonly connection: EsConnection;
+  readonly offsets: TargetOffsets;
+  readonly tables: TargetTables;
+  readonly context: ConnectorContext;
+}
+
+class ElasticsearchSink implements Sink {
+  readonly #parts: Parts;
+  #next: SinkPositions | null = null;
+  #forgotAt: number | null = null;
+  #broken = false;
+
+  constructor(parts: Parts) {
+    this.#parts = parts;
+  }
+
+  write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    return this.#guarded(async () => {
+      const { connection, offsets, context } = this.#parts;
+      if (batch.records.length === 0 && !offsets.moved(batch.next)) return [];
+      await offsets.begin(batch.epoch, startOf(batch.records), signal);
+      const session = { connection, context, signal };
+      const refused = new RefusedRows();
+      for (const step of stepsOf(batch.records)) {
+        signal.throwIfAborted();
+        const table = await this.#ensure(step.table, signal);
+        if (step.kind === 'sweep') await sweep(session, table.index, step.below);
+        else await this.#apply(session, table, step.records, refused);
+      }
+      this.#next = mergePositions(this.#next, batch.next);
+      return refused.rejections;
+    });
+  }
+
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#guarded(async () => {
+      const { connection, offsets, tables, context } = this.#parts;
+      context.failpoint('sink.before-flush');
+      if (this.#next === null) return;
+      // A bulk request makes an index that somebody deleted, so only now is it known that the documents went where they should.
+      await tables.verify(signal);
+      await this.#forget({ connection, context, signal });
+      await offsets.save(this.#next, signal);
+      this.#next = null;
+    });
+  }
+
+  async close(): Promise<void> {
+    this.#broken = true;
+    await this.#parts.connection.close();
+  }
+
+  /** After any throw nobody knows what was applied, so this session ends: the runtime opens another. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
+    try {
+      return await work();
+    } catch (error) {
+      this.#broken = true;
+      throw error;
+    }
+  }
+
+  /** The index is told to the positions before its first document. */
+  async #ensure(source: TableSchema, signal: AbortSignal): Promise<TargetTable> {
+    const { offsets, tables } = this.#parts;
+    const table = await tables.ensure(source, signal);
+    const { name, uuid } = table.index;
+    const known = offsets.uuidOf(name);
+    if (known !== undefined && known !== uuid) throw remade(name);
+    await offsets.rememberIndex(name, uuid, signal);
+    return table;
+  }
+
+  async #apply(
+    session: Session,
+    table: TargetTable,
+    records: readonly SinkRecord[],
+    refused: RefusedRows,
+  ): Promise<void> {
+    const { context } = this.#parts;
+    // Invariant 7: what lies below the floor was removed by a truncate or sweep and stays so.
+    const floor = BigInt(table.index.state.floor);
+    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    let stale = records.length - live.length;
+    let incomplete = 0;
+    await applyRows(foldRows(live), refused, async (rows) => {
+      const replies = await applyDocuments(session, table, rows);
+      stale += replies.stale;
+      incomplete += replies.incomplete;
+      return replies.refused;
+    });
+    const name = sourceTableName(table.source);
+    if (stale > 0) context.log('debug', 'changes left out: the target holds newer ones', { table: name, rows: stale });
+    if (incomplete > 0) {
+      const fields = { table: name, rows: incomplete };
+      context.log('warn', 'rows written without columns that the source did not send', fields);
+    }
+  }
+
+  /** At most once an hour. */
+  async #forget(session: Session): Promise<void> {
+    const now = this.#parts.context.clock.now();
+    if (this.#forgotAt !== null && now - this.#forgotAt < FORGET_EVERY_MS) return;
+    this.#forgotAt = now;
+    await forgetDeletes(session, now);
+  }
+}
