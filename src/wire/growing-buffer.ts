@@ -1,5 +1,6 @@
 /** Bytes under construction. Written through the fields directly; the loops that fill it run for every byte of every row. */
 import { TailraceError } from '../contracts/errors.ts';
+import { returnBuffer, takeBuffer } from './buffer-pool.ts';
 
 const FIRST_CAPACITY = 16 << 10;
 /** Lengths of batches and record fields are int32. */
@@ -25,18 +26,23 @@ export class GrowingBuffer {
     this.at += source.length;
   }
 
-  /** Takes another array in place of this one's; what was written is forgotten. */
-  protected replace(bytes: Buffer): void {
+  /** Gives the memory back; what was written is forgotten. */
+  protected release(): void {
+    returnBuffer(this.bytes);
+    this.use(EMPTY);
+  }
+
+  protected use(bytes: Buffer): void {
     this.bytes = bytes;
     this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   }
 
   #grow(needed: number): void {
     if (needed > MAX_BYTES) throw new TailraceError('log.invalid_batch', 'a record batch would be larger than 2 GiB');
-    const capacity = Math.min(MAX_BYTES, Math.max(FIRST_CAPACITY, this.bytes.length * 2, needed));
     const smaller = this.bytes;
-    this.replace(Buffer.allocUnsafeSlow(capacity));
+    this.use(takeBuffer(Math.min(MAX_BYTES, Math.max(FIRST_CAPACITY, smaller.length * 2, needed))));
     smaller.copy(this.bytes, 0, 0, this.at);
+    returnBuffer(smaller);
   }
 }
 

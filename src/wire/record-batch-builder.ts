@@ -12,12 +12,13 @@ import { TailraceError } from '../contracts/errors.ts';
 import { varintSize, varlongSize, writeInt64, writeUint32, writeVarint, writeVarlong } from '../lib/bytes.ts';
 import { crc32c } from '../lib/crc32c.ts';
 import { HEADER_BYTES } from './batch-header.ts';
+import { takeBuffer } from './buffer-pool.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 
-/** Buffers up to this size stay with the builder; larger ones go with their batch or are freed. */
+/** Buffers up to this size stay with the builder; larger ones go back to the pool when a batch is finished. */
 const KEPT_BYTES = 16 << 10;
 /** One giant row does not make every later batch start with a giant buffer. */
-const EXPECTED_LIMIT = 2 << 20;
+const EXPECTED_LIMIT = 512 << 10;
 /** Room for the head of a record besides its key. */
 const HEAD_GUESS = 16;
 
@@ -45,7 +46,7 @@ export class RecordBatchBuilder extends GrowingBuffer {
 
   /** Starts a batch. @param timestampMs base of the records' times, ms since 1970 */
   begin(timestampMs: number): void {
-    if (this.bytes.length === 0) this.replace(Buffer.allocUnsafeSlow(Math.max(KEPT_BYTES, this.#expected)));
+    if (this.bytes.length === 0) this.use(takeBuffer(Math.max(KEPT_BYTES, this.#expected)));
     this.at = HEADER_BYTES;
     this.#baseTimestamp = timestampMs;
     this.#maxTimestamp = timestampMs;
@@ -134,9 +135,13 @@ export class RecordBatchBuilder extends GrowingBuffer {
     bytes.fill(0xff, 43, 57);
     writeUint32(bytes, 57, count);
     writeUint32(bytes, 17, crc32c(bytes.subarray(21, at)));
+    const batch = Buffer.allocUnsafeSlow(at);
+    bytes.copy(batch, 0, 0, at);
     this.at = 0;
     this.count = 0;
-    return this.#release(at);
+    this.#expected = Math.min(EXPECTED_LIMIT, at);
+    if (bytes.length > KEPT_BYTES) this.release();
+    return batch;
   }
 
   /** Ends the batch before its last record, which becomes the first of the next. Needs two records or more. */
@@ -168,16 +173,6 @@ export class RecordBatchBuilder extends GrowingBuffer {
     this.count++;
   }
 
-  /** The first `size` bytes: the buffer itself when they fill most of it, else a copy. */
-  #release(size: number): Uint8Array {
-    const { bytes } = this;
-    this.#expected = Math.min(EXPECTED_LIMIT, size + (size >> 2));
-    const handOver = size * 2 >= bytes.length && bytes.length > KEPT_BYTES;
-    const batch = handOver ? bytes.subarray(0, size) : Buffer.copyBytesFrom(bytes, 0, size);
-    if (bytes.length > KEPT_BYTES) this.replace(EMPTY);
-    return batch;
-  }
-
   #writeSized(value: Uint8Array | null): void {
     this.reserve(5);
     this.at = writeVarint(this.bytes, this.at, value?.length ?? -1);
@@ -192,5 +187,3 @@ export class RecordBatchBuilder extends GrowingBuffer {
     this.at = valueAt + length;
   }
 }
-
-const EMPTY = Buffer.alloc(0);
