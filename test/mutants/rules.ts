@@ -1,7 +1,7 @@
 /** Mutants of the rules. */
 import type { Mutant } from './mutant.ts';
 
-const EXAMPLES = 'src/rules/transform.test.ts';
+const EXAMPLES = 'src/rules/not-sent.test.ts';
 const PROPERTY = 'src/rules/transform-property.test.ts';
 
 export const rulesMutants: readonly Mutant[] = [

@@ -196,7 +196,7 @@ export class ExpressionMaker {
       case 'number':
         return this.#arithmetic(depth);
       case 'exact':
-        return `${of('exact')} ${pick(['+', '-', '*', '/', '%'])} ${this.#operand('exact', depth)}`;
+        return this.#exact(depth);
       case 'text':
         return this.#text(depth);
       case 'bytes':
@@ -224,7 +224,7 @@ export class ExpressionMaker {
       () => `not ${condition()}`,
       () => `(${of()} is${negated} null)`,
       () => `(${condition()} is${negated} ${pick(['true', 'false', 'unknown'])})`,
-      () => `${of()} is${negated} distinct from ${any()}`,
+      () => `(${of()} is${negated} distinct from ${any()})`,
       () => `(${of()} ${not}in (${any()}, ${any()}))`,
       () => `(${of()} ${not}in (${pick(LITERALS[family])}, ${pick(LITERALS[family])}, ${pick(COLUMNS[family])}))`,
       () => `${of()} ${not}between ${any()} and ${any()}`,
@@ -242,13 +242,20 @@ export class ExpressionMaker {
       () => `${of()} ${pick(['+', '-', '*', '%'])} ${any()}`,
       () => `${any()} ${pick(['+', '-', '*', '%'])} ${of()}`,
       () => `${of()} + ${any()} * ${any()}`,
-      // Whole numbers divide to whole numbers in PostgreSQL: here one side never is one.
-      () => `${this.#of('exact', depth - 1)} / ${any()}`,
+      () => this.#exact(depth),
       () => `cast(${of()} as numeric) / ${of()}`,
       () => `cast(${of()} as ${pick(['double precision', 'real'])}) / ${any()}`,
       () => `-${of()}`,
       () => `length(${this.#of(pick(['text', 'bytes']), depth - 1)})`,
     ])();
+  }
+
+  /** Whole numbers divide to whole numbers in PostgreSQL: here the left side never is one. */
+  #exact(depth: number): string {
+    const left = this.#of('exact', depth - 1);
+    const right = this.#operand('exact', depth);
+    const operator = this.#random.pick(['+', '-', '*', '/', '%']);
+    return operator === '/' ? `cast(${left} as numeric) / ${right}` : `${left} ${operator} ${right}`;
   }
 
   #text(depth: number): string {
