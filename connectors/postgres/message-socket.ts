@@ -3,14 +3,18 @@
  * Messages are handed out as places in the receive buffer, never copied or allocated by their declared size.
  *
  * Reading: over TCP the server sends every row on its own, and a reader that takes each at once costs both sides a system
- * call a row. So after a small read the socket rests for a millisecond when data is streaming in; a Unix socket never rests.
+ * call and a wake-up a row. So when a read has taken all there was and data is streaming in, the socket rests: a
+ * millisecond, and up to five while each rest fills tens of kilobytes, as when a backlog is read. A Unix socket never rests.
  */
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../src/sdk/index.ts';
 
 const HEADER_BYTES = 5;
-const SMALL_READ_BYTES = 32 * 1024;
-const REST_MS = 1;
+/** Node reads this much at once; a smaller read has taken all there was. */
+const FULL_READ_BYTES = 64 * 1024;
+const MAX_REST_MS = 5;
+/** What a rest must have brought in for the next to be longer. */
+const BACKLOG_BYTES = 32 * 1024;
 /** Reads further apart than this are not a stream: they are handed on without a rest. */
 const STREAM_GAP_MS = 4;
 /** PostgreSQL sends no message above 1 GiB. */
@@ -33,6 +37,12 @@ export interface MessageSocketOptions {
   readonly afterRead: () => Promise<void> | undefined;
 }
 
+/** Of a TCP, TLS or Unix socket. */
+interface ReadHandle {
+  readStop(): number;
+  readStart(): number;
+}
+
 export class MessageSocket {
   readonly #socket: Socket;
   readonly #options: MessageSocketOptions;
@@ -42,6 +52,8 @@ export class MessageSocket {
   #end = 0;
   #busy = false;
   #lastRead = 0;
+  #restMs = 1;
+  #sinceRest = 0;
   #timer: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | null = null;
   #over = false;
@@ -76,7 +88,7 @@ export class MessageSocket {
     if (this.#over) return;
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#socket.pause();
+    this.#pause();
     if (failure === null) this.#settle?.resolve();
     else this.#settle?.reject(failure.error);
   }
@@ -85,19 +97,27 @@ export class MessageSocket {
     if (this.#over) return;
     this.#append(chunk);
     if (this.#busy) {
-      this.#socket.pause();
+      this.#pause();
       return;
     }
     const now = performance.now();
     const streaming = now - this.#lastRead < STREAM_GAP_MS;
     this.#lastRead = now;
+    this.#sinceRest += chunk.length;
     this.#work();
-    if (this.#rests && streaming && chunk.length < SMALL_READ_BYTES && !this.#busy && !this.#over) {
-      this.#socket.pause();
-      this.#timer = setTimeout(() => {
-        if (!this.#over && !this.#busy) this.#socket.resume();
-      }, REST_MS);
-    }
+    if (this.#rests && streaming && chunk.length < FULL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
+  }
+
+  #rest(): void {
+    const longer = this.#sinceRest >= BACKLOG_BYTES;
+    this.#restMs = longer ? Math.min(MAX_REST_MS, this.#restMs + 1) : Math.max(1, this.#restMs - 1);
+    this.#sinceRest = 0;
+    this.#socket.pause();
+    this.#timer = setTimeout(() => {
+      // What comes now has been waiting.
+      this.#lastRead = performance.now();
+      if (!this.#over && !this.#busy) this.#socket.resume();
+    }, this.#restMs);
   }
 
   #append(chunk: Buffer): void {
@@ -129,13 +149,13 @@ export class MessageSocket {
 
   #waitFor(wait: Promise<unknown>): void {
     this.#busy = true;
-    this.#socket.pause();
+    this.#pause();
     wait.then(
       () => {
         this.#busy = false;
         if (this.#over) return;
         this.#work();
-        if (!this.#busy && !this.#over) this.#socket.resume();
+        if (!this.#busy && !this.#over) this.#resume();
       },
       (error: unknown) => this.#finish({ error }),
     );
