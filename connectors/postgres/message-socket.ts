@@ -112,12 +112,25 @@ export class MessageSocket {
     const longer = this.#sinceRest >= BACKLOG_BYTES;
     this.#restMs = longer ? Math.min(MAX_REST_MS, this.#restMs + 1) : Math.max(1, this.#restMs - 1);
     this.#sinceRest = 0;
-    this.#socket.pause();
+    this.#pause();
     this.#timer = setTimeout(() => {
       // What comes now has been waiting.
       this.#lastRead = performance.now();
-      if (!this.#over && !this.#busy) this.#socket.resume();
+      if (!this.#over && !this.#busy) this.#resume();
     }, this.#restMs);
+  }
+
+  /** `Socket.pause` goes on reading, into a queue of small pieces: only the handle really rests. */
+  #pause(): void {
+    this.#handle()?.readStop();
+  }
+
+  #resume(): void {
+    this.#handle()?.readStart();
+  }
+
+  #handle(): ReadHandle | null {
+    return (this.#socket as unknown as { readonly _handle: ReadHandle | null })._handle;
   }
 
   #append(chunk: Buffer): void {
