@@ -3,7 +3,7 @@
  * a transaction; Invariant 5: what is not understood stops the source.
  */
 import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
-import { formatLsn } from './lsn.ts';
+import { formatLsn, parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import * as pgoutput from './pgoutput.ts';
 import { Tuple, UNCHANGED_COLUMN } from './pgoutput.ts';
@@ -24,6 +24,8 @@ export class StreamDecoder {
   readonly #old = new Tuple();
   readonly #new = new Tuple();
   #position: PostgresPosition;
+  /** Of the last position given, or of the one read from. */
+  #lsn: bigint;
   #comparing: boolean;
   /** The transaction that is being read; `begun` once a change of it was written. */
   #transaction: pgoutput.Begin | null = null;
@@ -39,6 +41,7 @@ export class StreamDecoder {
     this.#tables = options.tables;
     this.#failpoint = options.failpoint;
     this.#position = options.position;
+    this.#lsn = parseLsn(options.position.lsn);
     this.#comparing = comparesSnapshots(options.position);
   }
 
@@ -82,12 +85,16 @@ export class StreamDecoder {
     }
   }
 
-  /** Outside of transactions: everything below `lsn` has been seen. */
+  /**
+   * Outside of transactions: everything below `lsn` has been seen. The first ones of a connection may name the LSN that was
+   * last acknowledged, which lies below the position read from: taken as a position, what follows it would come twice.
+   */
   keepalive(lsn: bigint): void {
-    if (this.#transaction === null) this.#output.heartbeat(this.#at(lsn));
+    if (this.#transaction === null && lsn >= this.#lsn) this.#output.heartbeat(this.#at(lsn));
   }
 
   #at(lsn: bigint): PostgresPosition {
+    this.#lsn = lsn;
     if (this.#comparing) {
       this.#position = advanced(this.#position, lsn);
       this.#comparing = comparesSnapshots(this.#position);
