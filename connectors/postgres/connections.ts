@@ -1,69 +1,82 @@
 /** Connections to the source: one for SQL, kept and renewed; others whose socket is taken over after start-up. */
 import type { Socket } from 'node:net';
 import pg from 'pg';
+import { TailraceError } from '../../src/sdk/index.ts';
 import type { SourceOptions } from './names.ts';
 import { asSourceError } from './source-errors.ts';
 
 const CONNECT_MS = 10_000;
 const KEEP_ALIVE_MS = 10_000;
 
-/** Pinned, so that texts are the canonical ones and can be copied (Invariant 9). */
+/** Pinned, so that texts are the canonical ones and can be copied (Invariant 9), whatever roles and databases have set. */
 const SETTINGS = {
-  datestyle: 'ISO, YMD',
-  intervalstyle: 'iso_8601',
-  timezone: 'UTC',
+  DateStyle: 'ISO, YMD',
+  IntervalStyle: 'iso_8601',
+  TimeZone: 'UTC',
   extra_float_digits: '1',
   bytea_output: 'hex',
   xmloption: 'content',
   lc_monetary: 'C',
   quote_all_identifiers: 'off',
+  // Of the names that `format_type` writes.
+  search_path: 'public',
   // A warning of the stream may say that changes are left out (Invariant 5).
   client_min_messages: 'warning',
   // Rows that a policy hides are an error instead of a snapshot without them.
   row_security: 'off',
+  // What we make (the publication) is made again or missed loudly: it need not wait for standbys.
+  synchronous_commit: 'local',
   statement_timeout: '0',
   lock_timeout: '0',
   idle_in_transaction_session_timeout: '0',
+  idle_session_timeout: '0',
+  transaction_timeout: '0',
 };
 
+/**
+ * Those that this version knows; also in a walsender. A database without an encoding hands out bytes that may be of any:
+ * asked for UTF-8 it would refuse them.
+ */
+const PIN_SQL = `
+  SELECT set_config(s.name, p.value, false) FROM pg_settings s JOIN (VALUES ${Object.entries(SETTINGS)
+    .map(([name, value]) => `('${name}', '${value}')`)
+    .join(', ')}) AS p(name, value) ON p.name = s.name
+  UNION ALL
+  SELECT set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)`;
+
 function clientConfig({ config, name }: SourceOptions): pg.ClientConfig {
-  const options = Object.entries(SETTINGS).map(
-    ([setting, value]) => `-c ${setting}=${value.replace(/[ \\]/g, '\\$&')}`,
-  );
   return {
     connectionString: config.url,
     application_name: `tailrace ${name}`,
     connectionTimeoutMillis: CONNECT_MS,
     keepAlive: true,
     keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    options: options.join(' '),
   };
 }
 
 /** A client for statements; the caller ends it. Throws typed errors. */
-export async function connectSql(options: SourceOptions): Promise<pg.Client> {
-  try {
-    const client = new pg.Client(clientConfig(options));
-    // A line that breaks while idle is reported by the next query.
-    client.on('error', () => {});
-    await client.connect();
-    return client;
-  } catch (error) {
-    throw asSourceError(error, options.config.url);
-  }
+export function connectSql(options: SourceOptions): Promise<pg.Client> {
+  return connect(options, clientConfig(options));
 }
 
 /** A walsender connection: takes replication commands as simple queries. */
-export async function connectReplication(options: SourceOptions): Promise<pg.Client> {
+export function connectReplication(options: SourceOptions): Promise<pg.Client> {
+  // `replication` is a parameter of the start-up packet that pg passes on and its types do not know.
+  return connect(options, { ...clientConfig(options), replication: 'database' } as pg.ClientConfig);
+}
+
+async function connect({ config }: SourceOptions, settings: pg.ClientConfig): Promise<pg.Client> {
+  let client: pg.Client | undefined;
   try {
-    // `replication` is a parameter of the start-up packet that pg passes on and its types do not know.
-    const settings = { ...clientConfig(options), replication: 'database' } as pg.ClientConfig;
-    const client = new pg.Client(settings);
+    client = new pg.Client(settings);
+    // A line that breaks while idle is reported by the next query.
     client.on('error', () => {});
     await client.connect();
+    await client.query(PIN_SQL);
     return client;
   } catch (error) {
-    throw asSourceError(error, options.config.url);
+    await client?.end().catch(() => {});
+    throw asSourceError(error, config.url);
   }
 }
 
@@ -95,10 +108,11 @@ export function closeSocket(socket: Socket): Promise<void> {
   });
 }
 
-/** One SQL connection, opened when first needed and again after it broke. Not concurrent. */
+/** One SQL connection, opened when first needed and again after it broke. Statements wait for one another. */
 export class SqlSession {
   readonly #options: SourceOptions;
-  #client: pg.Client | null = null;
+  #client: Promise<pg.Client> | null = null;
+  #closed = false;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -114,19 +128,33 @@ export class SqlSession {
   }
 
   async #query<T extends object>(query: pg.QueryConfig): Promise<T[]> {
-    const client = (this.#client ??= await connectSql(this.#options));
+    if (this.#closed) throw new TailraceError('source.unreachable', 'the source is being closed');
+    const connecting = (this.#client ??= connectSql(this.#options));
     try {
-      return (await client.query<T>(query)).rows;
+      return (await (await connecting).query<T>(query)).rows;
     } catch (error) {
-      this.#client = null;
-      await client.end().catch(() => {});
+      if (this.#client === connecting && !isRefusal(error)) {
+        this.#client = null;
+        await end(connecting);
+      }
       throw asSourceError(error, this.#options.config.url);
     }
   }
 
+  /** Statements that run are broken off. */
   async close(): Promise<void> {
+    this.#closed = true;
     const client = this.#client;
     this.#client = null;
-    await client?.end().catch(() => {});
+    if (client !== null) await end(client);
   }
+}
+
+/** The statement failed, the connection did not. */
+function isRefusal(error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.severity === 'ERROR';
+}
+
+async function end(client: Promise<pg.Client>): Promise<void> {
+  await client.then((connected) => connected.end()).catch(() => {});
 }
