@@ -346,6 +346,17 @@ test('huge values and long texts with escapes anywhere', () => {
   );
 });
 
+test('texts that grow sixfold wherever the buffer ends', () => {
+  const encoder = newEncoder();
+  const texts = Array.from({ length: 300 }, (_, i) => '\u0001'.repeat((i * 347) % 2_100));
+  writeRows(
+    encoder,
+    encoder.register(one('text')),
+    texts.map((text): SentRow => ({ op: 'c', after: [{ text }] })),
+  );
+  expect(changesOf(encoder.take(), 'shop.public.t').map((change) => change!.after!.get(0))).toEqual(texts);
+});
+
 test('1,600 columns, some not sent', () => {
   const all = Array.from(
     { length: 1_600 },
