@@ -18,6 +18,7 @@ import { asSourceError, gap } from './source-errors.ts';
 const COPY_DATA = 0x64; // d
 const ERROR = 0x45; // E
 const READY = 0x5a; // Z
+const UNDEFINED_TABLE = '42P01';
 
 interface SnapshotFacts {
   readonly snapshot: string;
@@ -40,14 +41,12 @@ export async function snapshotTable(
   signal: AbortSignal,
 ): Promise<PostgresPosition> {
   const client = await connectSql(options);
+  // A statement that waits in the server must not keep the connection.
+  const onAbort = () => void client.end().catch(() => {});
+  signal.addEventListener('abort', onAbort, { once: true });
   try {
-    await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
-    const facts = (await client.query<SnapshotFacts>(FACTS_SQL)).rows[0]!;
-    const rows: Rows = async <T extends object>(sql: string, values: unknown[] = []) =>
-      (await client.query<T>(sql, values)).rows;
-    const described = await describeTable(rows, options.name, table);
-    if (described === undefined) throw gap(`the captured table ${table.label} was dropped while it was to be read`);
-    const { description, types, catalog } = described;
+    const { facts, description, types, catalog } = await takeSnapshot(options, client, table);
+    if (signal.aborted) throw signal.reason;
     const schema = output.register(description);
     const id = `${facts.snapshot}/${table.label}`;
     const transaction = { id, kind: 'snapshot' as const, timeUs: Number(facts.time_us), position: position.lsn };
@@ -71,14 +70,42 @@ export async function snapshotTable(
   } catch (error) {
     throw signal.aborted ? signal.reason : asSourceError(error, options.config.url);
   } finally {
+    signal.removeEventListener('abort', onAbort);
     await client.end().catch(() => {});
   }
 }
 
+/**
+ * The lock comes before the snapshot (LOCK takes none): ALTER TABLE and TRUNCATE are not MVCC-safe, a table that they
+ * rewrite after the snapshot was taken reads as empty, and the stream does not tell of rewritten rows.
+ */
+async function takeSnapshot(options: SourceOptions, client: pg.Client, table: CapturedTable) {
+  const rows: Rows = async <T extends object>(sql: string, values: unknown[] = []) =>
+    (await client.query<T>(sql, values)).rows;
+  await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
+  try {
+    await client.query(`LOCK TABLE ${from(table)} IN ACCESS SHARE MODE`);
+  } catch (error) {
+    throw (error as { code?: string }).code === UNDEFINED_TABLE ? droppedMeanwhile(table) : error;
+  }
+  const [facts] = await rows<SnapshotFacts>(FACTS_SQL);
+  const described = await describeTable(rows, options.name, table);
+  if (described?.catalog.oid !== table.catalog.oid) throw droppedMeanwhile(table);
+  return { ...described, facts: facts! };
+}
+
+function droppedMeanwhile({ label }: CapturedTable): Error {
+  return gap(`the captured table ${label} was renamed, dropped or made anew while it was to be read`);
+}
+
+/** Partitions are read through their root; tables that inherit are other tables. */
+function from(table: CapturedTable): string {
+  return table.catalog.relkind === 'p' ? quoteTable(table) : `ONLY ${quoteTable(table)}`;
+}
+
 function copySql({ columns }: TableSchema, table: CapturedTable): string {
   const names = columns.map(({ name }) => quoteName(name)).join(', ');
-  const only = table.catalog.relkind === 'p' ? '' : 'ONLY ';
-  return `COPY (SELECT ${names} FROM ${only}${quoteTable(table)}) TO STDOUT`;
+  return `COPY (SELECT ${names} FROM ${from(table)}) TO STDOUT`;
 }
 
 /** Runs the COPY on the client's socket, which cannot be used by `pg` afterwards. */

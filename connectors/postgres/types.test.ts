@@ -65,10 +65,7 @@ async function canonicalRows(url: string): Promise<Map<number, Recorded[]>> {
     const columns = typeCases.map(({ canonical }, index) => canonical.replace(/\bv\b/g, column(index)));
     const { rows } = await client.query({ text: `select id, ${columns.join(', ')} from t`, rowMode: 'array' });
     return new Map(
-      rows.map(([id, ...texts]: [number, ...(string | null)[]]) => [
-        id,
-        texts.map((text, i) => expected(typeCases[i]!, text)),
-      ]),
+      rows.map(([id, ...texts]) => [id, texts.map((text: string | null, i) => expected(typeCases[i]!, text))]),
     );
   } finally {
     await client.end();
