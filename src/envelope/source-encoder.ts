@@ -1,4 +1,7 @@
-/** Encodes what one source sends: rows and markers into batches, schemas before the first record that names them. */
+/**
+ * Encodes what one source sends: rows and markers into batches, schemas before the first record that names them. After a
+ * throw it may hold half a record: it is dropped then, and the source read again with a new one.
+ */
 import type { SourceEncoder, SourceEncoderOptions } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { PendingBatch } from '../contracts/log.ts';

@@ -22,7 +22,7 @@ export function* readRecords(bytes: Uint8Array): Generator<LogRecord, void, unde
   if (header.magic !== 2) throw invalidBatch(`magic byte ${header.magic} instead of 2`, 0);
   if (size < HEADER_BYTES || size > bytes.length) throw invalidBatch('the length does not fit', 0);
   if ((attributes & CODEC_BITS) !== 0) {
-    throw new TailraceError('log.invalid_batch', 'the record batch is compressed, which is not read yet', {
+    throw new TailraceError('log.invalid_batch', 'the record batch is compressed; only uncompressed ones are read', {
       remedy: 'set compression.type=none at the producer',
     });
   }
