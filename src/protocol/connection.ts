@@ -3,8 +3,8 @@
  *
  *     socket ─▶ FrameReader ─▶ waiting ─▶ handler ─▶ responses in order ─▶ socket
  *
- * A request is started when every earlier one has its response; only Produce requests run side by side, because they wait
- * for the disk and the log keeps their order. Reading goes on meanwhile, up to a bound, so that a client that leaves is
+ * A request is started when the responses to all earlier ones are sent, so that a client that takes none has at most one in
+ * memory; only Produce requests run side by side, because they wait for the disk and the log keeps their order. Reading goes on meanwhile, up to a bound, so that a client that leaves is
  * noticed while its request waits.
  */
 import type { Socket } from 'node:net';
@@ -26,6 +26,8 @@ const MAX_PIPELINED = 32;
 const SMALL_FRAME = 64 << 10;
 /** Largest piece written at once: a client that takes none of it within `stallMs` is cut off. */
 const WRITE_SLICE = 1 << 20;
+/** A stalled client is cut off this much sooner when memory is short. */
+const CONTENDED_PATIENCE = 6;
 
 export interface Counters {
   connections: number;
@@ -64,18 +66,17 @@ export class Connection {
   readonly #closing = new AbortController();
   readonly #frames: FrameReader;
   readonly #waiting: Frame[] = [];
-  /** Requests whose response is not yet computed, and whether they are all Produce. */
-  readonly #running = new Set<Promise<unknown>>();
+  /** Whether all requests whose response is not yet sent are Produce. */
   #onlyProduce = true;
   #inFlight = 0;
   #onAnswered = () => {};
   #pumping = false;
+  #failed = false;
   /** The listener is closing: nothing more is begun. */
   #refusing = false;
   #sent: Promise<void> = Promise.resolve();
   /** Requests seen so far. */
   #requests = 0;
-  readonly #openedAt: number;
   #lastRequestAt: number;
   #receivingSince: number | null = null;
   #sendingSince: number | null = null;
@@ -85,8 +86,7 @@ export class Connection {
     this.#options = options;
     this.#clientHost = socket.remoteAddress ?? '';
     this.#frames = new FrameReader(options.limits.maxProduceBytes);
-    this.#openedAt = options.clock.monotonic();
-    this.#lastRequestAt = this.#openedAt;
+    this.#lastRequestAt = options.clock.monotonic();
     socket.on('close', () => this.#closing.abort());
     // Errors end the read loop or the wait for `drain`.
     socket.on('error', () => {});
@@ -130,10 +130,12 @@ export class Connection {
 
   /** Called every few seconds: cuts off a client that stalls or sleeps. */
   checkProgress(): void {
-    const { limits, clock, counters } = this.#options;
+    const { limits, clock, counters, budget } = this.#options;
     const now = clock.monotonic();
     const since = this.#sendingSince ?? this.#receivingSince;
-    const stalled = since !== null && now - since > limits.stallMs;
+    // Others wait for the memory that it may be holding.
+    const patienceMs = budget.contended ? limits.stallMs / CONTENDED_PATIENCE : limits.stallMs;
+    const stalled = since !== null && now - since > patienceMs;
     const idle = this.#inFlight === 0 && now - this.#lastRequestAt > limits.idleMs;
     if (stalled) counters.stalled++;
     if (stalled || idle) this.destroy();
@@ -178,7 +180,7 @@ export class Connection {
     this.#pumping = true;
     for (let frame = this.#waiting.shift(); frame !== undefined; frame = this.#waiting.shift()) {
       const isProduce = frame.bytes.length >= 2 && frame.bytes.readInt16BE(0) === produce.key;
-      if (!isProduce || !this.#onlyProduce) await Promise.allSettled(this.#running);
+      if (!isProduce || !this.#onlyProduce) await this.#sent;
       this.#onlyProduce = isProduce;
       this.#start(frame);
     }
@@ -188,11 +190,10 @@ export class Connection {
   #start({ bytes, reservation }: Frame): void {
     const held: Reservation[] = reservation === null ? [] : [reservation];
     const answer = this.#answer(bytes, held);
-    this.#running.add(answer);
     const before = this.#sent;
     this.#sent = (async () => {
       try {
-        const { pieces, close } = await answer.finally(() => this.#running.delete(answer));
+        const { pieces, close } = await answer;
         await before;
         if (pieces !== null) await this.#send(pieces);
         if (close) this.#socket.destroySoon();
@@ -284,7 +285,8 @@ export class Connection {
 
   #fail(error: unknown): void {
     const { counters, logger } = this.#options;
-    if (this.#socket.destroyed) return;
+    if (this.#failed) return;
+    this.#failed = true;
     this.destroy();
     if (error instanceof TailraceError && error.code === 'kafka.malformed') {
       counters.malformed++;

@@ -61,11 +61,13 @@ export class FetchRead {
 
   /** Most that `readMore` would read now, about. */
   wantedBytes(): number {
+    const readable = this.#open().filter(({ read, info }) => read.next < info.endOffset);
     let wanted = 0;
-    for (const { read, info } of this.#open()) {
-      if (read.next < info.endOffset) wanted += Math.min(info.sizeBytes, read.request.maxBytes - read.bytes);
+    for (const { read, info } of readable) {
+      wanted += Math.max(0, Math.min(info.sizeBytes, read.request.maxBytes - read.bytes));
     }
-    return Math.max(0, Math.min(wanted, this.#limits.maxBytes - this.#bytes));
+    const least = readable.length > 0 && this.#bytes === 0 ? 1 : 0;
+    return Math.max(least, Math.min(wanted, this.#limits.maxBytes - this.#bytes));
   }
 
   /** Ends of the partitions that may still be read: to wait for more. */

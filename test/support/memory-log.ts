@@ -35,6 +35,8 @@ interface Waiter {
 export class MemoryLog implements Log {
   readonly lineage = { current: '0'.repeat(16), covers: () => true };
   readonly commits: EndOffsets[] = [];
+  /** Calls of `read` so far. */
+  reads = 0;
   /** Set to make every further commit fail. */
   failure: TailraceError | null = null;
   readonly #topics = new Map<string, MemoryTopic>();
@@ -132,6 +134,7 @@ export class MemoryLog implements Log {
   }
 
   async read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]> {
+    this.reads++;
     const { batches, start, end } = this.#partition(topic, partition);
     if (offset < start || offset > end) {
       throw new TailraceError('log.offset_out_of_range', `offset ${offset} of ${topic}-${partition}`);
