@@ -5,9 +5,19 @@ import type { TopicSettings } from '../contracts/log.ts';
 /** `[topic, partition, base offset, offset after the last, bytes]`; offsets as decimal text. */
 export type BatchEntry = readonly [topic: string, partition: number, base: string, next: string, bytes: number];
 
+export interface DirectEntry {
+  /** Base offset of the segment, decimal. */
+  readonly segment: string;
+  readonly position: number;
+  /** All of one partition. */
+  readonly batches: readonly BatchEntry[];
+}
+
 export interface CommitRecord {
   /** Batches in the frame's data, in order. */
   readonly batches?: readonly BatchEntry[];
+  /** Batches that are in a segment already, `position` bytes from its start, in order. */
+  readonly direct?: readonly DirectEntry[];
   /** A staged file that this commit adopts, with its batches in order. */
   readonly staged?: { readonly file: string; readonly batches: readonly BatchEntry[] };
   /** Checkpoints set, or removed with null. */

@@ -17,6 +17,7 @@ import { diskFiles, type Files } from '../lib/files.ts';
 import { readRecords } from '../wire/record-batch.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
+import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import type { Lock } from './lock.ts';
 import { recover } from './recovery.ts';
@@ -25,7 +26,7 @@ import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';
 import { Waiters } from './waiters.ts';
-import { Wal } from './wal.ts';
+import { type FrameContent, Wal } from './wal.ts';
 
 export interface OpenLogOptions {
   /** Made, with mode 0700, when it does not exist. */
@@ -187,7 +188,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   commit(record: CommitRecord, data: readonly Uint8Array[], staged: StagedFile | null): Promise<void> {
-    return this.#append(record, data, staged, staged === null ? null : () => staged.sync());
+    const content = { record, data };
+    if (staged !== null) return this.#append(record, data, staged, () => staged.sync().then(() => content));
+    const bytes = data.reduce((sum, { length }) => sum + length, 0);
+    return this.#append(record, data, null, bytes < DIRECT_BYTES ? null : () => writeDirect(this.#state, content));
   }
 
   room(): Promise<void> | undefined {
@@ -207,16 +211,16 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     record: CommitRecord,
     data: readonly Uint8Array[],
     staged: StagedFile | null,
-    before: (() => Promise<void>) | null,
+    prepare: (() => Promise<FrameContent>) | null,
   ): Promise<void> {
     return new Promise((resolve, reject) => {
-      const durable = (sequence: number) => {
-        const grown = this.#state.apply(sequence, record, data, staged);
+      const durable = (sequence: number, content: FrameContent) => {
+        const grown = this.#state.apply(sequence, content.record, content.data, staged);
         resolve();
         this.#waiters.grown(grown);
         this.#flusher.onCommit();
       };
-      this.#wal.append({ record, data, before, durable, failed: reject });
+      this.#wal.append({ record, data, prepare, durable, failed: reject });
     });
   }
 

@@ -10,6 +10,8 @@ import type { LogState } from './state.ts';
 import type { Wal } from './wal.ts';
 
 const RETRY_MS = 500;
+/** Write-ahead files that may wait for a checkpoint: what a start has to read. */
+const MAX_USED_FILES = 2;
 
 export interface FlusherOptions {
   readonly state: LogState;
@@ -34,8 +36,7 @@ export class Flusher {
 
   /** After each commit: starts a checkpoint when it is due. */
   onCommit(): void {
-    const { state, flushBytes } = this.#options;
-    if (this.#running !== null || this.#stopped || state.recentBytes < flushBytes) return;
+    if (this.#running !== null || this.#stopped || !this.#isDue()) return;
     this.#running = this.#loop();
   }
 
@@ -55,9 +56,15 @@ export class Flusher {
     await this.#options.wal.recycle(this.#options.state.sequence);
   }
 
+  /** Much outside of segments, or many files of commits that are in segments already. */
+  #isDue(): boolean {
+    const { state, wal, flushBytes } = this.#options;
+    return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES;
+  }
+
   async #loop(): Promise<void> {
-    const { state, wal, clock, log, flushBytes } = this.#options;
-    while (!this.#stopped && state.recentBytes >= flushBytes && wal.error === null) {
+    const { wal, clock, log } = this.#options;
+    while (!this.#stopped && this.#isDue() && wal.error === null) {
       try {
         const sequence = await flushState(this.#options, wal.nextEpoch);
         await wal.recycle(sequence);

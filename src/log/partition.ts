@@ -80,12 +80,46 @@ export class Partition {
     );
   }
 
-  /** A durable batch becomes visible. A base above the end shows that what lay between was lost. */
-  add(batch: RecentBatch, opening: number): void {
-    if (batch.base > this.end) this.holes.push({ from: this.end, to: batch.base });
-    if (this.openings.at(-1)?.[0] !== opening) this.openings.push([opening, batch.base]);
+  /** A durable batch becomes visible. False when it was so already: a snapshot may be ahead of its commits. */
+  add(batch: RecentBatch, opening: number): boolean {
+    if (batch.next <= this.end) return false;
+    this.#begins(batch.base, opening);
     this.recent.push(batch);
     this.end = batch.next;
+    return true;
+  }
+
+  /** Durable batches that `writeDirect` put into a segment become visible. */
+  addDirect(
+    segmentBase: bigint,
+    position: number,
+    batches: readonly { readonly base: bigint; readonly next: bigint; readonly size: number }[],
+    opening: number,
+  ): boolean {
+    const last = batches.at(-1);
+    if (last === undefined || last.next <= this.end) return false;
+    this.#begins(batches[0]!.base, opening);
+    let segment = this.segments.find(({ base }) => base === segmentBase);
+    if (segment === undefined) {
+      segment = Segment.existing(this.#files, this.dir, segmentBase, 0);
+      this.segments.push(segment);
+    }
+    segment.accept(position, batches);
+    this.end = last.next;
+    this.flushed = last.next;
+    return true;
+  }
+
+  /** Puts batches, placed, behind the last segment's counted bytes. Only while no batch waits to be moved there. */
+  async writeDirect(base: bigint, data: readonly Uint8Array[]): Promise<{ segment: string; position: number }> {
+    const segment = await this.#segmentFor(base);
+    return { segment: String(segment.base), position: await segment.writeAhead(data) };
+  }
+
+  /** A base above the end shows that what lay between was lost. */
+  #begins(base: bigint, opening: number): void {
+    if (base > this.end) this.holes.push({ from: this.end, to: base });
+    if (this.openings.at(-1)?.[0] !== opening) this.openings.push([opening, base]);
   }
 
   /** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */

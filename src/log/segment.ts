@@ -33,6 +33,9 @@ export class Segment {
   #file: Promise<OpenFile> | null = null;
   #indexFile: OpenFile | null = null;
   #indexLoaded: Promise<void> | null;
+  #indexReady: boolean;
+  /** Entries that the index file has. */
+  #indexStored = 0;
 
   private constructor(files: Files, dir: string, base: bigint, size: number, fresh: boolean) {
     this.#files = files;
@@ -40,6 +43,7 @@ export class Segment {
     this.#path = join(dir, String(base).padStart(20, '0'));
     this.#size = size;
     this.#indexLoaded = fresh ? Promise.resolve() : null;
+    this.#indexReady = fresh;
   }
 
   static async create(files: Files, dir: string, base: bigint): Promise<Segment> {
@@ -82,6 +86,27 @@ export class Segment {
     await this.#appendIndex(entries);
     this.#size = position;
     this.#indexed = indexed;
+  }
+
+  /** Writes behind the counted bytes, durably, without counting them; returns the position. See `accept`. */
+  async writeAhead(data: readonly Uint8Array[]): Promise<number> {
+    const file = await this.#open();
+    await file.write(data, this.#size);
+    await file.sync();
+    return this.#size;
+  }
+
+  /** Counts batches that `writeAhead` put at `position`. */
+  accept(position: number, batches: readonly { readonly base: bigint; readonly size: number }[]): void {
+    let at = position;
+    for (const { base, size } of batches) {
+      if (at === 0 || at - this.#indexed >= INDEX_EVERY_BYTES) {
+        if (this.#indexReady) this.#index.push({ offset: base, position: at });
+        this.#indexed = at;
+      }
+      at += size;
+    }
+    this.#size = at;
   }
 
   /**
@@ -171,15 +196,17 @@ export class Segment {
   }
 
   async #appendIndex(entries: readonly IndexEntry[]): Promise<void> {
-    if (entries.length === 0) return;
-    const bytes = Buffer.allocUnsafe(entries.length * INDEX_ENTRY_BYTES);
-    for (const [i, { offset, position }] of entries.entries()) {
+    this.#index.push(...entries);
+    const missing = this.#index.slice(this.#indexStored);
+    if (missing.length === 0) return;
+    const bytes = Buffer.allocUnsafe(missing.length * INDEX_ENTRY_BYTES);
+    for (const [i, { offset, position }] of missing.entries()) {
       bytes.writeBigUInt64LE(offset, i * INDEX_ENTRY_BYTES);
       bytes.writeBigUInt64LE(BigInt(position), i * INDEX_ENTRY_BYTES + 8);
     }
     this.#indexFile ??= await this.#files.open(`${this.#path}.index`, 'existing');
-    await this.#indexFile.write([bytes], this.#index.length * INDEX_ENTRY_BYTES);
-    this.#index.push(...entries);
+    await this.#indexFile.write([bytes], this.#indexStored * INDEX_ENTRY_BYTES);
+    this.#indexStored += missing.length;
   }
 
   /** From its file while that fits the log's; the rest by reading the log. */
@@ -197,7 +224,9 @@ export class Segment {
       if (last === undefined && entry.position !== 0) break;
       this.#index.push(entry);
     }
+    this.#indexStored = this.#index.length;
     await this.#completeIndex();
+    this.#indexReady = true;
   }
 
   async #storedIndex(): Promise<readonly IndexEntry[]> {

@@ -69,12 +69,18 @@ export class LogState implements Checkpoints, Lineage {
     const opening = this.#openings.length - 1;
     const add = (topic: string, number: number, batch: RecentBatch) => {
       const partition = this.partition(topic, number);
-      partition.add(batch, opening);
+      if (!partition.add(batch, opening)) return;
       this.recentBytes += batch.size;
       grown.add(partition);
     };
     for (const topic of record.topics ?? []) this.#addTopic(topic);
     if (record.opened !== undefined) this.#openings.push(record.opened);
+    for (const { segment, position, batches } of record.direct ?? []) {
+      const [topic, number] = batches[0]!;
+      const partition = this.partition(topic, number);
+      const placed = batches.map(([, , base, next, size]) => ({ base: BigInt(base), next: BigInt(next), size }));
+      if (partition.addDirect(BigInt(segment), position, placed, opening)) grown.add(partition);
+    }
     if (record.staged !== undefined && staged !== null) {
       this.staged.push(staged);
       let position = 0;

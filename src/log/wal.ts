@@ -16,14 +16,17 @@ const MAX_BUFFERS = 1_000;
 const MAX_SPARE_FILES = 3;
 const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
-export interface WalCommit {
-  readonly sequence: number;
+export interface FrameContent {
   readonly record: CommitRecord;
   readonly data: readonly Uint8Array[];
-  /** Runs before the frame is written: what it names must be on disk first. */
-  readonly before: (() => Promise<void>) | null;
+}
+
+export interface WalCommit extends FrameContent {
+  readonly sequence: number;
+  /** Runs before the frame is written: puts on disk what it names, and says what the frame holds instead. */
+  readonly prepare: (() => Promise<FrameContent>) | null;
   /** In order of sequence, once the frame is on disk. */
-  readonly durable: (sequence: number) => void;
+  readonly durable: (sequence: number, content: FrameContent) => void;
   readonly failed: (error: unknown) => void;
 }
 
@@ -83,6 +86,11 @@ export class Wal {
     this.#working ??= this.#work();
   }
 
+  /** Files that wait for a log checkpoint to be used again. */
+  get usedFiles(): number {
+    return this.#used.length;
+  }
+
   /** Files whose frames all have sequences up to `sequence` may be written over. */
   async recycle(sequence: number): Promise<void> {
     while (this.#used.length > 0 && this.#used[0]!.lastSequence <= sequence) {
@@ -130,7 +138,7 @@ export class Wal {
 
   /** An empty frame: a later flip in what it vouches for is then damage, and not taken for a torn write. */
   #vouch(): void {
-    this.append({ record: {}, data: [], before: null, durable: () => {}, failed: () => {} });
+    this.append({ record: {}, data: [], prepare: null, durable: () => {}, failed: () => {} });
   }
 
   #takeGroup(): WalCommit[] {
@@ -145,8 +153,7 @@ export class Wal {
   }
 
   async #write(group: WalCommit[]): Promise<void> {
-    for (const { before } of group) if (before !== null) await this.#whileFull(before);
-    let left: readonly WalCommit[] = group;
+    let left: readonly WalCommit[] = await this.#prepared(group);
     while (left.length > 0) {
       const file = await this.#whileFull(() => this.#fileFor(left[0]!));
       const { frames, taken, bytes } = this.#encode(left, file);
@@ -159,9 +166,17 @@ export class Wal {
       this.#durable = file.lastSequence;
       // An empty frame needs no other to vouch for it.
       if (done.every(({ record }) => Object.keys(record).length === 0)) this.#vouched = this.#durable;
-      for (const { durable, sequence } of done) durable(sequence);
+      for (const { durable, sequence, record, data } of done) durable(sequence, { record, data });
       left = left.slice(taken);
     }
+  }
+
+  async #prepared(group: readonly WalCommit[]): Promise<readonly WalCommit[]> {
+    const prepared: WalCommit[] = [];
+    for (const commit of group) {
+      prepared.push(commit.prepare === null ? commit : { ...commit, ...(await this.#whileFull(commit.prepare)) });
+    }
+    return prepared;
   }
 
   /** As many frames as the file has room for; the first always. */

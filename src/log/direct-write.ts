@@ -1,0 +1,59 @@
+/**
+ * Large commits: their batches go straight to the end of their segments, once and not twice, and the frame only says where.
+ * Behind a segment's counted bytes nothing is read until the frame is durable; a crash before that leaves bytes that the next
+ * write covers.
+ */
+import type { BatchEntry, CommitRecord, DirectEntry } from './commit-record.ts';
+import type { LogState } from './state.ts';
+import type { FrameContent } from './wal.ts';
+
+/** Bytes of one partition in one commit above which a second fdatasync costs less than writing them twice. */
+export const DIRECT_BYTES = 1 << 20;
+/** Each costs an fdatasync. */
+const MAX_PARTITIONS = 4;
+
+interface PartitionBatches {
+  readonly entries: BatchEntry[];
+  readonly data: Uint8Array[];
+  bytes: number;
+}
+
+/** Writes what can be written so; what cannot stays in the frame. */
+export async function writeDirect(state: LogState, { record, data }: FrameContent): Promise<FrameContent> {
+  const direct: DirectEntry[] = [];
+  const inline: PartitionBatches = { entries: [], data: [], bytes: 0 };
+  for (const group of byPartition(record.batches ?? [], data)) {
+    const [topic, number, base] = group.entries[0]!;
+    const partition = state.partition(topic, number);
+    // Batches before these are still to be moved there: these must come after them.
+    const follows = partition.flushed === BigInt(base);
+    if (group.bytes < DIRECT_BYTES || direct.length >= MAX_PARTITIONS || !follows) {
+      inline.entries.push(...group.entries);
+      inline.data.push(...group.data);
+      continue;
+    }
+    const place = await partition.writeDirect(BigInt(base), group.data);
+    direct.push({ ...place, batches: group.entries });
+  }
+  if (direct.length === 0) return { record, data };
+  const { batches: _, ...rest } = record;
+  const changed: CommitRecord = {
+    ...rest,
+    direct,
+    ...(inline.entries.length === 0 ? {} : { batches: inline.entries }),
+  };
+  return { record: changed, data: inline.data };
+}
+
+function byPartition(entries: readonly BatchEntry[], data: readonly Uint8Array[]): Iterable<PartitionBatches> {
+  const groups = new Map<string, PartitionBatches>();
+  for (const [i, entry] of entries.entries()) {
+    const name = `${entry[0]}\0${entry[1]}`;
+    let group = groups.get(name);
+    if (group === undefined) groups.set(name, (group = { entries: [], data: [], bytes: 0 }));
+    group.entries.push(entry);
+    group.data.push(data[i]!);
+    group.bytes += data[i]!.length;
+  }
+  return groups.values();
+}
