@@ -4,6 +4,13 @@ import { envelopeMutants } from './mutants/envelope.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
+import { sinkMutants } from './mutants/sinks.ts';
 
 export type { Mutant };
-export const mutants: readonly Mutant[] = [...rulesMutants, ...runtimeMutants, ...configMutants, ...envelopeMutants];
+export const mutants: readonly Mutant[] = [
+  ...rulesMutants,
+  ...runtimeMutants,
+  ...sinkMutants,
+  ...configMutants,
+  ...envelopeMutants,
+];

@@ -73,7 +73,8 @@ async function verdict(copy: string, mutant: Mutant, signal: AbortSignal | undef
     stdio: 'ignore',
     signal: signal === undefined ? timeout : AbortSignal.any([timeout, signal]),
     killSignal: 'SIGKILL',
-    env: { ...process.env, TAILRACE_MUTANT: '1' },
+    // Servers are installed once, not once a copy.
+    env: { TAILRACE_CACHE: join(ROOT, '.cache', 'servers'), ...process.env, TAILRACE_MUTANT: '1' },
   });
   await new Promise<void>((resolve) => {
     child.once('error', () => {});

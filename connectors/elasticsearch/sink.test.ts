@@ -463,7 +463,7 @@ describe.skipIf(server === null)('elasticsearch sink', () => {
       expect(await ids(index)).toHaveLength(63);
     });
 
-    test('a refused login, a missing privilege and another product are told apart; no password is shown', async () => {
+    test('invariant 12: a refused login, a missing privilege and another product are told apart; no password is shown', async () => {
       const secretUrl = (text: string) => text.replace('http://', 'http://canary-user:canary%20pass@');
       for (const [faulty, code] of [
         [answer(401, { error: { type: 'security_exception', reason: 'canary pass' } }), 'sink.auth'],
@@ -525,7 +525,7 @@ describe.skipIf(server === null)('elasticsearch sink', () => {
       await again.sink.close();
     });
 
-    test('lineage and position are there before the first row', async () => {
+    test('invariant 2: lineage and position are there before the first row, and move in flush only', async () => {
       const index = newIndex();
       const opened = await open(index);
       await opened.sink.write(batch([insert(1, '1', 'a', 'b')], { from: 5 }), never);

@@ -21,7 +21,8 @@ export async function checkRedis(options: SinkOpenOptions<RedisConfig>): Promise
     return [...findings, { level: 'ok', message: `Redis at ${placeOf(config.url)} takes rows`, path: PATH }];
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
-    return [{ level: 'problem', message: error.message, remedy: error.remedy ?? 'try again later', path: PATH }];
+    const { code, message, remedy = 'try again later' } = error;
+    return [{ level: 'problem', message, remedy, path: PATH, code }];
   } finally {
     connection?.close();
   }

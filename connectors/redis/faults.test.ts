@@ -95,7 +95,7 @@ describe.skipIf(server === null)('redis', () => {
       await again.sink.close();
     });
 
-    test('lineage and position are there before the first row', async () => {
+    test('invariant 2: lineage and position are there before the first row, and move in flush only', async () => {
       const opened = await open(config);
       await opened.sink.write(batch([insert(1, '1', 'a', 'b')], { from: 5 }), never);
       await opened.sink.close();
@@ -172,7 +172,7 @@ describe.skipIf(server === null)('redis', () => {
       expect((await sink.check(openOptions(config))).map(({ level }) => level)).toEqual(['ok']);
     });
 
-    test('a wrong password and a missing permission are told apart, and no password is shown', async () => {
+    test('invariant 12: a wrong password and a missing permission are told apart, and no password is shown', async () => {
       await client.acl('SETUSER', 'writer', 'on', `>${PASSWORD}`, '+@read', '+ping', '~x:*');
       for (const [text, code] of [
         [as('writer', 'wrong canary'), 'sink.auth'],

@@ -207,17 +207,17 @@ describe.skipIf(server === null)('redis', () => {
 
     test('invariant 7: a sweep that was cut short is done again', async () => {
       const opened = await open(config);
-      await apply(opened, [insert(1, '1', 'a', 'b'), insert(9, '2', 'a', 'b')]);
+      await apply(opened, [insert(1, '1', 'a', 'b'), insert(9, '2', 'a', 'b'), insert(5, '3', 'a', 'b')]);
+      await apply(opened, [truncate(3)], 3);
       const [state] = await client.keys('_tr:table:*');
-      await apply(opened, [truncate(3)], 2);
       // As a process leaves it that died after it had raised the floor.
-      await client.hset(state ?? (await client.keys('_tr:table:*'))[0]!, {
+      await client.hset(state!, {
         floor: '0000000000000000009',
         swept: '0000000000000000003',
       });
       await opened.sink.close();
       const again = await open(config);
-      expect(await again.sink.write(batch([truncate(9)], { from: 2 }), never)).toEqual([]);
+      expect(await again.sink.write(batch([truncate(9)], { from: 4 }), never)).toEqual([]);
       await again.sink.close();
       expect(await keys()).toEqual(['x:2']);
     });
@@ -237,6 +237,30 @@ describe.skipIf(server === null)('redis', () => {
       await opened.sink.close();
       expect(await keys()).toHaveLength(999);
       expect(await client.lrange('x:k5', 0, -1)).toEqual(['mine']);
+    });
+
+    test('invariant 7: a late change is refused, an equal one applied again, also around a delete', async () => {
+      const opened = await open(config);
+      const value = async () => {
+        if (as === 'hash') return client.hget('x:1', 'a');
+        return JSON.parse((await client.get('x:1')) ?? '{}').a ?? null;
+      };
+      const found: unknown[] = [];
+      for (const [i, one] of [
+        insert(5, '1', 'five', 'b'),
+        update(4, '1', 'four', 'b'),
+        update(5, '1', 'again', NOT_SENT),
+        remove(4, '1'),
+        remove(7, '1'),
+        insert(6, '1', 'six', 'b'),
+        update(6, '1', 'six', NOT_SENT),
+        insert(7, '1', 'seven', 'b'),
+      ].entries()) {
+        await apply(opened, [one], i);
+        found.push(await value());
+      }
+      expect(found).toEqual(['five', 'five', 'again', 'again', null, null, null, 'seven']);
+      await opened.sink.close();
     });
 
     test('invariant 7: a delete is remembered for the hold time', async () => {

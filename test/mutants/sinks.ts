@@ -1,0 +1,108 @@
+/** Mutants of the sinks and of what they share. */
+import type { Mutant } from './mutant.ts';
+
+const REDIS = 'connectors/redis/redis.test.ts';
+const REDIS_FAULTS = 'connectors/redis/faults.test.ts';
+const ELASTICSEARCH = 'connectors/elasticsearch/sink.test.ts';
+
+export const sinkMutants: readonly Mutant[] = [
+  {
+    // An older change of a batch hides a newer one.
+    invariant: 7,
+    file: 'src/sdk/target/fold.ts',
+    find: 'if (last !== undefined && version < last.record.change.version) continue;',
+    replace: '',
+    test: ['src/sdk/target/fold.test.ts', 'invariant 7'],
+  },
+  {
+    // A part of a row is written past the refused whole.
+    invariant: 6,
+    file: 'src/sdk/target/apply-rows.ts',
+    find: 'records.filter((record) => !refused.holds(record)).map(unfolded)',
+    replace: 'records.map(unfolded)',
+    test: ['src/sdk/target/apply-rows.test.ts', 'invariant 6'],
+  },
+  {
+    // Stored documents go through JavaScript's numbers.
+    invariant: 9,
+    file: 'src/sdk/target/json-text.ts',
+    find: 'members.set(name, text.slice(from, to));',
+    replace: 'members.set(name, JSON.stringify(JSON.parse(text.slice(from, to))));',
+    test: ['src/sdk/target/json-text.test.ts', 'invariant 9'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/redis/scripts.ts',
+    find: `local outdated = type(held) == 'string' and held > version`,
+    replace: 'local outdated = false',
+    test: [REDIS, 'invariant 7: a late change is refused'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/redis/scripts.ts',
+    find: `        deletes = version
+        redis.call('HSET', KEYS[2], 'deletes', version)`,
+    replace: '',
+    test: [REDIS, 'invariant 7: a late change is refused'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/redis/scripts.ts',
+    find: 'local outdated = string.sub(known, 1, ${VERSION_DIGITS}) > version',
+    replace: 'local outdated = false',
+    test: [REDIS, 'invariant 7: a late change is refused'],
+  },
+  {
+    // A sweep that died in its middle counts as done.
+    invariant: 7,
+    file: 'connectors/redis/sweep.ts',
+    find: 'if (below <= bounds.swept) return;',
+    replace: 'if (below <= bounds.floor) return;',
+    test: [REDIS, 'invariant 7: a sweep that was cut short'],
+  },
+  {
+    // The position moves before the dead letters are durable.
+    invariant: 2,
+    file: 'connectors/redis/sink.ts',
+    find: 'this.#next = mergePositions(this.#next, batch.next);',
+    replace: 'await offsets.save(batch.next, signal);',
+    test: [REDIS_FAULTS, 'invariant 2'],
+  },
+  {
+    invariant: 12,
+    file: 'connectors/redis/errors.ts',
+    find: `  return \`\${hostname}:\${port || 6379}\${pathname === '/' ? '' : pathname}\`;`,
+    replace: '  return `${hostname}:${port}${pathname} ${url}`;',
+    test: [REDIS_FAULTS, 'invariant 12'],
+  },
+  {
+    // Nothing but the server's own, short memory of deletes.
+    invariant: 7,
+    file: 'connectors/elasticsearch/rows.ts',
+    find: 'record.change.version < index.deletes',
+    replace: 'record.change.version < 0n',
+    test: [ELASTICSEARCH, 'invariant 7: a delete is remembered'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/elasticsearch/sweep.ts',
+    find: 'if (below <= BigInt(index.state.swept)) return;',
+    replace: 'if (below <= BigInt(index.state.floor)) return;',
+    test: [ELASTICSEARCH, 'invariant 7: one that was cut short'],
+  },
+  {
+    // With a filter on the answer the server writes the numbers anew.
+    invariant: 9,
+    file: 'connectors/elasticsearch/rows.ts',
+    find: 'const query = { _source: String(source) };',
+    replace: `const query = { _source: String(source), filter_path: 'docs.found,docs._version,docs._source' };`,
+    test: [ELASTICSEARCH, 'invariant 9: _source holds every value'],
+  },
+  {
+    invariant: 2,
+    file: 'connectors/elasticsearch/sink.ts',
+    find: 'this.#next = mergePositions(this.#next, batch.next);',
+    replace: 'await offsets.save(batch.next, signal);',
+    test: [ELASTICSEARCH, 'invariant 2'],
+  },
+];
