@@ -25,13 +25,15 @@ export async function writeDirect(state: LogState, { record, data }: FrameConten
   for (const group of byPartition(record.batches ?? [], data)) {
     const [topic, number, base] = group.entries[0]!;
     const partition = state.partition(topic, number);
-    // Batches before these are still to be moved there: these must come after them.
-    const follows = partition.flushed === BigInt(base);
+    // An earlier commit of the same write comes first and is not visible yet.
+    const follows = partition.end === BigInt(base);
     if (group.bytes < DIRECT_BYTES || direct.length >= MAX_PARTITIONS || !follows) {
       inline.entries.push(...group.entries);
       inline.data.push(...group.data);
       continue;
     }
+    // Batches before these must be in the segment before them.
+    if (partition.flushed < partition.end) state.recentBytes -= await partition.flush(partition.recent.length);
     const place = await partition.writeDirect(BigInt(base), group.data);
     direct.push({ ...place, batches: group.entries });
   }

@@ -42,6 +42,8 @@ export class Partition {
   readonly dir: string;
   readonly #files: Files;
   readonly #segmentBytes: number;
+  /** One flush at a time. */
+  #moving: Promise<void> | null = null;
   segments: Segment[] = [];
   recent: RecentBatch[] = [];
   holes: Hole[] = [];
@@ -138,6 +140,20 @@ export class Partition {
 
   /** Moves the first `count` recent batches into segments, durably; they stay readable all the while. Resolves to their bytes. */
   async flush(count: number): Promise<number> {
+    while (this.#moving !== null) await this.#moving;
+    const work = this.#move(count);
+    this.#moving = work.then(
+      () => {},
+      () => {},
+    );
+    try {
+      return await work;
+    } finally {
+      this.#moving = null;
+    }
+  }
+
+  async #move(count: number): Promise<number> {
     let bytes = 0;
     const batches = this.recent.slice(0, count);
     for (let done = 0; done < batches.length; ) {
