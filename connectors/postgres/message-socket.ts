@@ -10,6 +10,8 @@ import type { Socket } from 'node:net';
 import { TailraceError } from '../../src/sdk/index.ts';
 
 const HEADER_BYTES = 5;
+/** Up to here the pieces of a cut message are joined without room for more. */
+const SMALL_MESSAGE_BYTES = 128 * 1024;
 /** Node reads this much at once; a smaller read has taken all there was. */
 const FULL_READ_BYTES = 64 * 1024;
 const MAX_REST_MS = 5;
@@ -141,13 +143,21 @@ export class MessageSocket {
       this.#end = chunk.length;
       return;
     }
-    const needed = kept + chunk.length;
-    const larger = Buffer.allocUnsafe(kept > chunk.length ? needed + kept : needed);
+    if (this.#buffer.length - this.#end < chunk.length) this.#grow(kept + chunk.length);
+    chunk.copy(this.#buffer, this.#end);
+    this.#end += chunk.length;
+  }
+
+  /**
+   * Room for a message that goes on: doubled, so that one of many pieces is not copied again for each. A buffer is never
+   * overwritten, only added to: places in it that were handed out stay good while more arrives.
+   */
+  #grow(needed: number): void {
+    const larger = Buffer.allocUnsafe(needed > SMALL_MESSAGE_BYTES ? 2 * needed : needed);
     this.#buffer.copy(larger, 0, this.#start, this.#end);
-    chunk.copy(larger, kept);
     this.#buffer = larger;
+    this.#end -= this.#start;
     this.#start = 0;
-    this.#end = needed;
   }
 
   #work(): void {
