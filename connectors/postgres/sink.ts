@@ -104,8 +104,8 @@ export async function checkSink(options: SinkOpenOptions<SinkConfig>): Promise<r
     if (problems.some(({ level }) => level === 'problem')) return problems;
     return [...problems, { level: 'ok', message: `PostgreSQL at ${placeOf(config.url)} accepts tables` }];
   } catch (error) {
-    const { message, remedy } = asSinkError(error, { url: config.url });
-    return [{ level: 'problem', message, remedy: remedy ?? 'try again when the server answers', path }];
+    const { code, message, remedy } = asSinkError(error, { url: config.url });
+    return [{ level: 'problem', message, remedy: remedy ?? 'try again when the server answers', path, code }];
   } finally {
     await client?.end().catch(() => {});
   }

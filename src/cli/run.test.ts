@@ -212,6 +212,17 @@ test('log lines: for files, for a terminal, as JSON', async () => {
   }
 });
 
+test('lines of level debug are shown with --verbose only', async () => {
+  for (const words of [[], ['--verbose'], ['-v', '--json']]) {
+    const { terminal, exit, ready, log } = start({ words });
+    await ready();
+    log('debug', 'detail');
+    terminal.signal('SIGTERM');
+    await exit;
+    expect(terminal.out.includes('detail')).toBe(words.length > 0);
+  }
+});
+
 test('with --json problems and errors are lines of the log as well', async () => {
   const wrong = start({ words: ['--json'], files: { 'shop.yaml': SHOP.replace('sqlite', 'sqlit') } });
   expect(await wrong.exit).toBe(2);

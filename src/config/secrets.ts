@@ -122,6 +122,13 @@ export function redactor(values: Iterable<readonly [secret: string, shown: strin
   return (text) => sorted.reduce((result, [secret, shown]) => result.replaceAll(secret, () => shown), text);
 }
 
+/** Words that would-be secrets are in examples: masking them everywhere would tell more than it hides. */
+const COMMON_WORDS =
+  /^(password|passwd|postgres|postgresql|redis|elastic|elasticsearch|secret|default|admin|root|user|test|example|changeme)$/i;
+
 export function starred(secrets: Iterable<string>): Redact {
-  return redactor([...secrets].map((secret) => [secret, STARS] as const));
+  const pairs = [...secrets].map((secret): [string, string] =>
+    COMMON_WORDS.test(secret) ? [`:${secret}@`, `:${STARS}@`] : [secret, STARS],
+  );
+  return redactor(pairs);
 }

@@ -33,6 +33,8 @@ export interface SourceOutputOptions {
   readonly ensureTopic: (name: string, service: boolean) => Promise<void>;
   readonly acknowledge: (position: Position) => void;
   readonly committed: (commit: SourceCommit) => void;
+  /** The reader has begun a transaction of this kind, or has nothing to read (`idle`): it is past its set-up. */
+  readonly reading: (what: SourceTransaction['kind'] | 'idle') => void;
   /** Called once when a commit failed; nothing is acknowledged afterwards. */
   readonly failed: (error: unknown) => void;
 }
@@ -45,8 +47,6 @@ export interface SourceCommit {
   readonly position: Position;
   /** Commit time of the last transaction at the source, ms since 1970; null for a heartbeat. */
   readonly commitMs: number | null;
-  /** What the source was reading last. */
-  readonly kind: SourceTransaction['kind'];
 }
 
 /** What a source's checkpoint holds. */
@@ -63,7 +63,6 @@ export class LogSourceOutput implements SourceOutput {
   #open: LogTransaction | null = null;
   #inTransaction = false;
   #commitMs: number | null = null;
-  #kind: SourceTransaction['kind'] = 'stream';
   #ended: Position | null = null;
   #endedTransactions = 0;
   #working: Promise<void> | null = null;
@@ -90,7 +89,7 @@ export class LogSourceOutput implements SourceOutput {
   begin(transaction: SourceTransaction): void {
     this.#inTransaction = true;
     this.#commitMs = Math.floor(transaction.timeUs / 1_000);
-    this.#kind = transaction.kind;
+    this.#options.reading(transaction.kind);
     this.#encoder.begin(transaction);
   }
 
@@ -106,7 +105,7 @@ export class LogSourceOutput implements SourceOutput {
   heartbeat(position: Position): void {
     if (this.#inTransaction || this.#error !== null) return;
     this.#ended = position;
-    this.#kind = 'stream';
+    this.#options.reading('idle');
     const due = this.#options.clock.monotonic() - this.#lastCommit >= HEARTBEAT_MS;
     if (due && this.#working === null) this.#startCommit();
   }
@@ -174,7 +173,6 @@ export class LogSourceOutput implements SourceOutput {
     const { name, clock, failpoint } = this.#options;
     const transactions = this.#endedTransactions;
     const commitMs = transactions > 0 ? this.#commitMs : null;
-    const kind = this.#kind;
     const version = this.#encoder.version();
     this.#endedTransactions = 0;
     this.#lastCommit = clock.monotonic();
@@ -186,7 +184,7 @@ export class LogSourceOutput implements SourceOutput {
     const ends = await transaction.commit();
     failpoint('source.after-commit');
     this.#options.acknowledge(position);
-    this.#options.committed({ ends, transactions, position, commitMs, kind });
+    this.#options.committed({ ends, transactions, position, commitMs });
   }
 
   async #stageForCommit(): Promise<LogTransaction> {

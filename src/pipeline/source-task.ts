@@ -36,6 +36,8 @@ export class SourceTask {
   #position: Position | null = null;
   #lastCommitMs: number | null = null;
   #attempt = 0;
+  /** Of this connection: not read yet, being read, or neither. */
+  #snapshot: 'ahead' | 'begun' | 'none' = 'none';
 
   constructor(options: SourceTaskOptions) {
     this.#options = options;
@@ -121,8 +123,9 @@ export class SourceTask {
       inner.abort(error);
     });
     try {
-      this.#keeper.enter(checkpoint === null ? 'snapshot' : 'streaming');
       const from = afresh ? null : this.#position;
+      this.#snapshot = from === null && snapshot === 'initial' ? 'ahead' : 'none';
+      this.#keeper.attempt(this.#snapshot === 'ahead' ? 'snapshot' : 'streaming');
       // Durable, though the process that made it so may have died before it could say so.
       if (from !== null) reader.acknowledge(from);
       await reader.run(from, output, signal);
@@ -156,18 +159,25 @@ export class SourceTask {
       ensureTopic: (topic, service) => ensureTopic(log, topic, service, tableTopics),
       acknowledge: (position) => reader.acknowledge(position),
       committed: (commit) => this.#committed(commit),
+      reading: (what) => this.#reading(what),
       failed,
     });
   }
 
-  #committed({ ends, transactions, position, commitMs, kind }: SourceCommit): void {
+  /** Only now is the source known to be as needed; a snapshot lasts until something else is read. */
+  #reading(what: 'snapshot' | 'stream' | 'idle'): void {
+    if (what === 'snapshot') this.#snapshot = 'begun';
+    else if (what === 'stream' || this.#snapshot === 'begun') this.#snapshot = 'none';
+    this.#keeper.enter(this.#snapshot === 'none' ? 'streaming' : 'snapshot');
+  }
+
+  #committed({ ends, transactions, position, commitMs }: SourceCommit): void {
     const { tableTopics } = this.#options;
     for (const end of ends) if (tableTopics.has(end.topic)) this.#rows += Number(end.endOffset - end.baseOffset);
     this.#transactions += transactions;
     this.#position = position;
     this.#lastCommitMs = commitMs ?? this.#lastCommitMs;
     this.#attempt = 0;
-    this.#keeper.enter(kind === 'snapshot' ? 'snapshot' : 'streaming');
   }
 }
 

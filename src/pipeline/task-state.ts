@@ -57,6 +57,11 @@ export class TaskStateKeeper {
     return this.#problem;
   }
 
+  /** What the task is about to do; a problem stays until that works. */
+  attempt(state: TaskState): void {
+    if (this.#problem === null) this.#state = state;
+  }
+
   enter(state: TaskState): void {
     const running = state === 'streaming' || state === 'running' || state === 'snapshot';
     if (running) this.hasRun = true;

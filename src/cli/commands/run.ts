@@ -23,7 +23,7 @@ export const run: RunningCommand = {
 
 SIGINT (Ctrl-C) or SIGTERM stops it gracefully within 5 seconds; a second signal forces it. Whenever and however it ends,
 the next start goes on where the log says. With --json every line of the log is a JSON object.`,
-  options: {},
+  options: { verbose: { type: 'boolean', short: 'v', summary: 'show the lines of level debug as well' } },
   maxWords: Number.POSITIVE_INFINITY,
   async run(context) {
     const stop = new StopSignals(context.io);
@@ -47,11 +47,15 @@ class Run {
   async run(): Promise<number> {
     const { io, words, app: createApp, options } = this.#context;
     const isJson = options.json === true;
-    let log = loggerFor(io, isJson, (text) => text);
+    const loggerWith = (redact: (text: string) => string) => {
+      const all = loggerFor(io, isJson, redact);
+      return options.verbose === true ? all : withoutDebug(all);
+    };
+    let log = loggerWith((text) => text);
     try {
       const [{ loadProject }, app] = await Promise.all([import('../../config/index.ts'), createApp()]);
       const project = await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry: app.registry });
-      log = loggerFor(io, isJson, project.redact);
+      log = loggerWith(project.redact);
       await showProblems(project, io, isJson ? log : null);
       if (project.problems.some(({ level }) => level === 'error')) return 2;
       const running = await app.start(project.instance, project.pipelines, log);
@@ -110,6 +114,12 @@ class Run {
     }
     return exitCodeOf(error);
   }
+}
+
+function withoutDebug(log: Logger): Logger {
+  return (level, ...rest) => {
+    if (level !== 'debug') log(level, ...rest);
+  };
 }
 
 function loggerFor(io: Io, isJson: boolean, redact: (text: string) => string): Logger {
