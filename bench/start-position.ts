@@ -14,7 +14,7 @@ export async function startPosition({ url, slot }: CaptureTask): Promise<Positio
       [slot],
     );
     const { lsn, system, timeline } = rows[0];
-    return { v: 1, system, timeline, slot, lsn, tables: {} };
+    return { v: 1, system, timeline, slot, publication: null, lsn, tables: {} };
   } finally {
     await client.end();
   }

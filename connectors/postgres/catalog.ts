@@ -26,40 +26,52 @@ export interface CatalogTable {
   readonly oid: number;
   /** `r` plain, `p` partitioned, … */
   readonly relkind: string;
+  /** `p` permanent, `u` unlogged, `t` temporary. */
+  readonly persistence: string;
   /** `d` default, `n` nothing, `f` full, `i` index. */
   readonly identity: string;
-  readonly columns: readonly (WireColumn & { readonly notNull: boolean })[];
+  /** `generated`: streamed only where the publication says so. */
+  readonly columns: readonly (WireColumn & { readonly notNull: boolean; readonly generated: boolean })[];
   /** Names in index order. */
   readonly primaryKey: readonly string[];
   readonly identityIndex: readonly string[];
+  /** A partition that is identified in another way than the root says, so that its old rows cannot be read; or null. */
+  readonly oddLeaf: string | null;
 }
 
 /** Runs a statement; a plain query or one inside a snapshot's transaction. */
 export type Rows = <T extends object>(sql: string, values?: unknown[]) => Promise<T[]>;
 
+/** A DEFERRABLE key identifies nothing: two rows may hold the same one for a while. */
 const INDEX_COLUMNS = `
   ARRAY(SELECT a.attname::text FROM pg_index i, unnest(i.indkey::int2[]) WITH ORDINALITY AS k(attnum, place)
         JOIN pg_attribute a ON a.attnum = k.attnum
-        WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.place <= i.indnkeyatts AND i.%KIND%
+        WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.place <= i.indnkeyatts AND i.%KIND% AND i.indisvalid AND i.indimmediate
         ORDER BY k.place)`;
 
-/** Generated columns are not streamed (before version 18, or unless asked for). */
 const TABLE_SQL = `
-  SELECT c.oid::int8::text AS oid, c.relkind::text AS relkind, c.relreplident::text AS identity,
+  SELECT c.oid::int8::text AS oid, c.relkind::text AS relkind, c.relpersistence::text AS persistence, c.relreplident::text AS identity,
     ${INDEX_COLUMNS.replace('%KIND%', 'indisprimary')} AS primary_key,
     ${INDEX_COLUMNS.replace('%KIND%', 'indisreplident')} AS identity_index,
+    CASE WHEN c.relkind = 'p' THEN (
+      SELECT min(l.oid::regclass::text) FROM pg_partition_tree(c.oid) t JOIN pg_class l ON l.oid = t.relid
+      WHERE t.isleaf AND (l.relreplident <> c.relreplident OR c.relreplident = 'i' AND NOT EXISTS (
+        SELECT 1 FROM pg_index li JOIN pg_index ri ON ri.indexrelid = pg_partition_root(li.indexrelid)
+        WHERE li.indrelid = l.oid AND li.indisreplident AND ri.indisreplident))) END AS odd_leaf,
     (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
-       'notNull', a.attnotnull) ORDER BY a.attnum), '[]')
-     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped AND a.attgenerated = '') AS columns
+       'notNull', a.attnotnull, 'generated', a.attgenerated <> '') ORDER BY a.attnum), '[]')
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE `;
 
 interface TableRow {
   readonly oid: string;
   readonly relkind: string;
+  readonly persistence: string;
   readonly identity: string;
   readonly primary_key: string[];
   readonly identity_index: string[];
+  readonly odd_leaf: string | null;
   readonly columns: CatalogTable['columns'];
 }
 
@@ -71,14 +83,16 @@ export async function catalogTable(rows: Rows, table: TableName | number): Promi
       : await rows<TableRow>(`${TABLE_SQL} n.nspname = $1 AND c.relname = $2`, [table.schema, table.table]);
   const [row] = found;
   if (row === undefined) return undefined;
-  const { oid, relkind, identity, columns } = row;
+  const { oid, relkind, persistence, identity, columns } = row;
   return {
     oid: Number(oid),
     relkind,
+    persistence,
     identity,
     columns,
     primaryKey: row.primary_key,
     identityIndex: row.identity_index,
+    oddLeaf: row.odd_leaf,
   };
 }
 

@@ -16,12 +16,21 @@ export interface DescribedTable {
   readonly catalog: CatalogTable;
 }
 
-/** As the catalog has it now; undefined when the table does not exist. */
-export async function describeTable(rows: Rows, source: string, name: TableName): Promise<DescribedTable | undefined> {
+/**
+ * As the catalog has it now; undefined when the table does not exist.
+ * @param published names of the columns that are streamed; null: all that are not generated
+ */
+export async function describeTable(
+  rows: Rows,
+  source: string,
+  name: TableName,
+  published: readonly string[] | null,
+): Promise<DescribedTable | undefined> {
   const catalog = await catalogTable(rows, name);
   if (catalog === undefined) return undefined;
-  const types = await typesOf(rows, name, catalog.columns);
-  return { description: description(source, name, catalog.columns, types, catalog, keyOf(catalog)), types, catalog };
+  const columns = catalog.columns.filter((column) => published?.includes(column.name) ?? !column.generated);
+  const types = await typesOf(rows, name, columns);
+  return { description: description(source, name, columns, types, catalog, keyOf(catalog)), types, catalog };
 }
 
 /** A relation of the stream: its own columns and key flags are the truth, the catalog (of now) knows the rest. */

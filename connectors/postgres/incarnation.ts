@@ -1,8 +1,12 @@
 /** Which server this is, and whether a position belongs to it (Invariant 11). */
 import type pg from 'pg';
+import { TailraceError } from '../../src/sdk/index.ts';
+import type { SqlSession } from './connections.ts';
 import { parseLsn } from './lsn.ts';
 import type { PostgresPosition } from './position.ts';
 import { gap } from './source-errors.ts';
+
+const DECODING_STANDBY_VERSION = 160_000;
 
 export interface Incarnation {
   readonly system: string;
@@ -31,6 +35,27 @@ export async function checkIncarnation(client: pg.Client, position: PostgresPosi
   if (switched !== null && parseLsn(position.lsn) <= switched) return;
   throw gap(
     `the server's timeline ${now.timeline} does not go through the position ${position.lsn} of timeline ${position.timeline}: it was promoted or restored before it`,
+  );
+}
+
+/**
+ * Throws `source.gap` when the position lies beyond the server's write-ahead log: a backup was put back. `source.not_ready`
+ * for a standby that cannot be read.
+ */
+export async function checkReach(sql: SqlSession, { lsn }: PostgresPosition): Promise<void> {
+  const [row] = await sql.rows<{ reach: string | null; standby: boolean; version: number }>(
+    `SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_flush_lsn() END::text AS reach,
+       pg_is_in_recovery() AS standby, current_setting('server_version_num')::int AS version`,
+  );
+  const { reach, standby, version } = row!;
+  if (standby && version < DECODING_STANDBY_VERSION) {
+    throw new TailraceError('source.not_ready', 'the server is a standby, which cannot decode its write-ahead log', {
+      remedy: 'name the primary in `url` of the source',
+    });
+  }
+  if (reach === null || parseLsn(lsn) <= parseLsn(reach)) return;
+  throw gap(
+    `the server's write-ahead log ends at ${reach}, before the position ${lsn}: it was put back to an earlier state`,
   );
 }
 

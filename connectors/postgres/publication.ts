@@ -4,104 +4,151 @@ import type { CatalogTable } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
 import { keyOf } from './descriptions.ts';
 import { quoteName, quoteTable, type TableName } from './names.ts';
-import { gap } from './source-errors.ts';
 
 export interface CapturedTable extends TableName {
   readonly catalog: CatalogTable;
 }
 
-interface Published {
+export interface PublishedTable {
   readonly label: string;
+  readonly oid: number;
+  /** Of the catalog row that puts it there: another one when the table was taken out and put in again. `0`: FOR ALL TABLES. */
+  readonly entry: string;
+  /** In the table's order; null before version 15, which publishes all. */
+  readonly columns: readonly string[] | null;
+  /** Row filter, an SQL expression. */
+  readonly filter: string | null;
+}
+
+export interface Publication {
+  readonly name: string;
+  /** Another one when it was dropped and made again. */
   readonly oid: string;
+  /** Inserts, updates, deletes and truncates, all of them. */
+  readonly whole: boolean;
+  readonly tables: readonly PublishedTable[];
 }
 
-/** Undefined when there is no such publication. `all`: FOR ALL TABLES or FOR TABLES IN SCHEMA reach what is published. */
-async function published(sql: SqlSession, name: string): Promise<readonly Published[] | undefined> {
-  const [found] = await sql.rows('SELECT 1 FROM pg_publication WHERE pubname = $1', [name]);
+const PUBLICATION_SQL = `
+  SELECT oid::int8::text AS oid, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole
+  FROM pg_publication WHERE pubname = $1`;
+
+/** As JSON, because columns and filters are there from version 15 on only; so is FOR TABLES IN SCHEMA. */
+const TABLES_SQL = `
+  SELECT p.schemaname || '.' || p.tablename AS label, c.oid::int8::text AS oid,
+    coalesce(r.oid, s.oid, 0::oid)::int8::text AS entry, to_jsonb(p) -> 'attnames' AS columns, to_jsonb(p) ->> 'rowfilter' AS filter
+  FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
+  JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
+  LEFT JOIN pg_publication_rel r ON r.prpubid = $2::int8::oid AND r.prrelid = c.oid
+  LEFT JOIN LATERAL (
+    SELECT ofpub.objid AS oid FROM pg_depend ofpub JOIN pg_depend ofschema USING (classid, objid)
+    JOIN pg_class k ON k.oid = ofpub.classid AND k.relname = 'pg_publication_namespace'
+    WHERE ofpub.refclassid = 'pg_publication'::regclass AND ofpub.refobjid = $2::int8::oid
+      AND ofschema.refclassid = 'pg_namespace'::regclass AND ofschema.refobjid = n.oid) s ON true
+  WHERE p.pubname = $1`;
+
+/** Undefined when there is no such publication. */
+export async function findPublication(sql: SqlSession, name: string): Promise<Publication | undefined> {
+  const [found] = await sql.rows<{ oid: string; whole: boolean }>(PUBLICATION_SQL, [name]);
   if (found === undefined) return undefined;
-  return sql.rows<Published>(
-    `SELECT p.schemaname || '.' || p.tablename AS label, c.oid::int8::text AS oid
-     FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
-     JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename WHERE p.pubname = $1`,
-    [name],
-  );
+  const tables = await sql.rows<PublishedTable & { oid: string }>(TABLES_SQL, [name, found.oid]);
+  return { name, ...found, tables: tables.map((table) => ({ ...table, oid: Number(table.oid) })) };
 }
 
-function tableList(tables: readonly CapturedTable[]): string {
-  // Without ONLY the children of an inheritance tree would be published, under their own names.
-  return tables
-    .map((table) => (table.catalog.relkind === 'p' ? quoteTable(table) : `ONLY ${quoteTable(table)}`))
-    .join(', ');
+/** What the publication says of a table, under the name and the identity that we know. */
+export function publishedTable(
+  publication: Publication | undefined,
+  { label, catalog }: CapturedTable,
+): PublishedTable | undefined {
+  return publication?.tables.find((table) => table.oid === catalog.oid && table.label === label);
 }
+
+/** Partitions belong to their root; the children of an inheritance tree are tables of their own. */
+export function fromTable(table: CapturedTable): string {
+  return table.catalog.relkind === 'p' ? quoteTable(table) : `ONLY ${quoteTable(table)}`;
+}
+
+const tableList = (tables: readonly CapturedTable[]): string => tables.map(fromTable).join(', ');
+
+const WHOLE = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
 
 export function createPublicationSql(name: string, tables: readonly CapturedTable[]): string {
   return `CREATE PUBLICATION ${quoteName(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true);`;
 }
 
 /** A table whose rows cannot be told apart: publishing it would make the application's UPDATE and DELETE fail. */
-export function withoutKey({ label, catalog }: CapturedTable): TailraceError | null {
-  if (catalog.identity !== 'f' ? keyOf(catalog).length > 0 : catalog.primaryKey.length > 0) return null;
-  return new TailraceError('source.not_ready', `${label} has no primary key, so its rows cannot be told apart`, {
-    remedy: keyRemedy({ label, catalog }),
+export function withoutKey(table: CapturedTable): TailraceError | null {
+  const { label, catalog } = table;
+  const { oddLeaf, primaryKey } = catalog;
+  if (keyOf(catalog).length === 0) {
+    const remedy = keyRemedy(quoteTable(table), primaryKey.length > 0);
+    return new TailraceError('source.not_ready', `${label} has no key by which the stream tells its rows apart`, {
+      remedy,
+    });
+  }
+  if (oddLeaf === null) return null;
+  return new TailraceError('source.not_ready', `the partition ${oddLeaf} has another replica identity than ${label}`, {
+    remedy: `give ${oddLeaf} the replica identity of ${label}: ALTER TABLE ${oddLeaf} REPLICA IDENTITY …;`,
   });
 }
 
-export function keyRemedy({ label, catalog }: Pick<CapturedTable, 'label' | 'catalog'>): string {
-  const quoted = quoteTable({
-    schema: label.slice(0, label.indexOf('.')),
-    table: label.slice(label.indexOf('.') + 1),
-    label,
-  });
-  if (catalog.primaryKey.length > 0) return `ALTER TABLE ${quoted} REPLICA IDENTITY DEFAULT;`;
-  return `ALTER TABLE ${quoted} ADD PRIMARY KEY (…); or a unique index over NOT NULL columns and ALTER TABLE ${quoted} REPLICA IDENTITY USING INDEX …;`;
+function keyRemedy(quoted: string, hasPrimaryKey: boolean): string {
+  if (hasPrimaryKey) return `ALTER TABLE ${quoted} REPLICA IDENTITY DEFAULT;`;
+  return `ALTER TABLE ${quoted} ADD PRIMARY KEY (…); (not DEFERRABLE), or a unique index over NOT NULL columns and ALTER TABLE ${quoted} REPLICA IDENTITY USING INDEX …;`;
+}
+
+/** What keeps a publication of the user's from being used, with the remedy; null when nothing does. */
+export function publicationProblem(
+  name: string,
+  publication: Publication | undefined,
+  tables: readonly CapturedTable[],
+): { readonly message: string; readonly remedy: string } | null {
+  const quoted = quoteName(name);
+  if (publication === undefined) {
+    return { message: `the publication ${name} does not exist`, remedy: createPublicationSql(name, tables) };
+  }
+  if (!publication.whole) {
+    const remedy = `ALTER PUBLICATION ${quoted} SET (publish = 'insert, update, delete, truncate');`;
+    return { message: `the publication ${name} leaves out some kinds of changes`, remedy };
+  }
+  const missing = tables.filter((table) => publishedTable(publication, table) === undefined);
+  if (missing.length === 0) return null;
+  const message = `the publication ${name} does not publish ${missing.map(({ label }) => label).join(', ')}`;
+  const add = `ALTER PUBLICATION ${quoted} ADD TABLE ${tableList(missing)};`;
+  const root = `ALTER PUBLICATION ${quoted} SET (publish_via_partition_root = true);`;
+  return { message, remedy: missing.some(({ catalog }) => catalog.relkind === 'p') ? `${add} ${root}` : add };
 }
 
 /**
- * Makes the publication hold exactly `tables`. Resolves to the transaction id of an ALTER that added tables, or null: what
- * runs beside it may have written to them unpublished, so their snapshots wait for its end.
- * @param resuming the stream goes on from a position: a publication that is gone cannot be made anew for it
+ * The publication as it is to be used from a new slot on. Ours is made, or altered to hold exactly `tables`; one that the
+ * user named has to hold them. Throws `source.not_ready`.
  */
 export async function ensurePublication(
   sql: SqlSession,
   { name, managed }: { readonly name: string; readonly managed: boolean },
   tables: readonly CapturedTable[],
-  resuming: boolean,
-): Promise<string | null> {
-  const present = await published(sql, name);
-  const missing = tables.filter(({ catalog }) => !present?.some(({ oid }) => Number(oid) === catalog.oid));
-  if (!managed) {
-    if (present !== undefined && missing.length === 0) return null;
-    const labels = missing.map(quoteTable).join(', ');
-    throw new TailraceError('source.not_ready', `the publication ${name} does not publish ${labels}`, {
-      remedy:
-        present === undefined
-          ? createPublicationSql(name, tables)
-          : `ALTER PUBLICATION ${quoteName(name)} ADD TABLE ${labels};`,
-    });
+): Promise<Publication> {
+  const present = await findPublication(sql, name);
+  if (managed) {
+    for (const table of tables) {
+      const refusal = withoutKey(table);
+      if (refusal !== null) throw refusal;
+    }
+    if (present === undefined) await sql.rows(createPublicationSql(name, tables));
+    else {
+      const hidden = tables.some((table) => table.catalog.relkind === 'p' && !publishedTable(present, table));
+      if (!present.whole || hidden) await sql.rows(`ALTER PUBLICATION ${quoteName(name)} SET (${WHOLE})`);
+      await setTables(sql, present, tables);
+    }
   }
-  for (const table of tables) {
-    const refusal = withoutKey(table);
-    if (refusal !== null) throw refusal;
-  }
-  if (present === undefined) {
-    if (resuming) throw gap(`the publication ${name} was dropped: changes since then are lost`);
-    await sql.rows(createPublicationSql(name, tables));
-    return null;
-  }
-  if (missing.length === 0 && present.length === tables.length) return null;
-  await sql.rows(`ALTER PUBLICATION ${quoteName(name)} SET TABLE ${tableList(tables)}`);
-  const [row] = await sql.rows<{ xid: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid');
-  return missing.length === 0 ? null : row!.xid;
+  const publication = managed ? await findPublication(sql, name) : present;
+  const problem = publicationProblem(name, publication, tables);
+  if (problem !== null) throw new TailraceError('source.not_ready', problem.message, { remedy: problem.remedy });
+  return publication!;
 }
 
-/** Tables that are not published any more though they should be. */
-export async function unpublished(
-  sql: SqlSession,
-  name: string,
-  tables: readonly CapturedTable[],
-): Promise<readonly string[]> {
-  const present = await published(sql, name);
-  return tables
-    .filter(({ catalog }) => !present?.some(({ oid }) => Number(oid) === catalog.oid))
-    .map(({ label }) => label);
+/** Tables that are there already keep their entry. */
+async function setTables(sql: SqlSession, present: Publication, tables: readonly CapturedTable[]): Promise<void> {
+  const same = tables.every((table) => publishedTable(present, table)) && present.tables.length === tables.length;
+  if (!same) await sql.rows(`ALTER PUBLICATION ${quoteName(present.name)} SET TABLE ${tableList(tables)}`);
 }

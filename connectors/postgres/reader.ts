@@ -1,17 +1,17 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
 import type { Position, SourceOutput, SourceReader } from '../../src/sdk/index.ts';
 import { connectReplication, SqlSession } from './connections.ts';
+import { checkContinuity } from './continuity.ts';
 import { parseLsn } from './lsn.ts';
 import { publicationOf, type SourceOptions, slotOf } from './names.ts';
-import { type PostgresPosition, readPosition } from './position.ts';
-import { unpublished } from './publication.ts';
+import { comparedSnapshots, type PostgresPosition, readPosition } from './position.ts';
+import { type CapturedTable, findPublication } from './publication.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { type Prepared, prepare, waitForOlderTransactions } from './set-up.ts';
 import { snapshotTable } from './snapshot.ts';
-import { asSourceError, gap } from './source-errors.ts';
+import { asSourceError, asStreamError } from './source-errors.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
-import { Visibility } from './visibility.ts';
 
 const WATCH_MS = 5_000;
 
@@ -19,6 +19,7 @@ export class PostgresReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
   #stream: ReplicationStream | null = null;
+  #acknowledged: string | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -49,7 +50,8 @@ export class PostgresReader implements SourceReader {
   }
 
   acknowledge(position: Position): void {
-    this.#stream?.acknowledge(parseLsn(String(position.lsn)));
+    this.#acknowledged = String(position.lsn);
+    this.#stream?.acknowledge(parseLsn(this.#acknowledged));
   }
 
   async close(): Promise<void> {
@@ -60,11 +62,12 @@ export class PostgresReader implements SourceReader {
 
   async #snapshots(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<PostgresPosition> {
     let { position } = prepared;
-    if (prepared.unread.length > 0 && prepared.alteredAt !== null) {
-      await waitForOlderTransactions(this.#options, this.#sql, prepared.alteredAt, signal);
+    const { unread, unpublishedBefore, publication } = prepared;
+    if (unread.length > 0 && unpublishedBefore !== null) {
+      await waitForOlderTransactions(this.#options, this.#sql, unpublishedBefore, signal);
     }
-    for (const table of prepared.unread) {
-      position = await snapshotTable(this.#options, table, position, output, signal);
+    for (const table of unread) {
+      position = await snapshotTable(this.#options, { table, publication, position }, output, signal);
       await output.drain();
     }
     return position;
@@ -74,13 +77,10 @@ export class PostgresReader implements SourceReader {
     const { position, tables } = prepared;
     const { context, name } = this.#options;
     const client = await connectReplication(this.#options);
-    const visibilities = new Map(
-      Object.entries(position.tables).flatMap(([label, { read }]) =>
-        read === null ? [] : [[label, new Visibility(read)] as const],
-      ),
-    );
-    const captured = new Map(tables.map(({ catalog, label }) => [catalog.oid, label]));
-    const streamTables = new StreamTables({ source: name, output, sql: this.#sql, captured, visibilities });
+    // Nothing more of the snapshot comes, and the stream may long have nothing to tell.
+    output.heartbeat(position);
+    const visibilities = comparedSnapshots(position);
+    const streamTables = new StreamTables({ source: name, output, sql: this.#sql, captured: tables, visibilities });
     const decoder = new StreamDecoder({ output, tables: streamTables, position, failpoint: context.failpoint });
     const stream = new ReplicationStream({
       client,
@@ -98,7 +98,9 @@ export class PostgresReader implements SourceReader {
     if (signal.aborted) onAbort();
     const watch = new AbortController();
     try {
-      await Promise.race([stream.done, this.#watch(prepared, watch.signal)]);
+      await Promise.race([stream.done, this.#watch(tables, position, watch.signal)]);
+    } catch (error) {
+      throw asStreamError(error, this.#options.config.url);
     } finally {
       watch.abort();
       stream.stop();
@@ -107,22 +109,17 @@ export class PostgresReader implements SourceReader {
   }
 
   /** A table that leaves the publication is simply not heard of any more: that must not go unnoticed (Invariant 5). */
-  async #watch({ tables }: Prepared, signal: AbortSignal): Promise<never> {
-    const { context } = this.#options;
-    const sql = new SqlSession(this.#options);
+  async #watch(tables: readonly CapturedTable[], position: PostgresPosition, signal: AbortSignal): Promise<never> {
     const { name } = publicationOf(this.#options);
-    try {
-      for (;;) {
-        await context.clock.sleep(WATCH_MS, signal);
-        const lost = await unpublished(sql, name, tables).catch(() => []);
-        if (lost.length > 0) {
-          throw gap(
-            `the publication ${name} does not publish ${lost.join(', ')} any more: changes since then are lost`,
-          );
-        }
-      }
-    } finally {
-      await sql.close();
+    let since = position.lsn;
+    for (;;) {
+      await this.#options.context.clock.sleep(WATCH_MS, signal);
+      const acknowledged = this.#acknowledged ?? position.lsn;
+      // A server that does not answer is the stream's to report.
+      const publication = await findPublication(this.#sql, name).catch(() => null);
+      if (publication === null) continue;
+      checkContinuity(publication ?? name, tables, { ...position, lsn: since });
+      since = acknowledged;
     }
   }
 }

@@ -90,6 +90,7 @@ test('the connection is terminated again and again: each transaction comes once'
     );
   };
   await tried.run(ended);
+  await killing;
   expect(kills).toBeGreaterThan(5);
   expectSame(tried, reference);
 });

@@ -1,10 +1,13 @@
 /** The replication slot: made once, never silently again (Invariant 5). */
-import { TailraceError } from '../../src/sdk/index.ts';
+import { type Clock, TailraceError } from '../../src/sdk/index.ts';
 import type { SqlSession } from './connections.ts';
 import { parseLsn } from './lsn.ts';
 import { quoteLiteral } from './names.ts';
 import type { PostgresPosition } from './position.ts';
 import { gap } from './source-errors.ts';
+
+const FREE_MS = 3_000;
+const FREE_POLL_MS = 50;
 
 export interface Slot {
   readonly plugin: string | null;
@@ -28,7 +31,9 @@ export async function findSlot(sql: SqlSession, name: string): Promise<Slot | un
 
 /** Throws `source.not_ready` for a slot of the user's that is there already: what it was read for is not known. */
 export async function refuseExisting(sql: SqlSession, name: string): Promise<void> {
-  if ((await findSlot(sql, name)) === undefined) return;
+  const slot = await findSlot(sql, name);
+  // One that lost its history is of use to nobody.
+  if (slot === undefined || (slot.ours && slot.status === 'lost')) return;
   throw new TailraceError(
     'source.not_ready',
     `the replication slot ${name} exists, but nothing was read from it here`,
@@ -45,6 +50,17 @@ export async function createSlot(sql: SqlSession, name: string): Promise<string>
     [name],
   );
   return row!.lsn;
+}
+
+/** Waits for the end of a connection that is no more: the server frees its slot when it notices. */
+export async function waitUntilFree(sql: SqlSession, name: string, clock: Clock): Promise<void> {
+  const until = clock.monotonic() + FREE_MS;
+  for (;;) {
+    const slot = await findSlot(sql, name);
+    if (slot === undefined || slot.pid === null) return;
+    if (clock.monotonic() >= until) throw inUse(name, slot.pid);
+    await clock.sleep(FREE_POLL_MS);
+  }
 }
 
 /** False when it does not exist. Throws `source.unreachable` while somebody reads it. */

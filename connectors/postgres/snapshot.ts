@@ -10,9 +10,9 @@ import { connectSql, takeSocket } from './connections.ts';
 import { writeCopyRow } from './copy-row.ts';
 import { describeTable } from './descriptions.ts';
 import { MessageSocket, type Pause, queryMessage, serverError } from './message-socket.ts';
-import { quoteName, quoteTable, type SourceOptions } from './names.ts';
+import { quoteName, type SourceOptions } from './names.ts';
 import type { PostgresPosition, TableState } from './position.ts';
-import type { CapturedTable } from './publication.ts';
+import { type CapturedTable, fromTable, type Publication, type PublishedTable, publishedTable } from './publication.ts';
 import { asSourceError, gap } from './source-errors.ts';
 
 const COPY_DATA = 0x64; // d
@@ -26,6 +26,12 @@ interface SnapshotFacts {
   readonly time_us: string;
 }
 
+export interface SnapshotTask {
+  readonly table: CapturedTable;
+  readonly publication: Publication;
+  readonly position: PostgresPosition;
+}
+
 /** The WAL position is taken after the snapshot: what the snapshot sees was committed below it. */
 const FACTS_SQL = `
   SELECT pg_current_snapshot()::text AS snapshot,
@@ -35,17 +41,18 @@ const FACTS_SQL = `
 /** Resolves to the position with the table in it. An abort ends it with the signal's reason; nothing was then written. */
 export async function snapshotTable(
   options: SourceOptions,
-  table: CapturedTable,
-  position: PostgresPosition,
+  { table, publication, position }: SnapshotTask,
   output: SourceOutput,
   signal: AbortSignal,
 ): Promise<PostgresPosition> {
+  const published = publishedTable(publication, table);
+  if (published === undefined) throw droppedMeanwhile(table);
   const client = await connectSql(options);
   // A statement that waits in the server must not keep the connection.
   const onAbort = () => void client.end().catch(() => {});
   signal.addEventListener('abort', onAbort, { once: true });
   try {
-    const { facts, description, types, catalog } = await takeSnapshot(options, client, table);
+    const { facts, description, types, catalog } = await takeSnapshot(options, client, table, published);
     if (signal.aborted) throw signal.reason;
     const schema = output.register(description);
     const id = `${facts.snapshot}/${table.label}`;
@@ -55,7 +62,7 @@ export async function snapshotTable(
     const texts = types.map(columnText);
     const writer = output.writer(schema);
     const { failpoint } = options.context;
-    await copy(client, copySql(schema, table), output, signal, (buf, from, to) => {
+    await copy(client, copySql(schema, table, published), output, signal, (buf, from, to) => {
       failpoint('snapshot.rows');
       writer.begin('r');
       writer.side('after');
@@ -63,7 +70,8 @@ export async function snapshotTable(
       writer.end();
     });
     output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
-    const state: TableState = { oid: catalog.oid, read: { snapshot: facts.snapshot, until: facts.until } };
+    const { snapshot, until } = facts;
+    const state: TableState = { oid: catalog.oid, entry: published.entry, read: { snapshot, until } };
     const after = { ...position, tables: { ...position.tables, [table.label]: state } };
     output.end(after);
     return after;
@@ -79,17 +87,22 @@ export async function snapshotTable(
  * The lock comes before the snapshot (LOCK takes none): ALTER TABLE and TRUNCATE are not MVCC-safe, a table that they
  * rewrite after the snapshot was taken reads as empty, and the stream does not tell of rewritten rows.
  */
-async function takeSnapshot(options: SourceOptions, client: pg.Client, table: CapturedTable) {
+async function takeSnapshot(
+  options: SourceOptions,
+  client: pg.Client,
+  table: CapturedTable,
+  published: PublishedTable,
+) {
   const rows: Rows = async <T extends object>(sql: string, values: unknown[] = []) =>
     (await client.query<T>(sql, values)).rows;
   await client.query('BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY');
   try {
-    await client.query(`LOCK TABLE ${from(table)} IN ACCESS SHARE MODE`);
+    await client.query(`LOCK TABLE ${fromTable(table)} IN ACCESS SHARE MODE`);
   } catch (error) {
     throw (error as { code?: string }).code === UNDEFINED_TABLE ? droppedMeanwhile(table) : error;
   }
   const [facts] = await rows<SnapshotFacts>(FACTS_SQL);
-  const described = await describeTable(rows, options.name, table);
+  const described = await describeTable(rows, options.name, table, published.columns);
   if (described?.catalog.oid !== table.catalog.oid) throw droppedMeanwhile(table);
   return { ...described, facts: facts! };
 }
@@ -98,14 +111,10 @@ function droppedMeanwhile({ label }: CapturedTable): Error {
   return gap(`the captured table ${label} was renamed, dropped or made anew while it was to be read`);
 }
 
-/** Partitions are read through their root; tables that inherit are other tables. */
-function from(table: CapturedTable): string {
-  return table.catalog.relkind === 'p' ? quoteTable(table) : `ONLY ${quoteTable(table)}`;
-}
-
-function copySql({ columns }: TableSchema, table: CapturedTable): string {
+/** The rows and columns that the stream has too. */
+function copySql({ columns }: TableSchema, table: CapturedTable, { filter }: PublishedTable): string {
   const names = columns.map(({ name }) => quoteName(name)).join(', ');
-  return `COPY (SELECT ${names} FROM ${from(table)}) TO STDOUT`;
+  return `COPY (SELECT ${names} FROM ${fromTable(table)}${filter === null ? '' : ` WHERE ${filter}`}) TO STDOUT`;
 }
 
 /** Runs the COPY on the client's socket, which cannot be used by `pg` afterwards. */

@@ -8,6 +8,8 @@ export interface ServerError {
   readonly message: string;
 }
 
+const STUCK_REMEDY =
+  'look into the server log for the cause; if the change cannot be sent at all, set `on_gap: resnapshot` on the source';
 const RESNAPSHOT = 'set `on_gap: resnapshot` on the source to read its tables again, then start Tailrace';
 
 /** A lost stretch of history (Invariant 5). */
@@ -15,13 +17,12 @@ export function gap(message: string, remedy: string = RESNAPSHOT): TailraceError
   return new TailraceError('source.gap', message, { remedy });
 }
 
-/** Any error while talking to the source's server; typed ones pass. Server texts may hold values: `detail` only. */
+/** Any error of a statement on the source's server; typed ones pass. Server texts may hold values: `detail` only. */
 export function asSourceError(error: unknown, url: string): TailraceError {
   if (error instanceof TailraceError) return error;
-  const { code, message } = error instanceof Error ? (error as Error & ServerError) : { code: undefined, message: '' };
+  const { code, message } = serverError(error);
   const where = placeOf(url);
-  if (typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE')
-    return sqlStateError(code, message, where);
+  if (isSqlState(code)) return sqlStateError(error, code, message, where);
   if (/SASL|password/i.test(message)) {
     return new TailraceError('source.auth', `login to PostgreSQL at ${where} is not possible as configured`, {
       remedy: 'put user and password into `url` of the source',
@@ -39,7 +40,36 @@ export function asSourceError(error: unknown, url: string): TailraceError {
   );
 }
 
-function sqlStateError(code: string, message: string, where: string): TailraceError {
+/** Any error of the replication stream: what it says to be missing is history (Invariant 5). */
+export function asStreamError(error: unknown, url: string): TailraceError {
+  if (error instanceof TailraceError) return error;
+  const { code, message } = serverError(error);
+  if (isSqlState(code)) {
+    const where = placeOf(url);
+    const detail = message;
+    if (code === '42704') {
+      return gap(`the slot or the publication that is read at ${where} does not exist any more`);
+    }
+    if (code === '58P01' || (code === '55000' && !/wal_level/.test(message))) {
+      return gap(`the replication slot at ${where} was invalidated: the server removed write-ahead log that it needs`);
+    }
+    if (/^(0A|22)/.test(code) || /invalid memory alloc/.test(message)) {
+      const what = `PostgreSQL at ${where} cannot send a change (SQLSTATE ${code})`;
+      return new TailraceError('source.unsupported', what, { remedy: STUCK_REMEDY, detail });
+    }
+  }
+  return asSourceError(error, url);
+}
+
+function serverError(error: unknown): ServerError {
+  return error instanceof Error ? (error as Error & ServerError) : { code: undefined, message: '' };
+}
+
+function isSqlState(code: string | undefined): code is string {
+  return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE';
+}
+
+function sqlStateError(cause: unknown, code: string, message: string, where: string): TailraceError {
   const state = `SQLSTATE ${code}`;
   const detail = message;
   const kind = code.slice(0, 2);
@@ -47,39 +77,47 @@ function sqlStateError(code: string, message: string, where: string): TailraceEr
     return new TailraceError('source.auth', `PostgreSQL at ${where} refused the login (${state})`, {
       remedy: 'check user, password and database in `url` of the source',
       detail,
+      cause,
     });
   }
   if (code === '42501') {
     return new TailraceError('source.not_ready', `PostgreSQL at ${where} denies a permission (${state})`, {
       remedy: 'run `tailrace check`: it names the missing grants',
       detail,
+      cause,
     });
   }
   if (code === '55006') {
     return new TailraceError('source.unreachable', `the replication slot at ${where} is in use by another connection`, {
       remedy: 'stop the other reader of the slot; a connection that died is noticed by the server within a minute',
       detail,
+      cause,
     });
   }
-  if (code === '55000' || code === '58P01') return unavailableHistory(code, message, where);
-  if (code === '42704')
-    return gap(`the slot or the publication that was read at ${where} does not exist any more (${state})`);
+  if (code === '55000' && /wal_level/.test(message)) {
+    return new TailraceError('source.not_ready', `PostgreSQL at ${where} does not decode its write-ahead log`, {
+      remedy: 'ALTER SYSTEM SET wal_level = logical; then restart the server',
+      detail,
+      cause,
+    });
+  }
+  if (code === '53400') {
+    return new TailraceError('source.not_ready', `PostgreSQL at ${where} has no replication slot left`, {
+      remedy:
+        'ALTER SYSTEM SET max_replication_slots to more, then restart the server; or drop a slot that nobody reads',
+      detail,
+      cause,
+    });
+  }
   if (['08', '53', '57', '58', '40', 'XX'].includes(kind)) {
-    return new TailraceError('source.unreachable', `PostgreSQL at ${where} cannot serve now (${state})`, { detail });
+    return new TailraceError('source.unreachable', `PostgreSQL at ${where} cannot serve now (${state})`, {
+      detail,
+      cause,
+    });
   }
   return new TailraceError('source.not_ready', `PostgreSQL at ${where} refused a statement (${state})`, {
     remedy: 'run `tailrace check`; if it finds nothing, look into the server log',
     detail,
+    cause,
   });
-}
-
-/** `object_not_in_prerequisite_state` and removed WAL: history is lost, or the server is not set up. */
-function unavailableHistory(code: string, message: string, where: string): TailraceError {
-  if (code === '55000' && /wal_level|recovery/i.test(message)) {
-    return new TailraceError('source.not_ready', `PostgreSQL at ${where} does not decode its write-ahead log`, {
-      remedy: 'ALTER SYSTEM SET wal_level = logical; then restart the server',
-      detail: message,
-    });
-  }
-  return gap(`the replication slot at ${where} was invalidated: the server removed write-ahead log that it needs`);
 }

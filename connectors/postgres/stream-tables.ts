@@ -1,13 +1,17 @@
 /** Tables of the stream by relation id: how their rows are written, and what is left out of them. */
-import type { RowWriter, SourceOutput, TableSchema } from '../../src/sdk/index.ts';
+import { keyColumns, type RowWriter, type SourceOutput, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import type { CatalogType, Rows } from './catalog.ts';
 import { type ColumnText, columnText } from './column-text.ts';
 import type { SqlSession } from './connections.ts';
 import { describeRelation } from './descriptions.ts';
-import { quoteName, quoteTable, tableName } from './names.ts';
+import { quoteName } from './names.ts';
 import { NULL_COLUMN, need, type Relation, TEXT_COLUMN, type Tuple, UNCHANGED_COLUMN } from './pgoutput.ts';
+import { type CapturedTable, fromTable } from './publication.ts';
 import { gap } from './source-errors.ts';
 import type { Visibility } from './visibility.ts';
+
+/** SQLSTATEs: undefined column, table, schema, type; a text that is none of a type that was altered. */
+const GONE: readonly string[] = ['42703', '42P01', '3F000', '42704', '22P02', '42883'];
 
 export interface StreamTable {
   readonly label: string;
@@ -27,8 +31,8 @@ export interface StreamTablesOptions {
   readonly source: string;
   readonly output: SourceOutput;
   readonly sql: SqlSession;
-  /** Tables as configured: label by oid of now. */
-  readonly captured: ReadonlyMap<number, string>;
+  /** Tables as configured, with their identity of now. */
+  readonly captured: readonly CapturedTable[];
   readonly visibilities: ReadonlyMap<string, Visibility>;
 }
 
@@ -52,23 +56,18 @@ export class StreamTables {
     return this.#options.visibilities.get(label);
   }
 
-  /** Takes in a Relation message. Throws `source.gap` for a captured table under another name. */
+  /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was. */
   async describe(relation: Relation): Promise<void> {
-    const { captured, source, sql, output } = this.#options;
-    const rows: Rows = (text, values) => sql.rows(text, values);
-    const label = `${relation.schema}.${relation.table}`;
-    const expected = captured.get(relation.oid);
-    if (expected !== undefined && expected !== label) {
-      throw gap(
-        `the captured table ${expected} was renamed to ${label}`,
-        `put ${label} under \`tables:\` and set \`on_gap: resnapshot\` on the source, then start Tailrace`,
-      );
-    }
-    if (expected === undefined && ![...captured.values()].includes(label)) {
+    const { source, sql, output } = this.#options;
+    const table = this.#capturedAs(relation);
+    if (table === null) {
       this.#tables.set(relation.oid, null);
       return;
     }
-    const { description, types } = await describeRelation(rows, source, tableName(label), relation);
+    const rows: Rows = (text, values) => sql.rows(text, values);
+    const { label } = table;
+    const { description, types } = await describeRelation(rows, source, table, relation);
+    if (keyColumns(description).length === 0) throw withoutKey(label);
     const schema = output.register(description);
     const ordinals = schema.columns.map(({ keyOrdinal }, index) => ({ keyOrdinal: keyOrdinal ?? 0, index }));
     const keys = ordinals.filter(({ keyOrdinal }) => keyOrdinal > 0).sort((a, b) => a.keyOrdinal - b.keyOrdinal);
@@ -83,6 +82,21 @@ export class StreamTables {
     });
   }
 
+  #capturedAs({ oid, schema, table }: Relation): CapturedTable | null {
+    const { captured } = this.#options;
+    const known = captured.find(({ catalog }) => catalog.oid === oid);
+    const named = captured.find((one) => one.schema === schema && one.table === table);
+    if (known === named) return known ?? null;
+    const now = `${schema}.${table}`;
+    if (known !== undefined) {
+      throw gap(
+        `the captured table ${known.label} was renamed to ${now}`,
+        `put ${now} under \`tables:\` and set \`on_gap: resnapshot\` on the source, then start Tailrace`,
+      );
+    }
+    throw gap(`${now} is another table than the one that was captured: it was dropped and made anew, or renamed`);
+  }
+
   /**
    * Present values of columns of the row with the tuple's key: docs/decisions/2026-11-24-changed-key-with-unsent-column.md.
    * Empty when the row is gone.
@@ -90,15 +104,28 @@ export class StreamTables {
   async fetch(table: StreamTable, key: readonly Buffer[], columns: readonly number[]): Promise<FetchedColumns> {
     const names = table.schema.columns.map(({ name }) => quoteName(name));
     const where = table.keys.map((index, i) => `${names[index]} = $${i + 1}::text::${table.types[index]!.native}`);
-    const sql = `SELECT ${columns.map((index, i) => `${names[index]} AS c${i}`).join(', ')} FROM ${quoteTable(tableName(table.label))}
+    const from = this.#options.captured.find(({ label }) => label === table.label)!;
+    const sql = `SELECT ${columns.map((index, i) => `${names[index]} AS c${i}`).join(', ')} FROM ${fromTable(from)}
       WHERE ${where.join(' AND ')}`;
-    const [row] = await this.#options.sql.texts(
-      sql,
-      key.map((bytes) => bytes.toString()),
-    );
+    const texts = key.map((bytes) => bytes.toString());
+    const [row] = await this.#options.sql
+      .texts(sql, texts)
+      .catch((error) => (isGone(error) ? [] : Promise.reject(error)));
     if (row === undefined) return new Map();
     return new Map(columns.map((index, i) => [index, row[`c${i}`] == null ? null : Buffer.from(row[`c${i}`]!)]));
   }
+}
+
+/** The column or the table is not there any more as the event had it. */
+function isGone(error: unknown): boolean {
+  const { cause } = error as { cause?: { code?: string } };
+  return cause?.code !== undefined && GONE.includes(cause.code);
+}
+
+function withoutKey(label: string): TailraceError {
+  return new TailraceError('source.unsupported', `${label} has no key in the stream: its rows cannot be told apart`, {
+    remedy: `give ${label} a primary key again, and set \`on_gap: resnapshot\` on the source to read it anew`,
+  });
 }
 
 /** Where to look for columns that a new tuple leaves out. */
@@ -123,6 +150,8 @@ export function writeSide(
   for (let i = 0; i < count; i++) {
     const kind = kinds[i]!;
     if (keysOnly && !isKey[i]) writer.unchanged(i);
+    // Of a partition that identifies its rows by other columns: what they do not hold is not NULL (Invariant 9).
+    else if (isKey[i] && kind === NULL_COLUMN) need(false);
     else if (kind === TEXT_COLUMN) texts[i]!(writer, i, buf, from[i]!, to[i]!);
     else if (kind === NULL_COLUMN) writer.null(i);
     else writeOlder(table, buf, i, older, fetched);
