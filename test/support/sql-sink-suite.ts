@@ -12,8 +12,13 @@ export interface SqlTarget extends LastValueTarget {
   quoted(name: string): string;
 }
 
-export function sqlSinkSuite(newTarget: () => Promise<SqlTarget>): void {
+type NewTarget = () => Promise<SqlTarget>;
+
+export function sqlSinkSuite(newTarget: NewTarget): void {
   lastValueSuite(newTarget, { transactional: true });
+  describe('tables', () => tableTests(newTarget));
+  describe('tables and names that do not fit', () => unfitTests(newTarget));
+  describe('poison', () => poisonTests(newTarget));
 
   test('a table without key is appended to, once per change', async () => {
     const target = await newTarget();
@@ -33,145 +38,147 @@ export function sqlSinkSuite(newTarget: () => Promise<SqlTarget>): void {
     await later.sink.close();
     expect(await target.rows('_tr_deleted', ['key'])).toEqual([]);
   });
+}
 
-  describe('tables', () => {
-    test('a new column is added, rows of the old and new description come in one batch, nothing is dropped', async () => {
-      const target = await newTarget();
-      const wider = table('t', [...SHOP.columns.slice(0, 2), column('c', 'text', 'text')]);
-      await run(target, [
-        insert(1, '1', 'a', 'b'),
-        change(wider, { op: 'insert', version: 2, after: ['2', 'a', 'c'] }),
-        change(wider, { op: 'update', version: 3, after: ['1', 'a3', 'c3'] }),
-      ]);
-      expect(await target.rows('t', ['id', 'a', 'b', 'c'])).toEqual([
-        ['1', 'a3', 'b', 'c3'],
-        ['2', 'a', null, 'c'],
-      ]);
-    });
-
-    test('a table of the user is filled and gets the version column', async () => {
-      const target = await newTarget();
-      await target.exec(`CREATE TABLE ${target.quoted('t')} (note text, id text PRIMARY KEY, a text NOT NULL)`);
-      await target.exec(`INSERT INTO ${target.quoted('t')} VALUES ('mine', '1', 'old')`);
-      await run(target, [insert(1, '1', 'a', 'b')], [update(2, '1', NOT_SENT, 'b2')]);
-      expect(await target.rows('t', ['note', 'id', 'a', 'b'])).toEqual([['mine', '1', 'a', 'b2']]);
-    });
-
-    test('a type that cannot hold the values is an error that names table and column', async () => {
-      const target = await newTarget();
-      const numbers = table('n', [column('id', 'int32', 'integer', { key: 1 }), column('v', 'int32', 'integer')]);
-      const texts = table('n', [column('id', 'int32', 'integer', { key: 1 }), column('v', 'text', 'text')]);
-      await run(target, [change(numbers, { op: 'insert', version: 1, after: [1, 1] })]);
-      const later = await session(target);
-      const write = apply(later, [change(texts, { op: 'insert', version: 2, after: [2, '007'] })], 1);
-      await expect(write).rejects.toMatchObject({
-        code: 'sink.not_ready',
-        message: expect.stringMatching(/"v".*"?n"?/),
-      });
-      await later.sink.close();
-      expect(await target.rows('n', ['id', 'v'])).toEqual([['1', '1']]);
-    });
-
-    test('a table without a unique key is refused with the statement that mends it', async () => {
-      const target = await newTarget();
-      await target.exec(`CREATE TABLE ${target.quoted('t')} (id text, a text, b text)`);
-      const opened = await session(target);
-      const write = apply(opened, [insert(1, '1', 'a', 'b')]);
-      await expect(write).rejects.toMatchObject({ code: 'sink.not_ready', remedy: expect.stringContaining('UNIQUE') });
-      await opened.sink.close();
-    });
-
-    test('two source tables of one name are refused, as is a column that takes our name', async () => {
-      const target = await newTarget();
-      const opened = await session(target);
-      const other = table('t', SHOP.columns, { source: 'elsewhere' });
-      const both = [insert(1, '1', 'a', 'b'), change(other, { op: 'insert', version: 2, after: ['1', 'x', 'y'] })];
-      await expect(apply(opened, both)).rejects.toMatchObject({ code: 'sink.not_ready' });
-      await opened.sink.close();
-      const taken = table('v', [...SHOP.columns, column('_tr_version', 'text', 'text')]);
-      const second = await session(target);
-      const write = apply(second, [change(taken, { op: 'insert', version: 1, after: ['1', 'a', 'b', 'c'] })]);
-      await expect(write).rejects.toMatchObject({ code: 'sink.not_ready' });
-      await second.sink.close();
-    });
-
-    test('names are quoted, whatever they hold', async () => {
-      const target = await newTarget();
-      const odd = table('T "x"; drop table t --', [
-        column('select', 'int32', 'integer', { key: 1 }),
-        column(`a"b'c$1`, 'text', 'text); drop table t; --'),
-        column('ü ñ', 'text', 'text'),
-      ]);
-      await run(
-        target,
-        [change(odd, { op: 'insert', version: 1, after: [1, `it's`, '\\'] })],
-        [change(odd, { op: 'update', version: 2, after: [1, '"{}",\\N\n\t', NOT_SENT] })],
-      );
-      const names = odd.columns.map(({ name }) => name);
-      expect(await target.rows(odd.table, names)).toEqual([['1', '"{}",\\N\n\t', '\\']]);
-    });
+function tableTests(newTarget: NewTarget): void {
+  test('a new column is added, rows of the old and new description come in one batch, nothing is dropped', async () => {
+    const target = await newTarget();
+    const wider = table('t', [...SHOP.columns.slice(0, 2), column('c', 'text', 'text')]);
+    await run(target, [
+      insert(1, '1', 'a', 'b'),
+      change(wider, { op: 'insert', version: 2, after: ['2', 'a', 'c'] }),
+      change(wider, { op: 'update', version: 3, after: ['1', 'a3', 'c3'] }),
+    ]);
+    expect(await target.rows('t', ['id', 'a', 'b', 'c'])).toEqual([
+      ['1', 'a3', 'b', 'c3'],
+      ['2', 'a', null, 'c'],
+    ]);
   });
 
-  describe('poison', () => {
-    /** Refused by a constraint of the target: `a` must not be the word. */
-    const guarded = async () => {
-      const target = await newTarget();
-      const check = `CHECK (a <> 'poison')`;
-      await target.exec(`CREATE TABLE ${target.quoted('t')} (id text PRIMARY KEY, a text ${check}, b text)`);
-      return target;
-    };
+  test('a table of the user is filled and gets the version column', async () => {
+    const target = await newTarget();
+    await target.exec(`CREATE TABLE ${target.quoted('t')} (note text, id text PRIMARY KEY, a text NOT NULL)`);
+    await target.exec(`INSERT INTO ${target.quoted('t')} VALUES ('mine', '1', 'old')`);
+    await run(target, [insert(1, '1', 'a', 'b')], [update(2, '1', NOT_SENT, 'b2')]);
+    expect(await target.rows('t', ['note', 'id', 'a', 'b'])).toEqual([['mine', '1', 'a', 'b2']]);
+  });
+}
 
-    test('one poison row among 1,000 comes back, the others are applied', async () => {
-      const target = await guarded();
-      const changes = Array.from({ length: 1_000 }, (_, i) => insert(i + 1, `k${i}`, i === 500 ? 'poison' : 'a', 'b'));
-      const opened = await session(target);
-      const rejections = await apply(opened, changes);
-      expect(rejections.map(({ record }) => record.offset)).toEqual([500n]);
-      const { error } = rejections[0]!;
-      expect(error.code).toBe('sink.rejected');
-      expect(error.message).not.toContain('k500');
-      expect(error.detail).toBeTruthy();
-      expect(await rows(target)).toHaveLength(999);
-      await apply(opened, [insert(2_000, 'later', 'a', 'b')], 1_000);
-      await opened.sink.close();
-      expect(await rows(target)).toHaveLength(1_000);
+function unfitTests(newTarget: NewTarget): void {
+  test('a type that cannot hold the values is an error that names table and column', async () => {
+    const target = await newTarget();
+    const numbers = table('n', [column('id', 'int32', 'integer', { key: 1 }), column('v', 'int32', 'integer')]);
+    const texts = table('n', [column('id', 'int32', 'integer', { key: 1 }), column('v', 'text', 'text')]);
+    await run(target, [change(numbers, { op: 'insert', version: 1, after: [1, 1] })]);
+    const later = await session(target);
+    const write = apply(later, [change(texts, { op: 'insert', version: 2, after: [2, '007'] })], 1);
+    await expect(write).rejects.toMatchObject({
+      code: 'sink.not_ready',
+      message: expect.stringMatching(/"v".*"?n"?/),
     });
+    await later.sink.close();
+    expect(await target.rows('n', ['id', 'v'])).toEqual([['1', '1']]);
+  });
 
-    test('invariant 6: changes of the row before and after a refused one are applied, partial ones wait', async () => {
-      const target = await guarded();
-      const opened = await session(target);
-      const rejections = await apply(opened, [
-        insert(1, '1', 'before', 'b'),
-        update(2, '1', 'poison', 'b2'),
-        update(3, '1', NOT_SENT, 'b3'),
-        insert(4, '2', 'a', 'b'),
-        update(5, '2', 'poison', 'x'),
-        update(6, '2', 'whole', 'b6'),
-        update(7, '2', NOT_SENT, 'b7'),
-      ]);
-      await opened.sink.close();
-      expect(await rows(target)).toEqual([
-        ['1', 'before', 'b'],
-        ['2', 'whole', 'b7'],
-      ]);
-      // A row that a later whole change replaces need not be tried; partial ones after a refused one are held.
-      const offsets = rejections.map(({ record }) => Number(record.offset)).sort((a, b) => a - b);
-      expect(offsets.filter((offset) => offset !== 4)).toEqual([1, 2]);
-    });
+  test('a table without a unique key is refused with the statement that mends it', async () => {
+    const target = await newTarget();
+    await target.exec(`CREATE TABLE ${target.quoted('t')} (id text, a text, b text)`);
+    const opened = await session(target);
+    const write = apply(opened, [insert(1, '1', 'a', 'b')]);
+    await expect(write).rejects.toMatchObject({ code: 'sink.not_ready', remedy: expect.stringContaining('UNIQUE') });
+    await opened.sink.close();
+  });
 
-    test('a truncate among poison rows keeps its place', async () => {
-      const target = await guarded();
-      const opened = await session(target);
-      const rejections = await apply(opened, [
-        insert(1, '1', 'a', 'b'),
-        insert(2, '2', 'poison', 'b'),
-        change(SHOP, { op: 'truncate', version: 3 }),
-        insert(4, '3', 'a', 'b'),
-        insert(5, '4', 'poison', 'b'),
-      ]);
-      await opened.sink.close();
-      expect(rejections.map(({ record }) => record.offset)).toEqual([1n, 4n]);
-      expect(await rows(target)).toEqual([['3', 'a', 'b']]);
-    });
+  test('two source tables of one name are refused, as is a column that takes our name', async () => {
+    const target = await newTarget();
+    const opened = await session(target);
+    const other = table('t', SHOP.columns, { source: 'elsewhere' });
+    const both = [insert(1, '1', 'a', 'b'), change(other, { op: 'insert', version: 2, after: ['1', 'x', 'y'] })];
+    await expect(apply(opened, both)).rejects.toMatchObject({ code: 'sink.not_ready' });
+    await opened.sink.close();
+    const taken = table('v', [...SHOP.columns, column('_tr_version', 'text', 'text')]);
+    const second = await session(target);
+    const write = apply(second, [change(taken, { op: 'insert', version: 1, after: ['1', 'a', 'b', 'c'] })]);
+    await expect(write).rejects.toMatchObject({ code: 'sink.not_ready' });
+    await second.sink.close();
+  });
+
+  test('names are quoted, whatever they hold', async () => {
+    const target = await newTarget();
+    const odd = table('T "x"; drop table t --', [
+      column('select', 'int32', 'integer', { key: 1 }),
+      column(`a"b'c$1`, 'text', 'text); drop table t; --'),
+      column('ü ñ', 'text', 'text'),
+    ]);
+    await run(
+      target,
+      [change(odd, { op: 'insert', version: 1, after: [1, `it's`, '\\'] })],
+      [change(odd, { op: 'update', version: 2, after: [1, '"{}",\\N\n\t', NOT_SENT] })],
+    );
+    const names = odd.columns.map(({ name }) => name);
+    expect(await target.rows(odd.table, names)).toEqual([['1', '"{}",\\N\n\t', '\\']]);
+  });
+}
+
+/** Refused by a constraint of the target: `a` must not be the word. */
+async function guardedTarget(newTarget: NewTarget): Promise<SqlTarget> {
+  const target = await newTarget();
+  const check = `CHECK (a <> 'poison')`;
+  await target.exec(`CREATE TABLE ${target.quoted('t')} (id text PRIMARY KEY, a text ${check}, b text)`);
+  return target;
+}
+
+function poisonTests(newTarget: NewTarget): void {
+  test('one poison row among 1,000 comes back, the others are applied', async () => {
+    const target = await guardedTarget(newTarget);
+    const changes = Array.from({ length: 1_000 }, (_, i) => insert(i + 1, `k${i}`, i === 500 ? 'poison' : 'a', 'b'));
+    const opened = await session(target);
+    const rejections = await apply(opened, changes);
+    expect(rejections.map(({ record }) => record.offset)).toEqual([500n]);
+    const { error } = rejections[0]!;
+    expect(error.code).toBe('sink.rejected');
+    expect(error.message).not.toContain('k500');
+    expect(error.detail).toBeTruthy();
+    expect(await rows(target)).toHaveLength(999);
+    await apply(opened, [insert(2_000, 'later', 'a', 'b')], 1_000);
+    await opened.sink.close();
+    expect(await rows(target)).toHaveLength(1_000);
+  });
+
+  test('invariant 6: changes of the row before and after a refused one are applied, partial ones wait', async () => {
+    const target = await guardedTarget(newTarget);
+    const opened = await session(target);
+    const rejections = await apply(opened, [
+      insert(1, '1', 'before', 'b'),
+      update(2, '1', 'poison', 'b2'),
+      update(3, '1', NOT_SENT, 'b3'),
+      insert(4, '2', 'a', 'b'),
+      update(5, '2', 'poison', 'x'),
+      update(6, '2', 'whole', 'b6'),
+      update(7, '2', NOT_SENT, 'b7'),
+    ]);
+    await opened.sink.close();
+    expect(await rows(target)).toEqual([
+      ['1', 'before', 'b'],
+      ['2', 'whole', 'b7'],
+    ]);
+    // A row that a later whole change replaces need not be tried; partial ones after a refused one are held.
+    const offsets = rejections.map(({ record }) => Number(record.offset)).sort((a, b) => a - b);
+    expect(offsets.filter((offset) => offset !== 4)).toEqual([1, 2]);
+  });
+
+  test('a truncate among poison rows keeps its place', async () => {
+    const target = await guardedTarget(newTarget);
+    const opened = await session(target);
+    const rejections = await apply(opened, [
+      insert(1, '1', 'a', 'b'),
+      insert(2, '2', 'poison', 'b'),
+      change(SHOP, { op: 'truncate', version: 3 }),
+      insert(4, '3', 'a', 'b'),
+      insert(5, '4', 'poison', 'b'),
+    ]);
+    await opened.sink.close();
+    expect(rejections.map(({ record }) => record.offset)).toEqual([1n, 4n]);
+    expect(await rows(target)).toEqual([['3', 'a', 'b']]);
   });
 }
