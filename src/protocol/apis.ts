@@ -1,9 +1,15 @@
 /** The APIs that are offered: what stands here is advertised, in the versions that its message file declares. */
+import type { LogAdmin, TopicAdmin } from '../contracts/log-admin.ts';
 import type { Broker } from './broker.ts';
+import { alterConfigsHandler, incrementalAlterConfigsHandler } from './handlers/alter-configs.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
+import { createPartitionsHandler } from './handlers/create-partitions.ts';
 import { createTopicsHandler } from './handlers/create-topics.ts';
 import { deleteGroupsHandler } from './handlers/delete-groups.ts';
+import { deleteRecordsHandler } from './handlers/delete-records.ts';
+import { deleteTopicsHandler } from './handlers/delete-topics.ts';
 import { describeClusterHandler } from './handlers/describe-cluster.ts';
+import { describeConfigsHandler } from './handlers/describe-configs.ts';
 import { describeGroupsHandler } from './handlers/describe-groups.ts';
 import { fetchHandler } from './handlers/fetch.ts';
 import { findCoordinatorHandler } from './handlers/find-coordinator.ts';
@@ -17,12 +23,13 @@ import { metadataHandler } from './handlers/metadata.ts';
 import { offsetCommitHandler } from './handlers/offset-commit.ts';
 import { offsetDeleteHandler } from './handlers/offset-delete.ts';
 import { offsetFetchHandler } from './handlers/offset-fetch.ts';
+import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts';
 import { produceHandler } from './handlers/produce.ts';
 import { syncGroupHandler } from './handlers/sync-group.ts';
 import type { RegisteredApi } from './request.ts';
 
-/** By API key. */
-export function offeredApis(broker: Broker): ReadonlyMap<number, RegisteredApi> {
+/** By API key. @param admin what the log can do; what it cannot is not offered */
+export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number, RegisteredApi> {
   const apis = new Map<number, RegisteredApi>();
   const offered = [
     apiVersionsHandler(apis),
@@ -44,7 +51,20 @@ export function offeredApis(broker: Broker): ReadonlyMap<number, RegisteredApi> 
     createTopicsHandler(broker),
     initProducerIdHandler(broker),
     describeClusterHandler(broker),
+    describeConfigsHandler(broker),
+    offsetForLeaderEpochHandler(broker),
+    ...(admin.topics === undefined ? [] : topicAdminHandlers(broker, admin.topics)),
+    ...(admin.retention === undefined ? [] : [deleteRecordsHandler(broker, admin.retention)]),
   ];
   for (const registered of offered) apis.set(registered.api.key, registered);
   return apis;
+}
+
+function topicAdminHandlers(broker: Broker, admin: TopicAdmin): RegisteredApi[] {
+  return [
+    deleteTopicsHandler(broker, admin),
+    createPartitionsHandler(broker, admin),
+    alterConfigsHandler(broker, admin),
+    incrementalAlterConfigsHandler(broker, admin),
+  ];
 }

@@ -1,11 +1,12 @@
 /** What all handlers of a listener share. */
 import { randomBytes } from 'node:crypto';
 import type { Log } from '../contracts/log.ts';
-import type { TimeIndex } from '../contracts/log-admin.ts';
+import type { LeaderEpochs, TimeIndex } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { CLUSTER_ID_CHECKPOINT } from './checkpoint-names.ts';
 import { DEFAULT_GROUP_LIMITS, GroupCoordinator } from './groups/coordinator.ts';
 import { GroupOffsets } from './groups/offsets.ts';
+import { constantEpoch } from './leader-epochs.ts';
 import { LogWriter } from './log-writer.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { DEFAULT_LIMITS, type Endpoint, type KafkaListenerOptions, type Limits } from './options.ts';
@@ -26,6 +27,7 @@ export interface Broker {
   readonly clusterId: string;
   readonly topics: Topics;
   readonly times: TimeIndex;
+  readonly epochs: LeaderEpochs;
   readonly writer: LogWriter;
   readonly producers: Producers;
   readonly producerIds: ProducerIds;
@@ -50,6 +52,7 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
     clusterId,
     topics: new Topics(log.topics, options.admin?.topics ?? null, clusterId, options.topics),
     times: options.admin?.times ?? scanningTimeIndex(log),
+    epochs: options.admin?.epochs ?? constantEpoch(log),
     writer,
     producers: new Producers(log.checkpoints),
     producerIds: new ProducerIds(log.checkpoints, writer),

@@ -11,6 +11,8 @@ export type { Endpoint, KafkaListenerOptions, Limits, TopicRules } from './optio
 
 /** How often connections are looked at for stalling, ms. */
 const CHECK_MS = 5_000;
+/** How often producers that are silent are looked for, ms. */
+const EXPIRY_CHECK_MS = 600_000;
 /** Time for running requests to end when the listener closes, ms. */
 const CLOSE_MS = 2_000;
 
@@ -29,16 +31,30 @@ export async function startKafkaListener(options: KafkaListenerOptions): Promise
   const broker = await openBroker(options);
   const counters: Counters = { connections: 0, connectionsRefused: 0, requests: 0, malformed: 0, stalled: 0 };
   const { limits, budget, clock, logger } = broker;
-  const connections = new Connections({ apis: offeredApis(broker), limits, budget, clock, logger, counters });
+  const connections = new Connections({
+    apis: offeredApis(broker, options.admin ?? {}),
+    limits,
+    budget,
+    clock,
+    logger,
+    counters,
+  });
   const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => connections.add(socket));
   const { host, port } = await listening(server, options.listen);
   broker.endpoint = options.advertise ?? { host, port };
   const closing = new AbortController();
-  const checks = every(CHECK_MS, clock, closing.signal, () => connections.checkProgress());
+  const checks = Promise.all([
+    every(CHECK_MS, clock, closing.signal, () => connections.checkProgress()),
+    every(EXPIRY_CHECK_MS, clock, closing.signal, () => {
+      // A log that has failed says so elsewhere.
+      broker.producers.expire(clock.now(), broker.writer).catch(() => {});
+    }),
+  ]);
   const close = async () => {
     closing.abort();
     const closed = new Promise((resolve) => server.close(resolve));
     await connections.close(CLOSE_MS);
+    broker.groups.close();
     await Promise.all([closed, checks]);
   };
   let closed: Promise<void> | null = null;

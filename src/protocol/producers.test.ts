@@ -1,7 +1,9 @@
 import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { MemoryLog } from '../../test/support/memory-log.ts';
 import type { LogTransaction } from '../contracts/log.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
+import { LogWriter } from './log-writer.ts';
 import { Producers } from './producers.ts';
 
 const PLACE = { topic: 't', partition: 0 };
@@ -105,7 +107,15 @@ describe('idempotent producers', () => {
     await store.produce(1n, 0, 0, 1);
     store.now = 80_000_000;
     await store.produce(2n, 0, 0, 1);
-    expect(store.producers.expire(86_400_001)).toEqual(['kafka/producer/t/0/1']);
+    const removed: (readonly [string, string | null])[] = [];
+    const log = new MemoryLog();
+    const begin = log.begin.bind(log);
+    log.begin = (name, epoch) => {
+      const transaction = begin(name, epoch);
+      return { ...transaction, checkpoint: (key, value) => void removed.push([key, value]) };
+    };
+    await store.producers.expire(86_400_001, await LogWriter.open(log));
+    expect(removed).toEqual([['kafka/producer/t/0/1', null]]);
     expect(await store.produce(1n, 0, 5, 1)).toBe(2n);
     expect(await store.produce(2n, 0, 5, 1)).toBe(KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER);
   });

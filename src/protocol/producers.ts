@@ -7,6 +7,7 @@ import type { Checkpoints, LogTransaction, TopicPartition } from '../contracts/l
 import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
 import type { BatchHeader } from '../wire/record-batch.ts';
 import { PRODUCER_PREFIX, producerCheckpoint } from './checkpoint-names.ts';
+import type { LogWriter } from './log-writer.ts';
 
 /** As many as a client may have in flight. */
 const REMEMBERED_BATCHES = 5;
@@ -116,15 +117,33 @@ export class Producers {
     else this.#states.set(name, restored(stored));
   }
 
-  /** Forgets producers that were silent for too long; returns the names of their checkpoints, to be removed. */
-  expire(now: number): readonly string[] {
+  /** Forgets what was appended to a topic that is gone. Durable when it resolves. */
+  async forgetTopic(topic: string, writer: LogWriter): Promise<void> {
+    const prefix = `${PRODUCER_PREFIX}${topic}/`;
+    const names = [...this.#states.keys()].filter((name) => name.startsWith(prefix));
+    for (const name of names) this.#states.delete(name);
+    await removeCheckpoints(writer, names);
+  }
+
+  /** Forgets producers that were silent for too long. Durable when it resolves. @param now ms since 1970 */
+  async expire(now: number, writer: LogWriter): Promise<void> {
     const expired: string[] = [];
     for (const [name, state] of this.#states) {
       if (now - state.timestamp > EXPIRY_MS) expired.push(name);
     }
     for (const name of expired) this.#states.delete(name);
-    return expired;
+    await removeCheckpoints(writer, expired);
   }
+}
+
+async function removeCheckpoints(writer: LogWriter, names: readonly string[]): Promise<void> {
+  if (names.length === 0) return;
+  await writer.commit({
+    stage: (transaction) => {
+      for (const name of names) transaction.checkpoint(name, null);
+      return true;
+    },
+  });
 }
 
 function restored(value: string): ProducerState {

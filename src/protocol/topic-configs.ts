@@ -131,10 +131,14 @@ export interface EffectiveConfig {
   readonly isDefault: boolean;
 }
 
+export function configNameProblem(name: string): string | null {
+  return byName.has(name) ? null : `the topic configuration ${name} is not known here`;
+}
+
 /** What is wrong with setting `name` to `value`, or null. */
 export function configProblem(name: string, value: string | null): string | null {
   const key = byName.get(name);
-  if (key === undefined) return `the topic configuration ${name} is not known here`;
+  if (key === undefined) return configNameProblem(name);
   if (value === null) return `${name} needs a value`;
   if (key.values !== undefined) {
     return key.values.includes(value) ? null : `${name} must be ${key.values.join(' or ')}`;

@@ -1,4 +1,5 @@
 /** A naive log in memory, for tests of what is built on the log. Durability can be held back to look at what happens before it. */
+import { randomUUID } from 'node:crypto';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import type {
   EndOffsets,
@@ -11,6 +12,7 @@ import type {
   TopicPartition,
   TopicSettings,
 } from '../../src/contracts/log.ts';
+import type { LogAdmin } from '../../src/contracts/log-admin.ts';
 import { placeBatch, readBatchHeader, readRecords } from '../../src/wire/record-batch.ts';
 
 interface MemoryPartition {
@@ -22,8 +24,10 @@ interface MemoryPartition {
 }
 
 interface MemoryTopic {
+  readonly id: string;
   readonly name: string;
-  readonly settings: TopicSettings;
+  cleanup: TopicSettings['cleanup'];
+  config: Record<string, string>;
   readonly partitions: MemoryPartition[];
 }
 
@@ -63,14 +67,8 @@ export class MemoryLog implements Log {
     ensure: async (name: string, settings: TopicSettings): Promise<TopicInfo> => {
       const topic = this.#topics.get(name);
       if (topic === undefined) {
-        const partitions = Array.from({ length: settings.partitions }, () => ({
-          batches: [],
-          start: 0n,
-          next: 0n,
-          end: 0n,
-        }));
-        this.#topics.set(name, { name, settings, partitions });
-      } else if (topic.settings.partitions !== settings.partitions) {
+        this.#add(name, settings.partitions, settings.cleanup === 'compact' ? { 'cleanup.policy': 'compact' } : {});
+      } else if (topic.partitions.length !== settings.partitions) {
         throw new TailraceError('internal.bug', `topic ${name} has another number of partitions`);
       }
       return this.topics.get(name)!;
@@ -86,7 +84,8 @@ export class MemoryLog implements Log {
           sizeBytes: p.batches.reduce((sum, batch) => sum + batch.bytes.length, 0),
         }),
       );
-      return { name, settings: topic.settings, partitions };
+      const settings = { partitions: partitions.length, cleanup: topic.cleanup };
+      return { name, settings, partitions };
     },
     list: (): readonly TopicInfo[] => [...this.#topics.keys()].sort().map((name) => this.topics.get(name)!),
   };
@@ -95,6 +94,34 @@ export class MemoryLog implements Log {
     get: (name: string): string | undefined => this.#checkpoints.get(name),
     list: (prefix: string): readonly (readonly [string, string])[] =>
       [...this.#checkpoints].filter(([name]) => name.startsWith(prefix)).sort(([a], [b]) => (a < b ? -1 : 1)),
+  };
+
+  readonly admin: Required<Pick<LogAdmin, 'topics' | 'retention'>> = {
+    topics: {
+      describe: (name) => {
+        const topic = this.#topics.get(name);
+        const info = this.topics.get(name);
+        return topic === undefined || info === undefined ? undefined : { ...info, id: topic.id, config: topic.config };
+      },
+      create: async (name, { partitions, config }) => {
+        this.#add(name, partitions, config);
+        return this.admin.topics.describe(name)!;
+      },
+      alter: async (name, { partitions, config }) => {
+        const topic = this.#topics.get(name)!;
+        while (topic.partitions.length < (partitions ?? 0)) topic.partitions.push(emptyPartition());
+        const merged = Object.entries({ ...topic.config, ...config }).filter(([, value]) => value !== null);
+        topic.config = Object.fromEntries(merged as [string, string][]);
+        topic.cleanup = topic.config['cleanup.policy'] === 'compact' ? 'compact' : 'delete';
+      },
+      delete: async (name) => void this.#topics.delete(name),
+    },
+    retention: {
+      deleteBefore: async (topic, partition, offset) => {
+        this.truncateBefore(topic, partition, offset);
+        return offset;
+      },
+    },
   };
 
   begin(name: string, epoch: number): LogTransaction {
@@ -175,6 +202,13 @@ export class MemoryLog implements Log {
     target.batches = target.batches.filter(({ nextOffset }) => nextOffset > offset);
   }
 
+  #add(name: string, partitions: number, config: Readonly<Record<string, string>>): void {
+    const cleanup = config['cleanup.policy'] === 'compact' ? 'compact' : 'delete';
+    const id = randomUUID().replaceAll('-', '');
+    const list = Array.from({ length: partitions }, emptyPartition);
+    this.#topics.set(name, { id, name, cleanup, config: { ...config }, partitions: list });
+  }
+
   #advanced(positions: Waiter['positions']): boolean {
     return positions.some(({ topic, partition, offset }) => this.#partition(topic, partition).end > offset);
   }
@@ -210,6 +244,10 @@ export class MemoryLog implements Log {
       waiter.resolve();
     }
   }
+}
+
+function emptyPartition(): MemoryPartition {
+  return { batches: [], start: 0n, next: 0n, end: 0n };
 }
 
 function endsOf(placed: readonly (TopicPartition & { batch: StoredBatch })[]): EndOffsets {

@@ -2,22 +2,21 @@
 import type { TopicConfig } from '../../contracts/log-admin.ts';
 import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { createTopics } from '../../wire/messages/create-topics.ts';
-import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
+import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
 import { type Broker, NODE_ID } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import { MAX_PARTITIONS, type Problem } from '../topic-changes.ts';
 import { configProblem, effectiveConfigs, isGiven } from '../topic-configs.ts';
 import { nameProblem } from '../topics.ts';
-import { configSource } from './config-entry.ts';
+import { configSource } from './config-numbers.ts';
 
 /** In a request: as the broker likes. */
 const DEFAULT = -1;
-const MAX_PARTITIONS = 1_000;
 
 type RequestTopic = RequestOf<typeof createTopics>['topics'][number];
 type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
-type Problem = readonly [errorCode: KafkaErrorCode, message: string];
 
 export function createTopicsHandler(broker: Broker) {
   return handler(createTopics, async ({ topics, validateOnly }) => {

@@ -8,6 +8,7 @@ import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes
 import { fetch } from '../../wire/messages/fetch.ts';
 import type { Broker } from '../broker.ts';
 import { type FetchPartition, FetchRead, type PartitionRead, partitionLookup } from '../fetch-read.ts';
+import { epochRefusal } from '../leader-epochs.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler, type RequestContext } from '../request.ts';
 
@@ -54,8 +55,10 @@ function fetchPartitions(broker: Broker, request: Request, version: number): Fet
           : topic === undefined
             ? KafkaError.UNKNOWN_TOPIC_ID
             : null;
-    return partitions.map(({ partition, fetchOffset, partitionMaxBytes }) => {
-      return { topic: topic ?? '', partition, fetchOffset, maxBytes: partitionMaxBytes, refusal };
+    return partitions.map(({ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }) => {
+      const at = { topic: topic ?? '', partition };
+      const fenced = () => epochRefusal(broker.epochs.current(at.topic, partition), currentLeaderEpoch);
+      return { ...at, fetchOffset, maxBytes: partitionMaxBytes, refusal: refusal ?? fenced() };
     });
   });
 }

@@ -79,6 +79,7 @@ function described(broker: Broker, { name, partitions }: TopicInfo): TopicRespon
       errorCode: KafkaError.NONE,
       partitionIndex: partition,
       leaderId: NODE_ID,
+      leaderEpoch: broker.epochs.current(name, partition),
       replicaNodes: [NODE_ID],
       isrNodes: [NODE_ID],
       offlineReplicas: [],

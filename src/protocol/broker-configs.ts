@@ -1,0 +1,36 @@
+/** The broker's own settings, by Kafka's names, to be shown. They are changed in tailrace.yaml. */
+import type { Broker } from './broker.ts';
+import type { ConfigType } from './topic-configs.ts';
+
+export interface BrokerConfig {
+  readonly name: string;
+  readonly value: string;
+  readonly type: ConfigType;
+  readonly text: string;
+}
+
+export function brokerConfigs({ endpoint, limits, topics }: Broker): readonly BrokerConfig[] {
+  const { autoCreate, defaultPartitions } = topics.rules;
+  return [
+    {
+      name: 'advertised.listeners',
+      value: `${endpoint.host}:${endpoint.port}`,
+      type: 'string',
+      text: 'Where clients connect to.',
+    },
+    {
+      name: 'auto.create.topics.enable',
+      value: String(autoCreate),
+      type: 'boolean',
+      text: 'Whether asking for a topic creates it.',
+    },
+    { name: 'default.replication.factor', value: '1', type: 'int', text: 'There is one disk.' },
+    {
+      name: 'message.max.bytes',
+      value: String(limits.maxBatchBytes),
+      type: 'int',
+      text: 'Largest record batch where the topic says nothing.',
+    },
+    { name: 'num.partitions', value: String(defaultPartitions), type: 'int', text: 'Partitions of a new topic.' },
+  ];
+}

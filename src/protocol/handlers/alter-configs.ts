@@ -1,0 +1,102 @@
+/** Changes the configuration of topics: all of it at once, or key by key. */
+import type { TopicAdmin } from '../../contracts/log-admin.ts';
+import { alterConfigs } from '../../wire/messages/alter-configs.ts';
+import { KafkaError } from '../../wire/messages/error-codes.ts';
+import { incrementalAlterConfigs } from '../../wire/messages/incremental-alter-configs.ts';
+import type { Broker } from '../broker.ts';
+import { errorCodeOf } from '../log-errors.ts';
+import { handler } from '../request.ts';
+import { changeRefusal, type Problem } from '../topic-changes.ts';
+import { configNameProblem, configProblem } from '../topic-configs.ts';
+import { TOPIC } from './config-numbers.ts';
+
+/** Operations of IncrementalAlterConfigs. Appending to a list and taking away from it are not offered: none has several values. */
+const SET = 0;
+const DELETE = 1;
+
+interface Resource {
+  readonly resourceType: number;
+  readonly resourceName: string;
+}
+
+/** One key of a request. */
+interface Change {
+  readonly name: string;
+  /** Null: nothing was sent. */
+  readonly value: string | null;
+  readonly toDefault: boolean;
+}
+
+/** What is not named goes back to its default. */
+export function alterConfigsHandler(broker: Broker, admin: TopicAdmin) {
+  return handler(alterConfigs, async ({ resources, validateOnly }) => ({
+    responses: await Promise.all(
+      resources.map((resource) => {
+        const named = resource.configs.map(({ name, value }) => ({ name, value, toDefault: false }));
+        const kept = new Set(named.map(({ name }) => name));
+        const others = Object.keys(admin.describe(resource.resourceName)?.config ?? {})
+          .filter((name) => !kept.has(name))
+          .map((name) => ({ name, value: null, toDefault: true }));
+        return alter(broker, admin, resource, [...named, ...others], validateOnly);
+      }),
+    ),
+  }));
+}
+
+export function incrementalAlterConfigsHandler(broker: Broker, admin: TopicAdmin) {
+  return handler(incrementalAlterConfigs, async ({ resources, validateOnly }) => ({
+    responses: await Promise.all(
+      resources.map((resource) => {
+        const { configs } = resource;
+        const unknown = configs.find(({ configOperation }) => configOperation !== SET && configOperation !== DELETE);
+        if (unknown !== undefined) {
+          const message = `${unknown.name} can only be set or deleted`;
+          return answered(resource, [KafkaError.INVALID_CONFIG, message]);
+        }
+        const changes = configs.map(({ name, value, configOperation }) => {
+          return { name, value, toDefault: configOperation === DELETE };
+        });
+        return alter(broker, admin, resource, changes, validateOnly);
+      }),
+    ),
+  }));
+}
+
+async function alter(
+  broker: Broker,
+  admin: TopicAdmin,
+  resource: Resource,
+  changes: readonly Change[],
+  validateOnly: boolean,
+) {
+  const problem = resourceProblem(broker, resource) ?? changesProblem(changes);
+  if (problem !== null || validateOnly) return answered(resource, problem);
+  const config = Object.fromEntries(changes.map(({ name, value, toDefault }) => [name, toDefault ? null : value]));
+  try {
+    await admin.alter(resource.resourceName, { config });
+    return answered(resource, null);
+  } catch (error) {
+    return answered(resource, [errorCodeOf(error), (error as Error).message]);
+  }
+}
+
+function resourceProblem(broker: Broker, { resourceType, resourceName }: Resource): Problem | null {
+  if (resourceType === TOPIC) return changeRefusal(broker, resourceName);
+  return [KafkaError.INVALID_REQUEST, 'only topics are configured here; the broker is configured in tailrace.yaml'];
+}
+
+function changesProblem(changes: readonly Change[]): Problem | null {
+  if (new Set(changes.map(({ name }) => name)).size < changes.length) {
+    return [KafkaError.INVALID_REQUEST, 'a key is named twice'];
+  }
+  for (const { name, value, toDefault } of changes) {
+    const problem = toDefault ? configNameProblem(name) : configProblem(name, value);
+    if (problem !== null) return [KafkaError.INVALID_CONFIG, problem];
+  }
+  return null;
+}
+
+function answered({ resourceType, resourceName }: Resource, problem: Problem | null) {
+  const [errorCode, errorMessage] = problem ?? [KafkaError.NONE, null];
+  return { errorCode, errorMessage, resourceType, resourceName };
+}
