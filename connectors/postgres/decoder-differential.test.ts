@@ -1,15 +1,12 @@
 /** Our decoder against an independent one: both are fed the same bytes. */
 import type { Pgoutput } from 'pg-logical-replication';
 import { PgoutputParser } from 'pg-logical-replication/dist/output-plugins/pgoutput/pgoutput-parser.js';
-import { expect, test } from 'vitest';
-import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
+import { expect, onTestFinished, test } from 'vitest';
+import { postgresScenes } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
-import { type Recorded, RecordingOutput } from '../../test/support/recording-output.ts';
+import { capturedTables, decode, recordStream } from '../../test/support/recorded-stream.ts';
+import type { Recorded, RecordedTransaction } from '../../test/support/recording-output.ts';
 import { SqlSession } from './connections.ts';
-import type { SourceOptions } from './names.ts';
-import type { PostgresPosition } from './position.ts';
-import { StreamDecoder } from './stream-decoder.ts';
-import { StreamTables } from './stream-tables.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
@@ -19,28 +16,15 @@ type Side = Record<string, Recorded> | null;
 const rowText = (table: string, op: string, before: Side, after: Side) =>
   `${table} ${op} ${JSON.stringify(before)} ${JSON.stringify(after)}`;
 
-async function ours(options: SourceOptions, messages: readonly Buffer[], oids: ReadonlyMap<number, string>) {
-  const output = new RecordingOutput();
-  const sql = new SqlSession(options);
-  const tables = new StreamTables({ source: options.name, output, sql, captured: oids, visibilities: new Map() });
-  const position: PostgresPosition = { v: 1, system: '', timeline: 1, slot: '', lsn: '0/0', tables: {} };
-  const decoder = new StreamDecoder({ output, tables, position, failpoint: () => {} });
-  for (const message of messages) {
-    for (let again = true; again; ) {
-      const pause = decoder.take(message, 0, message.length);
-      await pause?.until;
-      again = pause?.again === true;
-    }
-  }
-  await sql.close();
-  return output.transactions.map(({ id, timeUs, position: lsn, rows, markers, resume }) => ({
+function ours(transactions: readonly RecordedTransaction[]) {
+  return transactions.map(({ id, timeUs, position: lsn, rows, markers, resume }) => ({
     begin: `${id} ${timeUs} ${lsn} ${resume!.lsn}`,
     rows: rows.map(({ table, op, before, after }) => rowText(table, op, before, after)),
     markers,
   }));
 }
 
-function theirs(messages: readonly Buffer[]): Awaited<ReturnType<typeof ours>> {
+function theirs(messages: readonly Buffer[]): ReturnType<typeof ours> {
   const parser = new PgoutputParser();
   const transactions: { begin: string; rows: string[]; markers: string[] }[] = [];
   let begin: Pgoutput.MessageBegin | null = null;
@@ -92,29 +76,16 @@ function theirRows(message: Pgoutput.MessageInsert | Pgoutput.MessageUpdate | Pg
   return [rowText(table, 'd', old, null), rowText(table, 'c', null, Object.fromEntries(whole))];
 }
 
-async function record({ client, connect }: Scene, seed: number, transactions: number): Promise<Buffer[]> {
-  await client.query(
-    `create publication p for table ${WORKLOAD_TABLES.map((t) => t.replace('full', '"full"')).join(', ')}`,
-  );
-  await client.query(`select pg_create_logical_replication_slot('recorded', 'pgoutput')`);
-  await runWorkload([await connect(), await connect()], mixedWorkload(seed, transactions));
-  const { rows } = await client.query<{ data: Buffer }>(
-    `select data from pg_logical_slot_get_binary_changes('recorded', null, null, 'proto_version', '1', 'publication_names', 'p')`,
-  );
-  await client.query(`select pg_drop_replication_slot('recorded')`);
-  return rows.map(({ data }) => data);
-}
-
 test('the decoder reads what pg-logical-replication reads from the same bytes', async () => {
   const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
   console.log(`differential: seed ${seed} (TAILRACE_SEED)`);
   const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
-  const messages = await record(made, seed, full ? 5_000 : 400);
-  const { rows } = await made.client.query<{ oid: number; label: string }>(
-    `select oid::int, 'public.' || relname as label from pg_class where 'public.' || relname = any($1)`,
-    [WORKLOAD_TABLES],
-  );
-  const own = await ours(made.options, messages, new Map(rows.map(({ oid, label }) => [oid, label])));
+  const steps = mixedWorkload(seed, full ? 5_000 : 400);
+  const connections = [await made.connect(), await made.connect()];
+  const messages = await recordStream(made, () => runWorkload(connections, steps));
+  const sql = new SqlSession(made.options);
+  onTestFinished(() => sql.close());
+  const own = ours(await decode(sql, await capturedTables(sql, WORKLOAD_TABLES), messages));
   const other = theirs(messages);
   expect(own.length).toBeGreaterThan(100);
   expect(new Set(own.flatMap((t) => t.rows).map((row) => row.split(' ', 2).join(' '))).size).toBeGreaterThan(10);

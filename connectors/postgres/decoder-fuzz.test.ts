@@ -1,0 +1,150 @@
+/** What is not PostgreSQL's stream: typed errors and nothing else; and the stream cut at every byte. */
+import { Duplex } from 'node:stream';
+import type pg from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { Random } from '../../demo/shop/random.ts';
+import { TailraceError } from '../../src/sdk/index.ts';
+import { postgresScenes } from '../../test/support/postgres-source.ts';
+import { capturedTables, decode, recordStream, streamDecoder } from '../../test/support/recorded-stream.ts';
+import { type RecordedTransaction, RecordingOutput } from '../../test/support/recording-output.ts';
+import { SqlSession } from './connections.ts';
+import type { SourceOptions } from './names.ts';
+import type { CapturedTable } from './publication.ts';
+import { ReplicationStream } from './replication-stream.ts';
+
+const scene = postgresScenes();
+const full = process.env.TAILRACE_FULL !== undefined;
+
+interface Recorded {
+  readonly messages: readonly Buffer[];
+  readonly captured: readonly CapturedTable[];
+  readonly sql: SqlSession;
+}
+
+async function record(): Promise<Recorded> {
+  const made = await scene(['public.t'], 'create table t (id int primary key, v text, a int[])');
+  const { client } = made;
+  const messages = await recordStream(made, async () => {
+    await client.query(`insert into t values (1, E'a\\tb', '{1,NULL}'), (2, null, null)`);
+    await client.query(`begin; update t set v = 'x' where id = 1; update t set id = 3 where id = 2; commit`);
+    await client.query('begin; delete from t where id = 3; truncate t; commit');
+    await client.query('alter table t add n numeric');
+    await client.query(`insert into t values (5, repeat('é', 30), null, 1.10)`);
+  });
+  const sql = remembering(made.options);
+  onTestFinished(() => sql.close());
+  return { messages, sql, captured: await capturedTables(sql, ['public.t']) };
+}
+
+/** Asks each question once: hundreds of decoders ask the same. */
+function remembering(from: SourceOptions): SqlSession {
+  const session = new SqlSession(from);
+  const answers = new Map<string, Promise<object[]>>();
+  const rows = (text: string, values: unknown[] = []) => {
+    const question = JSON.stringify([text, values]);
+    const known = answers.get(question) ?? session.rows(text, values);
+    answers.set(question, known);
+    return known;
+  };
+  return { rows, texts: session.texts.bind(session), close: () => session.close() } as unknown as SqlSession;
+}
+
+/** One byte changed, some left out, some put in, the end cut off, a message twice, lost or moved. */
+function damage(random: Random, list: readonly Buffer[]): Buffer[] {
+  const damaged = list.map((message) => Buffer.from(message));
+  const at = random.between(0, damaged.length - 1);
+  const message = damaged[at]!;
+  const place = random.between(0, message.length - 1);
+  const cut = message.subarray(0, place);
+  random.pick([
+    () => void (message[place] = random.between(0, 255)),
+    () => void (message[place] = random.pick([0, 0x7f, 0x80, 0xff])),
+    () => void (damaged[at] = Buffer.concat([cut, message.subarray(place + random.between(1, 8))])),
+    () =>
+      void (damaged[at] = Buffer.concat([
+        cut,
+        Buffer.alloc(random.between(1, 8), random.between(0, 255)),
+        message.subarray(place),
+      ])),
+    () => void (damaged[at] = cut),
+    () => void damaged.splice(at, 1),
+    () => void damaged.splice(at, 0, message),
+    () => void damaged.splice(random.between(0, damaged.length - 1), 0, ...damaged.splice(at, 1)),
+  ])();
+  return damaged;
+}
+
+test('invariant 5: a damaged stream gives typed errors, whatever is damaged', async () => {
+  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  console.log(`fuzz: seed ${seed} (TAILRACE_SEED)`);
+  const random = new Random(seed);
+  const { messages, captured, sql } = await record();
+  let refused = 0;
+  for (let run = 0; run < (full ? 100_000 : 4_000); run++) {
+    const error = await decode(sql, captured, damage(random, messages)).then(
+      () => null,
+      (reason: unknown) => reason,
+    );
+    if (error === null) continue;
+    refused++;
+    expect(error, `run ${run}`).toBeInstanceOf(TailraceError);
+    expect((error as TailraceError).code).toMatch(/^source\.(unsupported|gap)$/);
+  }
+  expect(refused).toBeGreaterThan(1_000);
+});
+
+/** The bytes that the server sends after START_REPLICATION: CopyBoth, then one CopyData for each message and keepalive. */
+function wire(messages: readonly Buffer[]): Buffer {
+  const keepalive = Buffer.alloc(18);
+  keepalive.write('k', 'latin1');
+  const parts = messages.flatMap((message, i) => {
+    const data = Buffer.concat([Buffer.from('w'), Buffer.alloc(24), message]);
+    return i % 5 === 0 ? [frame('d', keepalive), frame('d', data)] : [frame('d', data)];
+  });
+  return Buffer.concat([frame('W', Buffer.from([0, 0, 0])), ...parts]);
+}
+
+function frame(type: string, body: Buffer): Buffer {
+  const head = Buffer.alloc(5);
+  head.write(type, 'latin1');
+  head.writeInt32BE(4 + body.length, 1);
+  return Buffer.concat([head, body]);
+}
+
+async function stream({ sql, captured }: Recorded, pieces: readonly Buffer[]): Promise<RecordedTransaction[]> {
+  const output = new RecordingOutput();
+  const socket = Object.assign(new Duplex({ read: () => {}, write: (_, __, done) => done() }), {
+    setNoDelay: () => {},
+  });
+  const reader = streamDecoder(sql, captured, output);
+  const replication = new ReplicationStream({
+    client: { connection: { stream: socket } } as unknown as pg.Client,
+    slot: 's',
+    publication: 'p',
+    from: 0n,
+    now: Date.now,
+    take: (buf, from, to) => reader.take(buf, from, to),
+    keepalive: (lsn) => reader.keepalive(lsn),
+    afterRead: () => undefined,
+  });
+  for (const piece of pieces) {
+    socket.push(piece);
+    await new Promise(setImmediate);
+  }
+  await output.until(() => output.transactions.length === 4);
+  replication.stop();
+  return output.transactions;
+}
+
+test('the stream cut at any byte gives the same rows', async () => {
+  const recorded = await record();
+  const bytes = wire(recorded.messages);
+  const whole = await decode(recorded.sql, recorded.captured, recorded.messages);
+  expect(whole.flatMap(({ rows }) => rows)).toHaveLength(7);
+  for (let at = 1; at < bytes.length; at++) {
+    const got = await stream(recorded, [bytes.subarray(0, at), bytes.subarray(at)]);
+    expect(got, `cut at ${at}`).toEqual(whole);
+  }
+  const single = Array.from({ length: bytes.length }, (_, i) => bytes.subarray(i, i + 1));
+  expect(await stream(recorded, single)).toEqual(whole);
+});
