@@ -7,6 +7,8 @@ import type { PostgresPosition } from './position.ts';
 import { gap } from './source-errors.ts';
 
 const DECODING_STANDBY_VERSION = 160_000;
+/** SQLSTATE undefined_file. */
+const UNDEFINED_FILE = '58P01';
 
 export interface Incarnation {
   readonly system: string;
@@ -61,7 +63,13 @@ export async function checkReach(sql: SqlSession, { lsn }: PostgresPosition): Pr
 
 /** Where the timeline was left, from the history file: lines `timeline<tab>LSN<tab>reason`. */
 async function switchPoint(client: pg.Client, from: number, now: number): Promise<bigint | null> {
-  const { rows } = await client.query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${now}`);
+  const { rows } = await client
+    .query<{ content: Buffer | string }>(`TIMELINE_HISTORY ${now}`)
+    .catch((error: { code?: string }) => {
+      // The server has lost the file: nothing shows that its history is the position's.
+      if (error.code === UNDEFINED_FILE) return { rows: [] };
+      throw error;
+    });
   for (const line of String(rows[0]?.content ?? '').split('\n')) {
     const [timeline, lsn] = line.trim().split(/\s+/);
     if (Number(timeline) === from && lsn !== undefined) return parseLsn(lsn);

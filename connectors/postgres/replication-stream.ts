@@ -135,10 +135,13 @@ export class ReplicationStream {
   }
 }
 
-/** Version 18 goes on without a publication that it cannot find: what it then leaves out is lost (Invariant 5). */
+/**
+ * Version 18 goes on without a publication that it cannot find: what it then leaves out is lost (Invariant 5). The text may
+ * be translated, the SQLSTATE (object_not_in_prerequisite_state) is not.
+ */
 function notice(buf: Buffer, from: number, to: number): undefined {
-  const { message } = responseFields(buf, from, to);
-  if (/skipped loading publication/i.test(message)) {
+  const { severity, code } = responseFields(buf, from, to);
+  if (severity === 'WARNING' && code === '55000') {
     throw gap('the publication did not exist at the position that is read: it was dropped, or dropped and made anew');
   }
   return undefined;
