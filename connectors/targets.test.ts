@@ -17,6 +17,8 @@ test.each([
   ['file', { path: '/x.jsonl' }, false],
   ['file', { path: '/{table}.jsonl' }, false],
   ['file', { path: '/{schema}-{table}.jsonl' }, true],
+  ['elasticsearch', { url: 'http://h:9200' }, false],
+  ['elasticsearch', { url: 'http://h:9200', index: '{schema}-{table}' }, true],
   ['redis', { url: 'redis://h', key: 'item:{id}' }, false],
   ['redis', { url: 'redis://h', key: 'x{$schema}:{id}' }, true],
 ] as const)('%s %j keeps tables of one name in two schemas apart: %s', async (type, settings, apart) => {

@@ -22,7 +22,8 @@ export async function checkElasticsearch(options: SinkOpenOptions<ElasticsearchC
     return [...found, { level: 'ok', message: `Elasticsearch at ${connection.place} takes documents`, path: ['url'] }];
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
-    return [{ level: 'problem', message: error.message, remedy: error.remedy ?? 'try again later', path: ['url'] }];
+    const { code, message, remedy = 'try again later' } = error;
+    return [{ level: 'problem', message, remedy, path: ['url'], code }];
   } finally {
     await connection.close();
   }

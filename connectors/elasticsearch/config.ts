@@ -1,6 +1,7 @@
 /** Configuration of the `elasticsearch` sink. */
 import { secret, z } from '../../src/sdk/index.ts';
-import { tableTemplate } from '../../src/sdk/table-template.ts';
+import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
+import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 import { indexNameProblem } from './index-name.ts';
 
 export const config = z
@@ -32,3 +33,9 @@ export const config = z
   });
 
 export type ElasticsearchConfig = z.output<typeof config>;
+
+/** Where each table is written, for lint. */
+export function targetsOf({ url, index }: ElasticsearchConfig, tables: readonly string[]): string[] {
+  const server = serverPlace(url, url.startsWith('https:') ? 443 : 80);
+  return tables.map((name) => JSON.stringify([server, fillTemplate(index, tableParts(name))]));
+}

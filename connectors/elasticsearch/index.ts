@@ -1,6 +1,6 @@
 /** Manifest of the `elasticsearch` connector. */
 import { defineSink } from '../../src/sdk/index.ts';
-import { config } from './config.ts';
+import { config, targetsOf } from './config.ts';
 
 export const sink = defineSink({
   type: 'elasticsearch',
@@ -8,6 +8,7 @@ export const sink = defineSink({
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  targets: targetsOf,
   check: async (options) => (await import('./check.ts')).checkElasticsearch(options),
   open: async (options) => (await import('./sink.ts')).openElasticsearch(options),
 });
