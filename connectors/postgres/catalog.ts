@@ -159,6 +159,28 @@ function typeOf({ native, name, type, modifier, element_name, element_type, deli
   };
 }
 
+/** A type that is gone, by its name. Undefined where the name does not tell how its text reads (arrays of dropped types). */
+export function typeByName({
+  schema,
+  name,
+}: {
+  readonly schema: string;
+  readonly name: string;
+}): CatalogType | undefined {
+  const ofServer = schema === 'pg_catalog';
+  if (name.startsWith('_')) {
+    const delimiter = name === '_box' ? ';' : ',';
+    return ofServer
+      ? { native: `${name.slice(1)}[]`, kind: 'array', element: kindOf(name.slice(1), 'b'), delimiter }
+      : undefined;
+  }
+  return {
+    native: ofServer ? name : `${schema}.${name}`,
+    kind: ofServer ? kindOf(name, 'b') : 'other',
+    delimiter: ',',
+  };
+}
+
 const KINDS: Readonly<Record<string, Kind>> = {
   bool: 'bool',
   int2: 'int16',

@@ -6,9 +6,11 @@ import {
   catalogTable,
   catalogTypes,
   type Rows,
+  typeByName,
   type WireColumn,
 } from './catalog.ts';
 import type { TableName } from './names.ts';
+import type { TypeName } from './pgoutput.ts';
 
 export interface DescribedTable {
   readonly description: TableDescription;
@@ -43,9 +45,10 @@ export async function describeRelation(
     readonly identity: string;
     readonly columns: readonly (WireColumn & { readonly key: boolean })[];
   },
+  typeNames: ReadonlyMap<number, TypeName>,
 ): Promise<{ description: TableDescription; types: readonly CatalogType[] }> {
   const { columns, identity } = relation;
-  const types = await typesOf(rows, name, columns);
+  const types = await typesOf(rows, name, columns, typeNames);
   const catalog = await catalogTable(rows, relation.oid);
   const flagged = columns.filter(({ key }) => key).map((column) => column.name);
   const known = catalog === undefined ? [] : keyOf({ ...catalog, identity });
@@ -61,12 +64,20 @@ export function keyOf({ identity, primaryKey, identityIndex }: CatalogTable): re
   return identity === 'i' ? identityIndex : identity === 'n' ? [] : primaryKey;
 }
 
-async function typesOf(rows: Rows, { label }: TableName, columns: readonly WireColumn[]): Promise<CatalogType[]> {
+async function typesOf(
+  rows: Rows,
+  { label }: TableName,
+  columns: readonly WireColumn[],
+  typeNames: ReadonlyMap<number, TypeName> = new Map(),
+): Promise<CatalogType[]> {
   const types = await catalogTypes(rows, columns);
   return types.map((type, i) => {
-    if (type !== undefined) return type;
+    const { name, type: oid } = columns[i]!;
+    const named = typeNames.get(oid);
+    const found = type ?? (named === undefined ? undefined : typeByName(named));
+    if (found !== undefined) return found;
     // Invariant 5: without the type the values cannot be told apart.
-    throw new TailraceError('source.unsupported', `the type of ${label}.${columns[i]!.name} was dropped`, {
+    throw new TailraceError('source.unsupported', `the type of ${label}.${name} was dropped`, {
       remedy: 'set `on_gap: resnapshot` on the source to read the table as it is now',
     });
   });

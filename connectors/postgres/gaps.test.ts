@@ -41,7 +41,17 @@ async function stopped(tables = ['public.t', 'public.other']): Promise<Stopped> 
   await reading.until(() => reading.output.transactions.length === tables.length + 1);
   await reading.stop();
   const position = lastPosition(reading.output);
-  return { ...made, slot: slotOf(made.options), publication: publicationOf(made.options).name, position };
+  const slot = slotOf(made.options);
+  await untilFree(made, slot);
+  return { ...made, slot, publication: publicationOf(made.options).name, position };
+}
+
+/** The server notices the end of a connection a little later. */
+async function untilFree({ client }: Scene, slot: string): Promise<void> {
+  for (let active = true; active; ) {
+    const { rows } = await client.query('select active from pg_replication_slots where slot_name = $1', [slot]);
+    active = rows[0].active;
+  }
 }
 
 async function slotExists({ client, slot }: Stopped): Promise<boolean> {

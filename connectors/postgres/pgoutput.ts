@@ -102,6 +102,20 @@ export function readRelation(buf: Buffer, from: number, end: number): Relation {
   return { oid, schema: schema.text === '' ? 'pg_catalog' : schema.text, table: table.text, identity, columns };
 }
 
+/** Of a column's type; of a domain, the names are its base type's. */
+export interface TypeName {
+  readonly oid: number;
+  readonly schema: string;
+  readonly name: string;
+}
+
+export function readType(buf: Buffer, from: number, end: number): TypeName {
+  need(from + 4 <= end);
+  const schema = readString(buf, from + 4, end);
+  const name = readString(buf, schema.next, end);
+  return { oid: buf.readUInt32BE(from), schema: schema.text === '' ? 'pg_catalog' : schema.text, name: name.text };
+}
+
 export interface Begin {
   /** LSN of the commit record. */
   readonly commitLsn: bigint;

@@ -29,6 +29,11 @@ export function asSourceError(error: unknown, url: string): TailraceError {
       detail: message,
     });
   }
+  if (!isNetworkError(code, message)) {
+    return new TailraceError('internal.bug', `reading from ${where} failed: unexpected ${(error as Error)?.name}`, {
+      cause: error,
+    });
+  }
   const cause = code === undefined ? '' : ` (${code})`;
   return new TailraceError(
     'source.unreachable',
@@ -38,6 +43,13 @@ export function asSourceError(error: unknown, url: string): TailraceError {
       detail: message,
     },
   );
+}
+
+/** Codes of the system and of TLS, and the words of `pg` for a line that broke. */
+function isNetworkError(code: string | undefined, message: string): boolean {
+  if (code !== undefined)
+    return /^(E[A-Z]+|ERR_(TLS|SSL|SOCKET|STREAM)_.*|.*CERT.*|UNABLE_TO_.*|HOSTNAME_.*)$/.test(code);
+  return /connection (terminated|error|timeout)|timeout expired|not queryable|was closed|SSL/i.test(message);
 }
 
 /** Any error of the replication stream: what it says to be missing is history (Invariant 5). */

@@ -72,6 +72,8 @@ export class StreamDecoder {
       case pgoutput.TRUNCATE:
         return this.#truncate(pgoutput.readTruncate(buf, from + 1, to));
       case pgoutput.TYPE:
+        this.#tables.nameType(pgoutput.readType(buf, from + 1, to));
+        return undefined;
       case pgoutput.ORIGIN:
         return undefined;
       default:

@@ -5,7 +5,15 @@ import { type ColumnText, columnText } from './column-text.ts';
 import type { SqlSession } from './connections.ts';
 import { describeRelation } from './descriptions.ts';
 import { quoteName } from './names.ts';
-import { NULL_COLUMN, need, type Relation, TEXT_COLUMN, type Tuple, UNCHANGED_COLUMN } from './pgoutput.ts';
+import {
+  NULL_COLUMN,
+  need,
+  type Relation,
+  TEXT_COLUMN,
+  type Tuple,
+  type TypeName,
+  UNCHANGED_COLUMN,
+} from './pgoutput.ts';
 import { type CapturedTable, fromTable } from './publication.ts';
 import { gap } from './source-errors.ts';
 import type { Visibility } from './visibility.ts';
@@ -40,6 +48,7 @@ export class StreamTables {
   readonly #options: StreamTablesOptions;
   /** Null: published, but not ours to capture. */
   readonly #tables = new Map<number, StreamTable | null>();
+  readonly #typeNames = new Map<number, TypeName>();
 
   constructor(options: StreamTablesOptions) {
     this.#options = options;
@@ -56,6 +65,11 @@ export class StreamTables {
     return this.#options.visibilities.get(label);
   }
 
+  /** Takes in a Type message: it precedes the Relation that needs it, whose type may be gone by now. */
+  nameType(type: TypeName): void {
+    this.#typeNames.set(type.oid, type);
+  }
+
   /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was. */
   async describe(relation: Relation): Promise<void> {
     const { source, sql, output } = this.#options;
@@ -66,7 +80,7 @@ export class StreamTables {
     }
     const rows: Rows = (text, values) => sql.rows(text, values);
     const { label } = table;
-    const { description, types } = await describeRelation(rows, source, table, relation);
+    const { description, types } = await describeRelation(rows, source, table, relation, this.#typeNames);
     if (keyColumns(description).length === 0) throw withoutKey(label);
     const schema = output.register(description);
     const ordinals = schema.columns.map(({ keyOrdinal }, index) => ({ keyOrdinal: keyOrdinal ?? 0, index }));

@@ -120,7 +120,8 @@ class RecordingWriter implements RowWriter {
 
   side(side: 'before' | 'after'): void {
     this.#complete();
-    this.#side = {};
+    // A column may be named __proto__.
+    this.#side = Object.create(null) as Record<string, Recorded>;
     this.#next = 0;
     if (side === 'before') this.#before = this.#side;
     else this.#after = this.#side;
