@@ -118,20 +118,11 @@ export class SqlSession {
     this.#options = options;
   }
 
-  rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
-    return this.#query<T>({ text: sql, values });
-  }
-
-  /** Values as the server writes them, not parsed. */
-  texts(sql: string, values: unknown[]): Promise<Record<string, string | null>[]> {
-    return this.#query({ text: sql, values, types: { getTypeParser: () => (text: unknown) => text } });
-  }
-
-  async #query<T extends object>(query: pg.QueryConfig): Promise<T[]> {
+  async rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
     if (this.#closed) throw new TailraceError('source.unreachable', 'the source is being closed');
     const connecting = (this.#client ??= connectSql(this.#options));
     try {
-      return (await (await connecting).query<T>(query)).rows;
+      return (await (await connecting).query<T>(sql, values)).rows;
     } catch (error) {
       if (this.#client === connecting && !isRefusal(error)) {
         this.#client = null;

@@ -46,7 +46,7 @@ function remembering(from: SourceOptions): SqlSession {
     answers.set(question, known);
     return known;
   };
-  return { rows, texts: session.texts.bind(session), close: () => session.close() } as unknown as SqlSession;
+  return { rows, close: () => session.close() } as unknown as SqlSession;
 }
 
 /** One byte changed, some left out, some put in, the end cut off, a message twice, lost or moved. */

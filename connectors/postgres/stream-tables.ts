@@ -117,17 +117,31 @@ export class StreamTables {
    */
   async fetch(table: StreamTable, key: readonly Buffer[], columns: readonly number[]): Promise<FetchedColumns> {
     const names = table.schema.columns.map(({ name }) => quoteName(name));
-    const where = table.keys.map((index, i) => `${names[index]} = $${i + 1}::text::${table.types[index]!.native}`);
-    const from = this.#options.captured.find(({ label }) => label === table.label)!;
-    const sql = `SELECT ${columns.map((index, i) => `${names[index]} AS c${i}`).join(', ')} FROM ${fromTable(from)}
-      WHERE ${where.join(' AND ')}`;
-    const texts = key.map((bytes) => bytes.toString());
+    const texts = columns.map((index, i) => `${textOf(names[index]!)} AS c${i}`);
+    const where = table.keys.map(
+      (index, i) => `${names[index]} = convert_from($${i + 1}::bytea, ${ENCODING})::${table.types[index]!.native}`,
+    );
+    const from = fromTable(this.#options.captured.find(({ label }) => label === table.label)!);
+    const sql = `SELECT ${texts.join(', ')} FROM ${from} WHERE ${where.join(' AND ')}`;
     const [row] = await this.#options.sql
-      .texts(sql, texts)
+      .rows<Record<string, string | null>>(sql, [...key])
       .catch((error) => (isGone(error) ? [] : Promise.reject(error)));
     if (row === undefined) return new Map();
-    return new Map(columns.map((index, i) => [index, row[`c${i}`] == null ? null : Buffer.from(row[`c${i}`]!)]));
+    return new Map(
+      columns.map((index, i) => {
+        const text = row[`c${i}`] ?? null;
+        return [index, text === null ? null : Buffer.from(text, 'base64')];
+      }),
+    );
   }
+}
+
+/** Of the texts on the stream (`PIN_SQL` of connections.ts). */
+const ENCODING = `CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END`;
+
+/** The text that the type's output function makes, byte for byte; a cast to text would, say, drop the padding of char(n). */
+function textOf(column: string): string {
+  return `CASE num_nulls(${column}) WHEN 0 THEN encode(convert_to(format('%s', ${column}), ${ENCODING}), 'base64') END`;
 }
 
 /** The column or the table is not there any more as the event had it. */

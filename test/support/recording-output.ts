@@ -1,4 +1,5 @@
 /** A source's output that keeps what it is given, as text, for tests of sources alone. */
+import { isUtf8 } from 'node:buffer';
 import { createHash } from 'node:crypto';
 import type { RowOp, RowWriter } from '../../src/contracts/row.ts';
 import type { TableDescription, TableSchema } from '../../src/contracts/schema.ts';
@@ -9,7 +10,8 @@ export type Recorded = string | null | undefined;
 export interface RecordedRow {
   readonly table: string;
   readonly op: RowOp;
-  /** By column name; undefined: not sent. Texts as `text` got them, JSON (arrays) with a leading `json:`. */
+  /** By column name; undefined: not sent. Texts as `text` got them (`bytes:` and hexadecimal when not
+   * UTF-8), JSON (arrays) with a leading `json:`. */
   readonly before: Record<string, Recorded> | null;
   readonly after: Record<string, Recorded> | null;
 }
@@ -128,7 +130,8 @@ class RecordingWriter implements RowWriter {
   }
 
   text(column: number, buf: Uint8Array, from: number, to: number): void {
-    this.#set(column, Buffer.from(buf.subarray(from, to)).toString());
+    const bytes = Buffer.from(buf.subarray(from, to));
+    this.#set(column, isUtf8(bytes) ? bytes.toString() : `bytes:${bytes.toString('hex')}`);
   }
 
   json(column: number, buf: Uint8Array, from: number, to: number): void {
