@@ -19,7 +19,7 @@ export const config = z
       .default('{table}')
       .superRefine((template, context) => {
         const problem = indexNameProblem(template.replaceAll(/\{(table|schema)\}/g, 'x'));
-        if (problem !== null) context.addIssue({ code: 'custom', message: `an index name ${problem}` });
+        if (problem !== null) context.addIssue({ code: 'custom', message: problem });
       })
       .describe(
         'Name of the index; `{table}` and `{schema}` are the source’s names. Made when it does not exist, with a mapping from ' +

@@ -17,7 +17,8 @@ export async function openFile(options: SinkOpenOptions<FileConfig>): Promise<Op
     const stored = await readState(path);
     if (stored !== null && stored.sink !== id) throw taken(path, stored.sink);
     const positions = stored === null ? [] : positionsOf(stored);
-    const resume = resumeFrom(positions, options);
+    // Without a state nobody knows what the files hold: nothing is appended twice on a guess.
+    const resume = stored === null ? null : resumeFrom(positions, options);
     sink = new FileSink(path, options, positions);
     await sink.recover(stored?.files ?? {});
     return { sink, resume };

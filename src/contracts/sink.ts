@@ -46,8 +46,10 @@ export interface Sink {
 export interface OpenSink {
   readonly sink: Sink;
   /**
-   * Positions the target holds for this sink: they win over the log's own checkpoint. Null when the target stores none
-   * or has none of this sink and generation. Positions of another log throw `sink.other_log`.
+   * Positions the target holds for this sink: they win over the log's own checkpoint, and a partition that is not among
+   * them is read from its start, because the target, new or emptied, has nothing of it. Null when the target keeps no
+   * positions, or only those of another generation: then the log's checkpoint holds. Positions of another log throw
+   * `sink.other_log`.
    */
   readonly resume: SinkPositions | null;
 }

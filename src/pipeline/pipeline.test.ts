@@ -194,6 +194,20 @@ describe('delivery', () => {
   });
 });
 
+test('a target that keeps positions and has none is filled from the start, whatever was committed', async () => {
+  const upstream = new Upstream();
+  upstream.add(...history(5));
+  for (const resume of [null, []]) {
+    // Another, empty target under the same name.
+    const target = new Target();
+    target.resume = resume;
+    const session = await start(upstream, target);
+    await until(() => caughtUp(session).lag === 0 && target.rows().size === expected(5).size, 'caught up');
+    await session.stop();
+    expect(target.rows()).toEqual(expected(5));
+  }
+});
+
 describe('dead letters', () => {
   test('invariant 6: a poison row goes aside durably, the rest arrives, a later full row supersedes it', async () => {
     const upstream = new Upstream();

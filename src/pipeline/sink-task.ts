@@ -142,7 +142,7 @@ export class SinkTask {
       context,
     });
     // DESIGN § 3, Sink: what the target holds wins over the group's offsets, which are then a mirror for lag.
-    this.#positions = this.#committedPositions().map((own) => ({ ...own, next: held(resume, own.topic) ?? own.next }));
+    this.#positions = resume === null ? this.#committedPositions() : this.#heldPositions(resume);
     const { maxRecords } = plan.batch;
     const limit = Math.min(maxBytes, plan.batch.maxBytes);
     const reader = new SinkReader(
@@ -223,12 +223,22 @@ export class SinkTask {
   }
 
   #committedPositions(): SinkPositions {
-    const { log, topics } = this.#options;
-    return topics.map((topic) => {
-      const saved = log.checkpoints.get(groupCheckpoint(this.#group(), topic, 0));
-      const start = log.topics.get(topic)?.partitions[0]?.startOffset ?? 0n;
-      return { topic, partition: 0, next: saved === undefined ? start : BigInt(saved) };
+    return this.#options.topics.map((topic) => {
+      const saved = this.#options.log.checkpoints.get(groupCheckpoint(this.#group(), topic, 0));
+      return { topic, partition: 0, next: saved === undefined ? this.#startOf(topic) : BigInt(saved) };
     });
+  }
+
+  /** A target that was emptied gets everything again, whatever the group has committed. */
+  #heldPositions(resume: SinkPositions): SinkPositions {
+    return this.#options.topics.map((topic) => {
+      const held = resume.find((position) => position.topic === topic && position.partition === 0);
+      return { topic, partition: 0, next: held?.next ?? this.#startOf(topic) };
+    });
+  }
+
+  #startOf(topic: string): bigint {
+    return this.#options.log.topics.get(topic)?.partitions[0]?.startOffset ?? 0n;
   }
 
   #report(letters: readonly DeadLetter[]): void {
@@ -250,10 +260,6 @@ export class SinkTask {
   #group(): string {
     return sinkGroup(this.#options.pipeline, this.#options.plan.name);
   }
-}
-
-function held(resume: SinkPositions | null, topic: string): bigint | undefined {
-  return resume?.find((position) => position.topic === topic && position.partition === 0)?.next;
 }
 
 function throwUnlessPoison(error: unknown): void {

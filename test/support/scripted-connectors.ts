@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import type { SinkManifest, SourceManifest } from '../../src/contracts/plugin.ts';
 import type { TableDescription } from '../../src/contracts/schema.ts';
-import type { SinkBatch, SinkRecord } from '../../src/contracts/sink.ts';
+import type { SinkBatch, SinkPositions, SinkRecord } from '../../src/contracts/sink.ts';
 import type { SourceOutput } from '../../src/contracts/source.ts';
 
 export interface ScriptedTransaction {
@@ -99,6 +99,8 @@ export class Target {
   readonly applied: SinkRecord[] = [];
   /** Called at each step; may throw to inject a fault. */
   fault: (step: 'write' | 'flush') => void = () => {};
+  /** What it says of stored positions when it is opened. */
+  resume: SinkPositions | null = null;
   /** Ids that this target refuses. */
   readonly poison = new Set<number>();
 
@@ -126,7 +128,7 @@ export function scriptedSink(target: Target): SinkManifest {
     open: async () => {
       let pending: SinkRecord[] = [];
       return {
-        resume: null,
+        resume: target.resume,
         sink: {
           async write(batch: SinkBatch) {
             target.fault('write');

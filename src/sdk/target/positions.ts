@@ -16,8 +16,9 @@ export interface StoredPosition extends TopicPartition {
 export const DELETED_HOLD_MS = 7 * 24 * 3_600_000;
 
 /**
- * Positions to resume from, or null. Those of another generation are not obeyed; one of this generation that the log does
- * not cover means that the target was fed by another log (DESIGN § 6, Lineage): throws `sink.other_log`.
+ * Positions to resume from. Empty when the target holds none at all: it is new or was emptied, and gets everything. Null when
+ * it holds only those of another generation, which are not obeyed. One of this generation that the log does not cover means
+ * that the target was fed by another log (DESIGN § 6, Lineage): throws `sink.other_log`.
  */
 export function resumeFrom(
   stored: readonly StoredPosition[],
@@ -32,7 +33,8 @@ export function resumeFrom(
       { remedy: 'use the data directory that fed this target, or an empty target under another sink name' },
     );
   }
-  return own.length === 0 ? null : own.map(({ topic, partition, next }) => ({ topic, partition, next }));
+  if (own.length === 0 && stored.length > 0) return null;
+  return own.map(({ topic, partition, next }) => ({ topic, partition, next }));
 }
 
 /** Throws `sink.fenced` when a newer writer has been here. */
