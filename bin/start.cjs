@@ -2,6 +2,7 @@
 'use strict';
 
 const { existsSync } = require('node:fs');
+const { enableCompileCache } = require('node:module');
 const { join } = require('node:path');
 const { pathToFileURL } = require('node:url');
 
@@ -19,7 +20,11 @@ if (process.env.TAILRACE_RELAUNCHED !== undefined) {
 const sources = join(__dirname, '..', 'src', 'main.ts');
 const built = join(__dirname, '..', 'dist', 'src', 'main.js');
 
-import(pathToFileURL(existsSync(sources) ? sources : built).href)
+const isClone = existsSync(sources);
+// Types are stripped once, not at every start. In the clone itself: a shared directory is nobody's to trust.
+if (isClone) enableCompileCache(join(__dirname, '..', '.cache', 'compile'));
+
+import(pathToFileURL(isClone ? sources : built).href)
   .then(({ main, createApp }) => main(process.argv.slice(2), createApp))
   .then(
     (code) => {

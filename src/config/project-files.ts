@@ -32,11 +32,11 @@ export async function findProjectFiles(paths: readonly string[], cwd: string): P
   for (const path of paths.length === 0 ? [cwd] : paths) {
     const absolute = resolve(cwd, path);
     if (basename(absolute) === INSTANCE_FILE && paths.length > 0) {
-      await kindOf(absolute, path);
+      await isDirectory(absolute, path);
       named.add(absolute);
       continue;
     }
-    for (const file of (await kindOf(absolute, path)) === 'file' ? [absolute] : await pipelinesIn(absolute)) {
+    for (const file of (await isDirectory(absolute, path)) ? await pipelinesIn(absolute) : [absolute]) {
       const key = await realpath(file);
       if (!found.has(key)) found.set(key, file);
       homes.add(homeOf(dirname(file)));
@@ -54,7 +54,7 @@ export async function findInstanceFile(
   cwd: string,
 ): Promise<Omit<ProjectFiles, 'pipelines'>> {
   const absolute = resolve(cwd, path ?? '.');
-  const isFile = (await kindOf(absolute, path ?? '.')) === 'file';
+  const isFile = !(await isDirectory(absolute, path ?? '.'));
   if (isFile && basename(absolute) === INSTANCE_FILE) return { instance: absolute, dir: dirname(absolute) };
   return findInstance([], [homeOf(isFile ? dirname(absolute) : absolute)], cwd);
 }
@@ -93,10 +93,11 @@ async function pipelinesIn(dir: string): Promise<string[]> {
   return files;
 }
 
-async function kindOf(absolute: string, written: string): Promise<'file' | 'directory'> {
+/** A directory or else a file; throws for anything else. */
+async function isDirectory(absolute: string, written: string): Promise<boolean> {
   const found = await stat(absolute).catch(() => null);
-  if (found?.isFile() === true) return 'file';
-  if (found?.isDirectory() === true) return 'directory';
+  if (found?.isFile() === true) return false;
+  if (found?.isDirectory() === true) return true;
   if (found !== null)
     throw new TailraceError('config.not_found', `${printable(written)} is neither a file nor a directory`);
   const neighbours = await readdir(dirname(absolute)).catch(() => []);
