@@ -77,6 +77,10 @@ export class PostgresReader implements SourceReader {
     const { position, tables } = prepared;
     const { context, name } = this.#options;
     const client = await connectReplication(this.#options);
+    if (signal.aborted) {
+      await client.end().catch(() => {});
+      return;
+    }
     // Nothing more of the snapshot comes, and the stream may long have nothing to tell.
     output.heartbeat(position);
     const visibilities = comparedSnapshots(position);
@@ -95,7 +99,6 @@ export class PostgresReader implements SourceReader {
     this.#stream = stream;
     const onAbort = () => stream.stop();
     signal.addEventListener('abort', onAbort, { once: true });
-    if (signal.aborted) onAbort();
     const watch = new AbortController();
     try {
       await Promise.race([stream.done, this.#watch(tables, position, watch.signal)]);

@@ -48,6 +48,10 @@ export async function snapshotTable(
   const published = publishedTable(publication, table);
   if (published === undefined) throw droppedMeanwhile(table);
   const client = await connectSql(options);
+  if (signal.aborted) {
+    await client.end().catch(() => {});
+    throw signal.reason;
+  }
   // A statement that waits in the server must not keep the connection.
   const onAbort = () => void client.end().catch(() => {});
   signal.addEventListener('abort', onAbort, { once: true });
@@ -69,6 +73,7 @@ export async function snapshotTable(
       writeCopyRow(writer, texts, buf, from, to);
       writer.end();
     });
+    if (signal.aborted) throw signal.reason;
     output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
     const { snapshot, until } = facts;
     const state: TableState = { oid: catalog.oid, entry: published.entry, read: { snapshot, until } };
