@@ -1,6 +1,7 @@
 /** The APIs that are offered: what stands here is advertised, in the versions that its message file declares. */
 import type { LogAdmin, TopicAdmin } from '../contracts/log-admin.ts';
 import type { Broker } from './broker.ts';
+import { createAclsHandler, deleteAclsHandler, describeAclsHandler } from './handlers/acls.ts';
 import { alterConfigsHandler, incrementalAlterConfigsHandler } from './handlers/alter-configs.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
 import { createPartitionsHandler } from './handlers/create-partitions.ts';
@@ -25,8 +26,10 @@ import { offsetDeleteHandler } from './handlers/offset-delete.ts';
 import { offsetFetchHandler } from './handlers/offset-fetch.ts';
 import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts';
 import { produceHandler } from './handlers/produce.ts';
+import { saslAuthenticateHandler, saslHandshakeHandler } from './handlers/sasl.ts';
 import { syncGroupHandler } from './handlers/sync-group.ts';
 import type { RegisteredApi } from './request.ts';
+import type { Acls } from './security/acls.ts';
 
 /** By API key. @param admin what the log can do; what it cannot is not offered */
 export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number, RegisteredApi> {
@@ -53,11 +56,18 @@ export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number
     describeClusterHandler(broker),
     describeConfigsHandler(broker),
     offsetForLeaderEpochHandler(broker),
+    saslHandshakeHandler(),
+    saslAuthenticateHandler(broker),
+    ...(broker.acls === null ? [] : aclHandlers(broker.acls)),
     ...(admin.topics === undefined ? [] : topicAdminHandlers(broker, admin.topics)),
     ...(admin.retention === undefined ? [] : [deleteRecordsHandler(broker, admin.retention)]),
   ];
   for (const registered of offered) apis.set(registered.api.key, registered);
   return apis;
+}
+
+function aclHandlers(acls: Acls): RegisteredApi[] {
+  return [describeAclsHandler(acls), createAclsHandler(acls), deleteAclsHandler(acls)];
 }
 
 function topicAdminHandlers(broker: Broker, admin: TopicAdmin): RegisteredApi[] {

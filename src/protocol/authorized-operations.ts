@@ -1,26 +1,31 @@
-/** What a client may do, as bits by Kafka's numbers of operations (org.apache.kafka.common.acl.AclOperation). */
-import { isSinkGroup } from './groups/coordinator.ts';
-
-const READ = 1 << 3;
-const WRITE = 1 << 4;
-const CREATE = 1 << 5;
-const DELETE = 1 << 6;
-const ALTER = 1 << 7;
-const DESCRIBE = 1 << 8;
-const DESCRIBE_CONFIGS = 1 << 10;
-const ALTER_CONFIGS = 1 << 11;
-const IDEMPOTENT_WRITE = 1 << 12;
+/** What a client may do, as bits by the numbers of operations. */
+import { isSinkGroup } from './groups/group-access.ts';
+import type { Access } from './security/access.ts';
+import { Operation } from './security/acls.ts';
 
 /** Answer to a client that did not ask. */
 export const NOT_ASKED = -2147483648;
 
-export const CLUSTER_OPERATIONS = CREATE | DESCRIBE | DESCRIBE_CONFIGS | IDEMPOTENT_WRITE;
+const { READ, WRITE, CREATE, DELETE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS, IDEMPOTENT_WRITE } = Operation;
+const READING = [READ, DESCRIBE, DESCRIBE_CONFIGS];
+const WRITING = [WRITE, CREATE, DELETE, ALTER, ALTER_CONFIGS];
+const ON_CLUSTER = [CREATE, ALTER, DESCRIBE, DESCRIBE_CONFIGS, IDEMPOTENT_WRITE];
 
-export function topicOperations(mayProduce: boolean): number {
-  const always = READ | DESCRIBE | DESCRIBE_CONFIGS;
-  return mayProduce ? always | WRITE | CREATE | DELETE | ALTER | ALTER_CONFIGS : always;
+export function clusterOperations(access: Access): number {
+  return bits(ON_CLUSTER.filter((operation) => access.cluster(operation)));
 }
 
-export function groupOperations(groupId: string): number {
-  return isSinkGroup(groupId) ? DESCRIBE : READ | DELETE | DESCRIBE;
+/** @param mayProduce false: a topic of Tailrace's own, which nobody else changes */
+export function topicOperations(access: Access, topic: string, mayProduce: boolean): number {
+  const possible = mayProduce ? [...READING, ...WRITING] : READING;
+  return bits(possible.filter((operation) => access.topic(operation, topic)));
+}
+
+export function groupOperations(access: Access, groupId: string): number {
+  const possible = isSinkGroup(groupId) ? [DESCRIBE] : [READ, DELETE, DESCRIBE];
+  return bits(possible.filter((operation) => access.group(operation, groupId)));
+}
+
+function bits(operations: readonly number[]): number {
+  return operations.reduce((set, operation) => set | (1 << operation), 0);
 }

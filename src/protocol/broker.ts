@@ -12,6 +12,7 @@ import { MemoryBudget } from './memory-budget.ts';
 import { DEFAULT_LIMITS, type Endpoint, type KafkaListenerOptions, type Limits } from './options.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Producers } from './producers.ts';
+import { Acls } from './security/acls.ts';
 import { scanningTimeIndex } from './time-scan.ts';
 import { Topics } from './topics.ts';
 
@@ -33,6 +34,8 @@ export interface Broker {
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
   readonly offsets: GroupOffsets;
+  /** Null: nobody is restricted. */
+  readonly acls: Acls | null;
   readonly failpoint: (name: string) => void;
   /** Where clients are told to connect to; known when the port is. */
   endpoint: Endpoint;
@@ -43,6 +46,7 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const writer = await LogWriter.open(log);
   const clusterId = log.checkpoints.get(CLUSTER_ID_CHECKPOINT) ?? (await newClusterId(writer));
+  const acls = options.security?.acls;
   return {
     log,
     clock,
@@ -58,6 +62,7 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
     producerIds: new ProducerIds(log.checkpoints, writer),
     groups: new GroupCoordinator(clock, { ...DEFAULT_GROUP_LIMITS, ...options.groups }),
     offsets: new GroupOffsets(log.checkpoints, writer),
+    acls: acls === undefined ? null : new Acls(log.checkpoints, writer, acls),
     failpoint: options.failpoint ?? (() => {}),
     endpoint: options.advertise ?? options.listen,
   };

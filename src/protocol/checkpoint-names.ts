@@ -11,6 +11,9 @@ export const PRODUCER_PREFIX = 'kafka/producer/';
 export const producerCheckpoint = (topic: string, partition: number, producerId: bigint) =>
   `${PRODUCER_PREFIX}${topic}/${partition}/${producerId}`;
 
+/** Access control lists that clients have added. */
+export const ACL_PREFIX = 'kafka/acl/';
+
 /** Committed offsets: the same names that the runtime uses for its sinks. */
 export const GROUP_PREFIX = 'group/';
 export const groupPrefix = (group: string) => `${GROUP_PREFIX}${group}/`;

@@ -9,20 +9,16 @@
  */
 import type { Socket } from 'node:net';
 import { TailraceError } from '../contracts/errors.ts';
-import type { Clock, Logger } from '../contracts/plugin.ts';
-import { type RequestHeader, readRequestHeader } from '../wire/messages/api.ts';
-import { apiVersions } from '../wire/messages/api-versions.ts';
+import type { Logger } from '../contracts/plugin.ts';
 import { produce } from '../wire/messages/produce.ts';
-import { malformed, ProtocolReader } from '../wire/primitives.ts';
+import { type Answer, type Caller, type DispatchOptions, dispatch } from './dispatch.ts';
 import { FrameReader } from './frame-reader.ts';
-import { unsupportedApiVersions } from './handlers/api-versions.ts';
 import type { MemoryBudget, Reservation } from './memory-budget.ts';
-import type { Limits } from './options.ts';
-import type { RegisteredApi, RequestContext } from './request.ts';
+import { type Authentication, Session } from './security/session.ts';
 
 /** Requests of one connection that are read and not yet answered. */
 const MAX_PIPELINED = 32;
-/** Frames up to this size are received without a share of the memory budget. */
+/** Frames up to this size are received without a share of the memory budget, and from clients that are not authenticated. */
 const SMALL_FRAME = 64 << 10;
 /** Largest piece written at once: a client that takes none of it within `stallMs` is cut off. */
 const WRITE_SLICE = 1 << 20;
@@ -40,11 +36,10 @@ export interface Counters {
   stalled: number;
 }
 
-export interface ConnectionOptions {
-  readonly apis: ReadonlyMap<number, RegisteredApi>;
-  readonly limits: Limits;
+export interface ConnectionOptions extends DispatchOptions {
+  /** Null: everybody is let in. */
+  readonly authentication: Authentication | null;
   readonly budget: MemoryBudget;
-  readonly clock: Clock;
   readonly logger: Logger;
   readonly counters: Counters;
 }
@@ -54,16 +49,11 @@ interface Frame {
   readonly reservation: Reservation | null;
 }
 
-interface Answer {
-  readonly pieces: readonly Uint8Array[] | null;
-  readonly close: boolean;
-}
-
 export class Connection {
   readonly #socket: Socket;
   readonly #options: ConnectionOptions;
-  readonly #clientHost: string;
   readonly #closing = new AbortController();
+  readonly #caller: Caller;
   readonly #frames: FrameReader;
   readonly #waiting: Frame[] = [];
   /** Whether all requests whose response is not yet sent are Produce. */
@@ -77,6 +67,7 @@ export class Connection {
   #sent: Promise<void> = Promise.resolve();
   /** Requests seen so far. */
   #requests = 0;
+  readonly #openedAt: number;
   #lastRequestAt: number;
   #receivingSince: number | null = null;
   #sendingSince: number | null = null;
@@ -84,9 +75,11 @@ export class Connection {
   constructor(socket: Socket, options: ConnectionOptions) {
     this.#socket = socket;
     this.#options = options;
-    this.#clientHost = socket.remoteAddress ?? '';
-    this.#frames = new FrameReader(options.limits.maxProduceBytes);
-    this.#lastRequestAt = options.clock.monotonic();
+    const session = new Session(options.authentication);
+    this.#caller = { session, clientHost: socket.remoteAddress ?? '', signal: this.#closing.signal };
+    this.#frames = new FrameReader(session.user === null ? SMALL_FRAME : options.limits.maxProduceBytes);
+    this.#openedAt = options.clock.monotonic();
+    this.#lastRequestAt = this.#openedAt;
     socket.on('close', () => this.#closing.abort());
     // Errors end the read loop or the wait for `drain`.
     socket.on('error', () => {});
@@ -132,7 +125,8 @@ export class Connection {
   checkProgress(): void {
     const { limits, clock, counters, budget } = this.#options;
     const now = clock.monotonic();
-    const since = this.#sendingSince ?? this.#receivingSince;
+    const unknownSince = this.#caller.session.user === null ? this.#openedAt : null;
+    const since = this.#sendingSince ?? this.#receivingSince ?? unknownSince;
     // Others wait for the memory that it may be holding.
     const patienceMs = budget.contended ? limits.stallMs / CONTENDED_PATIENCE : limits.stallMs;
     const stalled = since !== null && now - since > patienceMs;
@@ -188,18 +182,19 @@ export class Connection {
   }
 
   #start({ bytes, reservation }: Frame): void {
-    const held: Reservation[] = reservation === null ? [] : [reservation];
-    const answer = this.#answer(bytes, held);
+    const answer = dispatch(this.#options, this.#caller, bytes);
     const before = this.#sent;
     this.#sent = (async () => {
+      let held: readonly Reservation[] = [];
       try {
-        const { pieces, close } = await answer;
+        const answered = await answer;
+        held = answered.held;
         await before;
-        if (pieces !== null) await this.#send(pieces);
-        if (close) this.#socket.destroySoon();
+        await this.#give(answered);
       } catch (error) {
         this.#fail(error);
       } finally {
+        reservation?.release();
         for (const share of held) share.release();
         this.#inFlight--;
         this.#lastRequestAt = this.#options.clock.monotonic();
@@ -208,30 +203,12 @@ export class Connection {
     })();
   }
 
-  async #answer(bytes: Buffer, held: Reservation[]): Promise<Answer> {
-    const reader = new ProtocolReader(bytes);
-    const header = readRequestHeader(reader);
-    const registered = this.#options.apis.get(header.apiKey);
-    const known = registered?.api;
-    if (registered === undefined || known === undefined || !speaks(known, header.apiVersion)) {
-      if (header.apiKey !== apiVersions.key) throw malformed(unknown(header), 0);
-      return { pieces: unsupportedApiVersions(this.#options.apis, header.correlationId), close: false };
-    }
-    if (header.apiKey !== produce.key && bytes.length > this.#options.limits.maxRequestBytes) {
-      throw malformed(`${known.name} request of ${bytes.length} bytes`, 0);
-    }
-    let close = false;
-    const context: RequestContext = {
-      header,
-      clientHost: this.#clientHost,
-      signal: this.#closing.signal,
-      hold: (reservation) => void held.push(reservation),
-      closeAfter: () => {
-        close = true;
-      },
-    };
-    const pieces = await registered.respond(reader, context);
-    return { pieces, close };
+  async #give({ pieces, close }: Answer): Promise<void> {
+    if (pieces !== null) await this.#send(pieces);
+    if (this.#caller.session.user !== null) this.#frames.maxBytes = this.#options.limits.maxProduceBytes;
+    if (!close) return;
+    this.#refusing = true;
+    this.#socket.destroySoon();
   }
 
   async #send(pieces: readonly Uint8Array[]): Promise<void> {
@@ -290,17 +267,12 @@ export class Connection {
     this.destroy();
     if (error instanceof TailraceError && error.code === 'kafka.malformed') {
       counters.malformed++;
-      logger('debug', 'kafka: connection closed', { client: this.#clientHost, reason: error.message });
+      logger('debug', 'kafka: connection closed', { client: this.#caller.clientHost, reason: error.message });
     } else if (error instanceof TailraceError || (error as { code?: unknown }).code === undefined) {
-      logger('error', 'kafka: request failed, connection closed', { client: this.#clientHost, error: String(error) });
+      logger('error', 'kafka: request failed, connection closed', {
+        client: this.#caller.clientHost,
+        error: String(error),
+      });
     }
   }
-}
-
-function speaks(api: RegisteredApi['api'], version: number): boolean {
-  return version >= api.firstVersion && version <= api.lastVersion;
-}
-
-function unknown({ apiKey, apiVersion }: RequestHeader): string {
-  return `API ${apiKey} version ${apiVersion} is not offered`;
 }

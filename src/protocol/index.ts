@@ -1,10 +1,14 @@
 /** The Kafka listener: a Kafka broker of one node over the log, for any Kafka client. */
 import { createServer, type Server, type Socket } from 'node:net';
+import { createServer as createTlsServer } from 'node:tls';
 import { TailraceError } from '../contracts/errors.ts';
 import { offeredApis } from './apis.ts';
-import { openBroker } from './broker.ts';
+import { type Broker, openBroker } from './broker.ts';
 import { Connection, type ConnectionOptions, type Counters } from './connection.ts';
 import type { Endpoint, KafkaListenerOptions } from './options.ts';
+
+import type { Authentication } from './security/session.ts';
+import { Users } from './security/users.ts';
 
 export type { Counters } from './connection.ts';
 export type { Endpoint, KafkaListenerOptions, Limits, TopicRules } from './options.ts';
@@ -13,6 +17,7 @@ export type { Endpoint, KafkaListenerOptions, Limits, TopicRules } from './optio
 const CHECK_MS = 5_000;
 /** How often producers that are silent are looked for, ms. */
 const EXPIRY_CHECK_MS = 600_000;
+const TLS_HANDSHAKE_MS = 30_000;
 /** Time for running requests to end when the listener closes, ms. */
 const CLOSE_MS = 2_000;
 
@@ -27,38 +32,67 @@ export interface KafkaListener {
 
 /** Throws `kafka.insecure` for an address that others can reach, and `kafka.port_in_use`. */
 export async function startKafkaListener(options: KafkaListenerOptions): Promise<KafkaListener> {
-  refuseOpenAddress(options.listen);
+  const authentication = authenticationOf(options);
   const broker = await openBroker(options);
   const counters: Counters = { connections: 0, connectionsRefused: 0, requests: 0, malformed: 0, stalled: 0 };
-  const { limits, budget, clock, logger } = broker;
   const connections = new Connections({
+    ...broker,
     apis: offeredApis(broker, options.admin ?? {}),
-    limits,
-    budget,
-    clock,
-    logger,
+    authentication,
     counters,
   });
-  const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) => connections.add(socket));
+  const server = newServer(options, (socket) => connections.add(socket));
   const { host, port } = await listening(server, options.listen);
   broker.endpoint = options.advertise ?? { host, port };
-  const closing = new AbortController();
-  const checks = Promise.all([
-    every(CHECK_MS, clock, closing.signal, () => connections.checkProgress()),
-    every(EXPIRY_CHECK_MS, clock, closing.signal, () => {
-      // A log that has failed says so elsewhere.
-      broker.producers.expire(clock.now(), broker.writer).catch(() => {});
-    }),
-  ]);
+  const stopped = new AbortController();
+  const chores = runChores(broker, connections, stopped.signal);
   const close = async () => {
-    closing.abort();
+    stopped.abort();
     const closed = new Promise((resolve) => server.close(resolve));
     await connections.close(CLOSE_MS);
     broker.groups.close();
-    await Promise.all([closed, checks]);
+    await Promise.all([closed, chores]);
   };
   let closed: Promise<void> | null = null;
   return { host, port, counters, close: () => (closed ??= close()) };
+}
+
+/** Passwords in the clear only where nobody can listen. */
+function authenticationOf({ listen, security = {} }: KafkaListenerOptions): Authentication | null {
+  const { users = [], tls } = security;
+  const loopback = isLoopback(listen.host);
+  if (users.length > 0) {
+    const plain = tls !== undefined || loopback ? (['PLAIN'] as const) : [];
+    return { users: new Users(users), mechanisms: [...plain, 'SCRAM-SHA-256', 'SCRAM-SHA-512'] };
+  }
+  if (loopback) return null;
+  throw new TailraceError('kafka.insecure', `kafka.listen: ${listen.host} is not a loopback address`, {
+    remedy: 'listen on 127.0.0.1, or configure kafka.users so that clients must authenticate',
+  });
+}
+
+function isLoopback(host: string): boolean {
+  return /^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host);
+}
+
+function newServer({ security }: KafkaListenerOptions, onConnection: (socket: Socket) => void): Server {
+  const options = { allowHalfOpen: true, noDelay: true };
+  if (security?.tls === undefined) return createServer(options, onConnection);
+  const { key, cert } = security.tls;
+  const tls = { ...options, key, cert, minVersion: 'TLSv1.2', handshakeTimeout: TLS_HANDSHAKE_MS } as const;
+  const server = createTlsServer(tls, onConnection);
+  // Whoever does not speak TLS is gone already.
+  server.on('tlsClientError', () => {});
+  return server;
+}
+
+async function runChores(broker: Broker, connections: Connections, signal: AbortSignal): Promise<void> {
+  const { clock, producers, writer } = broker;
+  await Promise.all([
+    every(CHECK_MS, clock, signal, () => connections.checkProgress()),
+    // A log that has failed says so elsewhere.
+    every(EXPIRY_CHECK_MS, clock, signal, () => void producers.expire(clock.now(), writer).catch(() => {})),
+  ]);
 }
 
 /** The open connections. At the limit, one that never sent a request makes room for a new one. */
@@ -95,13 +129,6 @@ class Connections {
   async close(limitMs: number): Promise<void> {
     await Promise.all([...this.#open].map((connection) => connection.close(limitMs)));
   }
-}
-
-function refuseOpenAddress({ host }: Endpoint): void {
-  if (/^(localhost|127(\.\d{1,3}){3}|::1)$/.test(host)) return;
-  throw new TailraceError('kafka.insecure', `kafka.listen: ${host} is not a loopback address`, {
-    remedy: 'listen on 127.0.0.1, or configure kafka.users so that clients must authenticate',
-  });
 }
 
 async function listening(server: Server, { host, port }: Endpoint): Promise<Endpoint> {

@@ -4,6 +4,8 @@ import type { Log } from '../contracts/log.ts';
 import type { LogAdmin } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import type { GroupLimits } from './groups/coordinator.ts';
+import type { AclOptions } from './security/acls.ts';
+import type { KafkaUser } from './security/users.ts';
 
 export interface Endpoint {
   readonly host: string;
@@ -50,6 +52,15 @@ export interface TopicRules {
   readonly mayProduce: (topic: string) => boolean;
 }
 
+export interface SecurityOptions {
+  /** PEM. Without it the connection is not encrypted. */
+  readonly tls?: { readonly key: string | Buffer; readonly cert: string | Buffer };
+  /** Clients must prove to be one of these. Needed for any address that is not loopback. */
+  readonly users?: readonly KafkaUser[];
+  /** Without it, who is let in may do everything that outside clients may. */
+  readonly acls?: AclOptions;
+}
+
 export interface KafkaListenerOptions {
   readonly log: Log;
   /** What the log can do beyond `Log`; decides which APIs are offered. */
@@ -60,6 +71,7 @@ export interface KafkaListenerOptions {
   /** What clients are told to connect to, where that differs from `listen`. */
   readonly advertise?: Endpoint;
   readonly topics: TopicRules;
+  readonly security?: SecurityOptions;
   readonly limits?: Partial<Limits>;
   readonly groups?: Partial<GroupLimits>;
   /** Tests and the demo kill the process at a named point. */

@@ -2,11 +2,15 @@
 import { type AnyApi, type Api, type RequestHeader, readRequestBody, writeResponse } from '../wire/messages/api.ts';
 import type { ProtocolReader } from '../wire/primitives.ts';
 import type { Reservation } from './memory-budget.ts';
+import type { Access } from './security/access.ts';
+import type { Session } from './security/session.ts';
 
 export interface RequestContext {
   readonly header: RequestHeader;
   /** Address of the client. */
   readonly clientHost: string;
+  readonly session: Session;
+  readonly access: Access;
   /** Aborts when the client is gone or the listener closes: answer at once with what there is. */
   readonly signal: AbortSignal;
   /** Hands over memory that the response takes; it is given back when the response has been sent. */

@@ -109,7 +109,7 @@ describe('topics', () => {
     const operations = await ask(['a'], { includeTopicAuthorizedOperations: true });
     expect(operations.topics[0]!.topicAuthorizedOperations).toBe(0xdf8);
     const cluster = await ask([], { includeClusterAuthorizedOperations: true }, 10);
-    expect(cluster.clusterAuthorizedOperations).toBe(0x1520);
+    expect(cluster.clusterAuthorizedOperations).toBe(0x15a0);
   });
 
   test('asking creates a topic only where the client, the setting and the name allow it', async () => {
@@ -375,7 +375,7 @@ describe('topics', () => {
       clusterId,
       controllerId: 1,
       brokers: [{ brokerId: 1, host: '127.0.0.1', port: listener.port }],
-      clusterAuthorizedOperations: 0x1520,
+      clusterAuthorizedOperations: 0x15a0,
     });
     const controllers = { includeClusterAuthorizedOperations: false, endpointType: 2 };
     expect((await client.ask(describeCluster, 1, controllers)).errorCode).toBe(KafkaError.UNSUPPORTED_ENDPOINT_TYPE);

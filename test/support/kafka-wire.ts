@@ -24,6 +24,11 @@ export class WireClient {
     });
   }
 
+  /** Over a connection that is there. */
+  static over(socket: Socket): WireClient {
+    return new WireClient(socket);
+  }
+
   static async connect(port: number): Promise<WireClient> {
     const socket = connect({ port, host: '127.0.0.1', noDelay: true });
     await once(socket, 'connect');

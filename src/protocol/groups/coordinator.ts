@@ -26,8 +26,6 @@ export const DEFAULT_GROUP_LIMITS: GroupLimits = {
   maxBytes: 32 << 20,
 };
 
-/** Groups of Tailrace's own sinks: outside clients see them and change nothing. */
-const SINK_PREFIX = 'tailrace.';
 /** A group that is empty is remembered for this long, ms. */
 const EMPTY_MS = 600_000;
 
@@ -56,23 +54,17 @@ export class GroupCoordinator {
 
   /** Resolves when the leader has sent the assignment. */
   async sync(groupId: string, request: SyncRequest, signal: AbortSignal): Promise<SyncResult> {
-    const refusal = groupRefusal(groupId);
-    if (refusal !== null) return refusedSync(refusal);
     const entry = this.#entries.get(groupId);
     if (entry === undefined) return refusedSync(KafkaError.UNKNOWN_MEMBER_ID);
     return this.#waiting<SyncResult>(groupId, entry, signal, (now, respond) => entry.group.sync(request, now, respond));
   }
 
   heartbeat(groupId: string, identity: MemberIdentity, generationId: number): KafkaErrorCode {
-    const refusal = groupRefusal(groupId);
-    if (refusal !== null) return refusal;
     const group = this.#entries.get(groupId)?.group;
     return group?.heartbeat(identity, generationId, this.#now) ?? KafkaError.UNKNOWN_MEMBER_ID;
   }
 
   leave(groupId: string, identity: MemberIdentity): KafkaErrorCode {
-    const refusal = groupRefusal(groupId);
-    if (refusal !== null) return refusal;
     const entry = this.#entries.get(groupId);
     if (entry === undefined) return KafkaError.UNKNOWN_MEMBER_ID;
     const errorCode = entry.group.leave(identity, this.#now);
@@ -82,7 +74,6 @@ export class GroupCoordinator {
 
   /** Why the member, or outsider, may not commit offsets now; null: it may. */
   commitRefusal(groupId: string, identity: MemberIdentity, generationId: number): KafkaErrorCode | null {
-    if (isSinkGroup(groupId)) return KafkaError.GROUP_AUTHORIZATION_FAILED;
     const group = this.#entries.get(groupId)?.group;
     if (group === undefined) return generationId < 0 ? null : KafkaError.ILLEGAL_GENERATION;
     const refusal = group.commitRefusal(identity, generationId);
@@ -118,8 +109,6 @@ export class GroupCoordinator {
   #entryFor(groupId: string, request: JoinRequest): Entry | KafkaErrorCode {
     const { minSessionMs, maxSessionMs, maxGroups, maxBytes } = this.#limits;
     const { memberId, sessionTimeoutMs, protocolType, protocols } = request;
-    const refusal = groupRefusal(groupId);
-    if (refusal !== null) return refusal;
     if (sessionTimeoutMs < minSessionMs || sessionTimeoutMs > maxSessionMs) return KafkaError.INVALID_SESSION_TIMEOUT;
     if (protocolType === '' || protocols.length === 0) return KafkaError.INCONSISTENT_GROUP_PROTOCOL;
     if (this.#keptBytes() + keptBytes(protocols) > maxBytes) return KafkaError.GROUP_MAX_SIZE_REACHED;
@@ -188,13 +177,4 @@ export class GroupCoordinator {
       () => {},
     );
   }
-}
-
-export function isSinkGroup(groupId: string): boolean {
-  return groupId.startsWith(SINK_PREFIX);
-}
-
-function groupRefusal(groupId: string): KafkaErrorCode | null {
-  if (groupId === '') return KafkaError.INVALID_GROUP_ID;
-  return isSinkGroup(groupId) ? KafkaError.GROUP_AUTHORIZATION_FAILED : null;
 }

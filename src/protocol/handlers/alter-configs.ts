@@ -6,6 +6,8 @@ import { incrementalAlterConfigs } from '../../wire/messages/incremental-alter-c
 import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { changeRefusal, type Problem } from '../topic-changes.ts';
 import { configNameProblem, configProblem } from '../topic-configs.ts';
 import { TOPIC } from './config-numbers.ts';
@@ -29,7 +31,7 @@ interface Change {
 
 /** What is not named goes back to its default. */
 export function alterConfigsHandler(broker: Broker, admin: TopicAdmin) {
-  return handler(alterConfigs, async ({ resources, validateOnly }) => ({
+  return handler(alterConfigs, async ({ resources, validateOnly }, { access }) => ({
     responses: await Promise.all(
       resources.map((resource) => {
         const named = resource.configs.map(({ name, value }) => ({ name, value, toDefault: false }));
@@ -37,14 +39,14 @@ export function alterConfigsHandler(broker: Broker, admin: TopicAdmin) {
         const others = Object.keys(admin.describe(resource.resourceName)?.config ?? {})
           .filter((name) => !kept.has(name))
           .map((name) => ({ name, value: null, toDefault: true }));
-        return alter(broker, admin, resource, [...named, ...others], validateOnly);
+        return alter(broker, access, admin, resource, [...named, ...others], validateOnly);
       }),
     ),
   }));
 }
 
 export function incrementalAlterConfigsHandler(broker: Broker, admin: TopicAdmin) {
-  return handler(incrementalAlterConfigs, async ({ resources, validateOnly }) => ({
+  return handler(incrementalAlterConfigs, async ({ resources, validateOnly }, { access }) => ({
     responses: await Promise.all(
       resources.map((resource) => {
         const { configs } = resource;
@@ -56,7 +58,7 @@ export function incrementalAlterConfigsHandler(broker: Broker, admin: TopicAdmin
         const changes = configs.map(({ name, value, configOperation }) => {
           return { name, value, toDefault: configOperation === DELETE };
         });
-        return alter(broker, admin, resource, changes, validateOnly);
+        return alter(broker, access, admin, resource, changes, validateOnly);
       }),
     ),
   }));
@@ -64,12 +66,13 @@ export function incrementalAlterConfigsHandler(broker: Broker, admin: TopicAdmin
 
 async function alter(
   broker: Broker,
+  access: Access,
   admin: TopicAdmin,
   resource: Resource,
   changes: readonly Change[],
   validateOnly: boolean,
 ) {
-  const problem = resourceProblem(broker, resource) ?? changesProblem(changes);
+  const problem = resourceProblem(broker, access, resource) ?? changesProblem(changes);
   if (problem !== null || validateOnly) return answered(resource, problem);
   const config = Object.fromEntries(changes.map(({ name, value, toDefault }) => [name, toDefault ? null : value]));
   try {
@@ -80,8 +83,8 @@ async function alter(
   }
 }
 
-function resourceProblem(broker: Broker, { resourceType, resourceName }: Resource): Problem | null {
-  if (resourceType === TOPIC) return changeRefusal(broker, resourceName);
+function resourceProblem(broker: Broker, access: Access, { resourceType, resourceName }: Resource): Problem | null {
+  if (resourceType === TOPIC) return changeRefusal(broker, access, Operation.ALTER_CONFIGS, resourceName);
   return [KafkaError.INVALID_REQUEST, 'only topics are configured here; the broker is configured in tailrace.yaml'];
 }
 

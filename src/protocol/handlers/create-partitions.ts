@@ -5,16 +5,18 @@ import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { type Broker, NODE_ID } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { changeRefusal, MAX_PARTITIONS, type Problem } from '../topic-changes.ts';
 
 type RequestTopic = RequestOf<typeof createPartitions>['topics'][number];
 
 /** Adds partitions to topics. */
 export function createPartitionsHandler(broker: Broker, admin: TopicAdmin) {
-  return handler(createPartitions, async ({ topics, validateOnly }) => ({
+  return handler(createPartitions, async ({ topics, validateOnly }, { access }) => ({
     results: await Promise.all(
       topics.map(async (topic) => {
-        const problem = topicProblem(broker, topic) ?? (validateOnly ? null : await add(admin, topic));
+        const problem = topicProblem(broker, access, topic) ?? (validateOnly ? null : await add(admin, topic));
         const [errorCode, errorMessage] = problem ?? [KafkaError.NONE, null];
         return { name: topic.name, errorCode, errorMessage };
       }),
@@ -22,8 +24,8 @@ export function createPartitionsHandler(broker: Broker, admin: TopicAdmin) {
   }));
 }
 
-function topicProblem(broker: Broker, { name, count, assignments }: RequestTopic): Problem | null {
-  const refusal = changeRefusal(broker, name);
+function topicProblem(broker: Broker, access: Access, { name, count, assignments }: RequestTopic): Problem | null {
+  const refusal = changeRefusal(broker, access, Operation.ALTER, name);
   if (refusal !== null) return refusal;
   const existing = broker.topics.get(name)!.partitions.length;
   if (count <= existing) return [KafkaError.INVALID_PARTITIONS, `the topic has ${existing} partitions already`];

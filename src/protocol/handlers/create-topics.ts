@@ -7,6 +7,8 @@ import { NO_UUID } from '../../wire/messages/schema.ts';
 import { type Broker, NODE_ID } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { MAX_PARTITIONS, type Problem } from '../topic-changes.ts';
 import { configProblem, effectiveConfigs, isGiven } from '../topic-configs.ts';
 import { nameProblem } from '../topics.ts';
@@ -19,12 +21,12 @@ type RequestTopic = RequestOf<typeof createTopics>['topics'][number];
 type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
 
 export function createTopicsHandler(broker: Broker) {
-  return handler(createTopics, async ({ topics, validateOnly }) => {
+  return handler(createTopics, async ({ topics, validateOnly }, { access }) => {
     const repeated = new Set(topics.map(({ name }) => name).filter((name, at, names) => names.indexOf(name) !== at));
     return {
       topics: await Promise.all(
         topics.map((topic) => {
-          if (!repeated.has(topic.name)) return createOne(broker, topic, validateOnly);
+          if (!repeated.has(topic.name)) return createOne(broker, access, topic, validateOnly);
           return failed(topic.name, [KafkaError.INVALID_REQUEST, 'the topic is named twice']);
         }),
       ),
@@ -32,10 +34,18 @@ export function createTopicsHandler(broker: Broker) {
   });
 }
 
-async function createOne(broker: Broker, topic: RequestTopic, validateOnly: boolean): Promise<TopicResponse> {
+async function createOne(
+  broker: Broker,
+  access: Access,
+  topic: RequestTopic,
+  validateOnly: boolean,
+): Promise<TopicResponse> {
   const { name } = topic;
   const problem =
-    nameRefusal(broker, name) ?? replicaProblem(topic) ?? partitionProblem(topic) ?? configsProblem(broker, topic);
+    nameRefusal(broker, access, name) ??
+    replicaProblem(topic) ??
+    partitionProblem(topic) ??
+    configsProblem(broker, topic);
   if (problem !== null) return failed(name, problem);
   const partitions = partitionsOf(topic) ?? broker.topics.rules.defaultPartitions;
   const config: TopicConfig = Object.fromEntries(topic.configs.map((entry) => [entry.name, entry.value!]));
@@ -50,7 +60,10 @@ async function createOne(broker: Broker, topic: RequestTopic, validateOnly: bool
   }
 }
 
-function nameRefusal({ topics }: Broker, name: string): Problem | null {
+function nameRefusal({ topics }: Broker, access: Access, name: string): Problem | null {
+  if (!access.cluster(Operation.CREATE) && !access.topic(Operation.CREATE, name)) {
+    return [KafkaError.TOPIC_AUTHORIZATION_FAILED, 'not allowed to create the topic'];
+  }
   const problem = nameProblem(name);
   if (problem !== null) return [KafkaError.INVALID_TOPIC_EXCEPTION, problem];
   if (topics.get(name) !== undefined) return [KafkaError.TOPIC_ALREADY_EXISTS, 'the topic exists'];

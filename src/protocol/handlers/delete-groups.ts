@@ -1,21 +1,24 @@
 import { deleteGroups } from '../../wire/messages/delete-groups.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import type { Broker } from '../broker.ts';
-import { isSinkGroup } from '../groups/coordinator.ts';
+import { changeRefusal } from '../groups/group-access.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import { Operation } from '../security/acls.ts';
 
 export function deleteGroupsHandler(broker: Broker) {
-  return handler(deleteGroups, async ({ groupsNames }) => ({
+  return handler(deleteGroups, async ({ groupsNames }, { access }) => ({
     results: await Promise.all(
-      groupsNames.map(async (groupId) => ({ groupId, errorCode: await deleteOne(broker, groupId) })),
+      groupsNames.map(async (groupId) => ({
+        groupId,
+        errorCode: changeRefusal(access, groupId, Operation.DELETE) ?? (await deleteOne(broker, groupId)),
+      })),
     ),
   }));
 }
 
 /** Removes the committed offsets of a group without members. */
 async function deleteOne({ groups, offsets }: Broker, groupId: string): Promise<KafkaErrorCode> {
-  if (isSinkGroup(groupId)) return KafkaError.GROUP_AUTHORIZATION_FAILED;
   await offsets.settled(groupId);
   const group = groups.get(groupId);
   if (group !== undefined && group.state !== 'Empty') return KafkaError.NON_EMPTY_GROUP;

@@ -4,9 +4,11 @@ import { deleteTopics } from '../../wire/messages/delete-topics.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
 import type { Broker } from '../broker.ts';
-import { isSinkGroup } from '../groups/coordinator.ts';
+import { isSinkGroup } from '../groups/group-access.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { changeRefusal, type Problem } from '../topic-changes.ts';
 
 const NAMES_OR_IDS_FROM = 6;
@@ -16,8 +18,10 @@ type TopicResponse = ResponseOf<typeof deleteTopics>['responses'][number];
 
 /** Deletes topics, and with them what consumer groups and producers had there. */
 export function deleteTopicsHandler(broker: Broker, admin: TopicAdmin) {
-  return handler(deleteTopics, async (request, { header }) => ({
-    responses: await Promise.all(wanted(request, header.apiVersion).map((topic) => deleteOne(broker, admin, topic))),
+  return handler(deleteTopics, async (request, { header, access }) => ({
+    responses: await Promise.all(
+      wanted(request, header.apiVersion).map((topic) => deleteOne(broker, access, admin, topic)),
+    ),
   }));
 }
 
@@ -27,6 +31,7 @@ function wanted({ topics, topicNames }: Request, version: number): readonly Requ
 
 async function deleteOne(
   broker: Broker,
+  access: Access,
   admin: TopicAdmin,
   { name: givenName, topicId: givenId }: Request['topics'][number],
 ): Promise<TopicResponse> {
@@ -34,8 +39,9 @@ async function deleteOne(
   if (name === null) {
     return response(null, givenId, [KafkaError.UNKNOWN_TOPIC_ID, 'there is no topic of this id']);
   }
-  const refusal = changeRefusal(broker, name);
-  if (refusal !== null) return response(name, givenId, refusal);
+  const refusal = changeRefusal(broker, access, Operation.DELETE, name);
+  // Who names an id is not told what it stands for.
+  if (refusal !== null) return response(givenName, givenId, refusal);
   const topicId = broker.topics.idOf(name);
   try {
     await broker.topics.delete(name, admin);

@@ -1,14 +1,14 @@
 import { describeCluster } from '../../wire/messages/describe-cluster.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
-import { CLUSTER_OPERATIONS, NOT_ASKED } from '../authorized-operations.ts';
+import { clusterOperations, NOT_ASKED } from '../authorized-operations.ts';
 import { type Broker, NODE_ID } from '../broker.ts';
 import { handler } from '../request.ts';
 
 const BROKERS = 1;
 
 export function describeClusterHandler(broker: Broker) {
-  return handler(describeCluster, ({ endpointType, includeClusterAuthorizedOperations }) => {
-    const clusterAuthorizedOperations = includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED;
+  return handler(describeCluster, ({ endpointType, includeClusterAuthorizedOperations }, { access }) => {
+    const clusterAuthorizedOperations = includeClusterAuthorizedOperations ? clusterOperations(access) : NOT_ASKED;
     const common = { endpointType, clusterId: broker.clusterId, controllerId: NODE_ID, clusterAuthorizedOperations };
     if (endpointType !== BROKERS) {
       const errorMessage = 'only brokers can be described';

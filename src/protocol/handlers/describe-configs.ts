@@ -4,6 +4,8 @@ import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes
 import { type Broker, NODE_ID } from '../broker.ts';
 import { type BrokerConfig, brokerConfigs } from '../broker-configs.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { type EffectiveConfig, effectiveConfigs } from '../topic-configs.ts';
 import { nameProblem } from '../topics.ts';
 import { BROKER, CONFIG_TYPES, configSource, DEFAULT_CONFIG, STATIC_BROKER_CONFIG, TOPIC } from './config-numbers.ts';
@@ -14,12 +16,12 @@ type Result = ResponseOf<typeof describeConfigs>['results'][number];
 type Entry = Result['configs'][number];
 
 export function describeConfigsHandler(broker: Broker) {
-  return handler(describeConfigs, (request) => ({
-    results: request.resources.map((resource) => describe(broker, resource, request)),
+  return handler(describeConfigs, (request, { access }) => ({
+    results: request.resources.map((resource) => describe(broker, access, resource, request)),
   }));
 }
 
-function describe(broker: Broker, resource: Resource, request: Request): Result {
+function describe(broker: Broker, access: Access, resource: Resource, request: Request): Result {
   const { resourceType, resourceName, configurationKeys } = resource;
   const answer = (configs: readonly Entry[]): Result => ({
     errorCode: KafkaError.NONE,
@@ -32,6 +34,9 @@ function describe(broker: Broker, resource: Resource, request: Request): Result 
     return { errorCode, errorMessage, resourceType, resourceName, configs: [] };
   };
   if (resourceType === TOPIC) {
+    if (!access.topic(Operation.DESCRIBE_CONFIGS, resourceName)) {
+      return failed(KafkaError.TOPIC_AUTHORIZATION_FAILED, 'not allowed on the topic');
+    }
     const problem = nameProblem(resourceName);
     if (problem !== null) return failed(KafkaError.INVALID_TOPIC_EXCEPTION, problem);
     const topic = broker.topics.get(resourceName);
@@ -39,6 +44,9 @@ function describe(broker: Broker, resource: Resource, request: Request): Result 
     return answer(effectiveConfigs(broker.topics.configOf(topic)).map((config) => topicEntry(config, request)));
   }
   if (resourceType !== BROKER) return failed(KafkaError.INVALID_REQUEST, 'only topics and brokers have configuration');
+  if (!access.cluster(Operation.DESCRIBE_CONFIGS)) {
+    return failed(KafkaError.CLUSTER_AUTHORIZATION_FAILED, 'not allowed on the cluster');
+  }
   if (resourceName !== '' && resourceName !== String(NODE_ID)) {
     return failed(KafkaError.INVALID_REQUEST, `the only broker is ${NODE_ID}`);
   }

@@ -6,15 +6,17 @@ import type { Broker } from '../broker.ts';
 import type { Group } from '../groups/group.ts';
 import { type Member, metadataOf, NO_ASSIGNMENT } from '../groups/member.ts';
 import { handler } from '../request.ts';
+import { Operation } from '../security/acls.ts';
 
 type Request = RequestOf<typeof describeGroups>;
 type DescribedGroup = ResponseOf<typeof describeGroups>['groups'][number];
 
 export function describeGroupsHandler(broker: Broker) {
-  return handler(describeGroups, ({ groups, includeAuthorizedOperations }: Request) => {
+  return handler(describeGroups, ({ groups, includeAuthorizedOperations }: Request, { access }) => {
     const withOffsets = broker.offsets.groups();
     return {
       groups: groups.map((groupId): DescribedGroup => {
+        if (!access.group(Operation.DESCRIBE, groupId)) return refused(groupId);
         const group = broker.groups.get(groupId);
         // Kafka's word for a group that does not exist.
         const state = group?.state ?? (withOffsets.has(groupId) ? 'Empty' : 'Dead');
@@ -25,11 +27,16 @@ export function describeGroupsHandler(broker: Broker) {
           protocolType: group?.protocolType ?? '',
           protocolData: (state === 'Stable' ? group?.protocolName : null) ?? '',
           members: group === undefined ? [] : [...group.members.values()].map((member) => described(group, member)),
-          authorizedOperations: includeAuthorizedOperations ? groupOperations(groupId) : NOT_ASKED,
+          authorizedOperations: includeAuthorizedOperations ? groupOperations(access, groupId) : NOT_ASKED,
         };
       }),
     };
   });
+}
+
+function refused(groupId: string): DescribedGroup {
+  const none = { groupState: '', protocolType: '', protocolData: '', members: [], authorizedOperations: NOT_ASKED };
+  return { errorCode: KafkaError.GROUP_AUTHORIZATION_FAILED, groupId, ...none };
 }
 
 /** Metadata and assignment only make sense while the group is stable. */

@@ -11,6 +11,7 @@ import { type FetchPartition, FetchRead, type PartitionRead, partitionLookup } f
 import { epochRefusal } from '../leader-epochs.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler, type RequestContext } from '../request.ts';
+import { Operation } from '../security/acls.ts';
 
 /** Older versions expect message sets of formats 0 and 1. */
 const FIRST_SERVED_VERSION = 4;
@@ -29,7 +30,7 @@ export function fetchHandler(broker: Broker) {
     const refusal = sessionRefusal(request);
     if (refusal !== null) return { errorCode: refusal, responses: [] };
     const version = context.header.apiVersion;
-    const read = new FetchRead(broker, fetchPartitions(broker, request, version), {
+    const read = new FetchRead(broker, fetchPartitions(broker, request, context), {
       maxBytes: Math.min(request.maxBytes, broker.limits.maxFetchBytes),
       zstd: version >= ZSTD_FROM,
     });
@@ -42,7 +43,8 @@ function sessionRefusal({ sessionId }: Request): KafkaErrorCode | null {
   return sessionId === 0 ? null : KafkaError.FETCH_SESSION_ID_NOT_FOUND;
 }
 
-function fetchPartitions(broker: Broker, request: Request, version: number): FetchPartition[] {
+function fetchPartitions(broker: Broker, request: Request, { header, access }: RequestContext): FetchPartition[] {
+  const version = header.apiVersion;
   const replica = request.replicaId >= 0 || request.replicaState.replicaId >= 0;
   return request.topics.flatMap(({ topic: name, topicId, partitions }) => {
     const byId = version >= TOPIC_IDS_FROM;
@@ -54,7 +56,9 @@ function fetchPartitions(broker: Broker, request: Request, version: number): Fet
           ? KafkaError.CLUSTER_AUTHORIZATION_FAILED
           : topic === undefined
             ? KafkaError.UNKNOWN_TOPIC_ID
-            : null;
+            : access.topic(Operation.READ, topic)
+              ? null
+              : KafkaError.TOPIC_AUTHORIZATION_FAILED;
     return partitions.map(({ partition, currentLeaderEpoch, fetchOffset, partitionMaxBytes }) => {
       const at = { topic: topic ?? '', partition };
       const fenced = () => epochRefusal(broker.epochs.current(at.topic, partition), currentLeaderEpoch);

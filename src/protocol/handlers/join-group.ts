@@ -1,5 +1,7 @@
 import { joinGroup } from '../../wire/messages/join-group.ts';
 import type { Broker } from '../broker.ts';
+import { refusedJoin } from '../groups/group.ts';
+import { membershipRefusal } from '../groups/group-access.ts';
 import { handler } from '../request.ts';
 
 const REBALANCE_TIMEOUT_FROM = 1;
@@ -8,7 +10,7 @@ const SKIP_ASSIGNMENT_FROM = 9;
 const NULL_PROTOCOL_NAME_FROM = 7;
 
 export function joinGroupHandler({ groups }: Broker) {
-  return handler(joinGroup, async (request, { header, clientHost, signal }) => {
+  return handler(joinGroup, async (request, { header, clientHost, signal, access }) => {
     const version = header.apiVersion;
     const { groupId, memberId, groupInstanceId, sessionTimeoutMs, protocolType } = request;
     const rebalanceTimeoutMs = version >= REBALANCE_TIMEOUT_FROM ? request.rebalanceTimeoutMs : sessionTimeoutMs;
@@ -25,7 +27,8 @@ export function joinGroupHandler({ groups }: Broker) {
       memberIdRequired: version >= MEMBER_ID_REQUIRED_FROM,
       knowsSkipAssignment: version >= SKIP_ASSIGNMENT_FROM,
     };
-    const result = await groups.join(groupId, join, signal);
+    const refusal = membershipRefusal(access, groupId);
+    const result = refusal === null ? await groups.join(groupId, join, signal) : refusedJoin(refusal, memberId);
     const protocolName = version >= NULL_PROTOCOL_NAME_FROM ? result.protocolName : (result.protocolName ?? '');
     return { ...result, protocolName };
   });

@@ -8,6 +8,7 @@ import type { Broker } from '../broker.ts';
 import { partitionLookup } from '../fetch-read.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import { Operation } from '../security/acls.ts';
 
 /** Timestamps that stand for places. */
 const LATEST = -1n;
@@ -30,11 +31,12 @@ interface Found {
 const NOT_FOUND: Found = { offset: -1n, timestamp: -1n };
 
 export function listOffsetsHandler(broker: Broker) {
-  return handler(listOffsets, async ({ replicaId, topics }, { header }) => {
+  return handler(listOffsets, async ({ replicaId, topics }, { header, access }) => {
     const partitionOf = partitionLookup(broker.log.topics);
     const one = async (topic: string, partition: RequestPartition): Promise<PartitionResponse> => {
       if (replicaId >= 0) return failed(partition, KafkaError.CLUSTER_AUTHORIZATION_FAILED);
       const info = partitionOf({ topic, partition: partition.partitionIndex });
+      if (!access.topic(Operation.DESCRIBE, topic)) return failed(partition, KafkaError.TOPIC_AUTHORIZATION_FAILED);
       if (info === undefined) return failed(partition, KafkaError.UNKNOWN_TOPIC_OR_PARTITION);
       try {
         const place = await find(broker, topic, info, partition.timestamp, header.apiVersion);

@@ -3,9 +3,11 @@ import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { metadata } from '../../wire/messages/metadata.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
-import { CLUSTER_OPERATIONS, NOT_ASKED, topicOperations } from '../authorized-operations.ts';
+import { clusterOperations, NOT_ASKED, topicOperations } from '../authorized-operations.ts';
 import { type Broker, NODE_ID } from '../broker.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 import { isInternal, nameProblem } from '../topics.ts';
 
 /** From here on the client says whether a topic may be created. */
@@ -15,10 +17,10 @@ type Request = RequestOf<typeof metadata>;
 type TopicResponse = ResponseOf<typeof metadata>['topics'][number];
 
 export function metadataHandler(broker: Broker) {
-  return handler(metadata, async (request, { header }) => {
+  return handler(metadata, async (request, { header, access }) => {
     const { host, port } = broker.endpoint;
     const create = header.apiVersion < ASKS_TO_CREATE_FROM || request.allowAutoTopicCreation;
-    const topics = await topicResponses(broker, request, header.apiVersion, create);
+    const topics = await topicResponses(broker, access, request, header.apiVersion, create);
     return {
       brokers: [{ nodeId: NODE_ID, host, port }],
       clusterId: broker.clusterId,
@@ -27,46 +29,57 @@ export function metadataHandler(broker: Broker) {
         ...topic,
         topicAuthorizedOperations:
           request.includeTopicAuthorizedOperations && topic.name !== null && topic.errorCode === KafkaError.NONE
-            ? topicOperations(broker.topics.mayProduce(topic.name))
+            ? topicOperations(access, topic.name, broker.topics.mayProduce(topic.name))
             : NOT_ASKED,
       })),
-      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? CLUSTER_OPERATIONS : NOT_ASKED,
+      clusterAuthorizedOperations: request.includeClusterAuthorizedOperations ? clusterOperations(access) : NOT_ASKED,
     };
   });
 }
 
-function topicResponses(
+async function topicResponses(
   broker: Broker,
+  access: Access,
   { topics }: Request,
   version: number,
   create: boolean,
-): Promise<readonly TopicResponse[]> | readonly TopicResponse[] {
+): Promise<readonly TopicResponse[]> {
   if (topics === null || (version === 0 && topics.length === 0)) {
-    return broker.log.topics.list().map((topic) => described(broker, topic));
+    const visible = broker.topics.list().filter(({ name }) => access.topic(Operation.DESCRIBE, name));
+    return visible.map((topic) => described(broker, topic));
   }
   return Promise.all(
-    topics.map(async ({ name, topicId }) => {
-      if (name !== null) return byName(broker, name, create);
-      const topic = broker.topics.byId(topicId);
-      if (topic !== undefined) return described(broker, topic);
-      return unknown(null, topicId, KafkaError.UNKNOWN_TOPIC_ID);
+    topics.map(({ name, topicId }) => {
+      return name === null ? byId(broker, access, topicId) : byName(broker, access, name, create);
     }),
   );
 }
 
-async function byName(broker: Broker, name: string, create: boolean): Promise<TopicResponse> {
-  const topic = broker.log.topics.get(name);
+function byId(broker: Broker, access: Access, topicId: string): TopicResponse {
+  const topic = broker.topics.byId(topicId);
+  if (topic === undefined) return unknown(null, topicId, KafkaError.UNKNOWN_TOPIC_ID);
+  if (access.topic(Operation.DESCRIBE, topic.name)) return described(broker, topic);
+  return unknown(null, topicId, KafkaError.TOPIC_AUTHORIZATION_FAILED);
+}
+
+async function byName(broker: Broker, access: Access, name: string, create: boolean): Promise<TopicResponse> {
+  // Whether it exists is not said either.
+  if (!access.topic(Operation.DESCRIBE, name)) return unknown(name, NO_UUID, KafkaError.TOPIC_AUTHORIZATION_FAILED);
+  const topic = broker.topics.get(name);
   if (topic !== undefined) return described(broker, topic);
   if (nameProblem(name) !== null) return unknown(name, NO_UUID, KafkaError.INVALID_TOPIC_EXCEPTION);
   const { autoCreate, defaultPartitions } = broker.topics.rules;
   if (!create || !autoCreate || !broker.topics.mayProduce(name)) {
     return unknown(name, NO_UUID, KafkaError.UNKNOWN_TOPIC_OR_PARTITION);
   }
-  const settings = { partitions: defaultPartitions, config: {} };
+  if (!access.cluster(Operation.CREATE) && !access.topic(Operation.CREATE, name)) {
+    return unknown(name, NO_UUID, KafkaError.TOPIC_AUTHORIZATION_FAILED);
+  }
   // Null: another request is creating it.
-  const created = (await broker.topics.create(name, settings)) ?? broker.log.topics.get(name);
-  if (created === undefined) return unknown(name, NO_UUID, KafkaError.LEADER_NOT_AVAILABLE);
-  return described(broker, created);
+  const created = await broker.topics.create(name, { partitions: defaultPartitions, config: {} });
+  const made = created ?? broker.topics.get(name);
+  if (made === undefined) return unknown(name, NO_UUID, KafkaError.LEADER_NOT_AVAILABLE);
+  return described(broker, made);
 }
 
 function described(broker: Broker, { name, partitions }: TopicInfo): TopicResponse {

@@ -2,8 +2,11 @@ import type { RequestOf } from '../../wire/messages/api.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { offsetCommit } from '../../wire/messages/offset-commit.ts';
 import type { Broker } from '../broker.ts';
+import { changeRefusal } from '../groups/group-access.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 
 /** `offset.metadata.max.bytes`. */
 const MAX_METADATA_BYTES = 4_096;
@@ -13,14 +16,19 @@ type RequestPartition = Request['topics'][number]['partitions'][number];
 
 /** All offsets of a request in one commit of the log; no answer before it is durable. */
 export function offsetCommitHandler(broker: Broker) {
-  return handler(offsetCommit, async (request) => {
+  return handler(offsetCommit, async (request, { access }) => {
     const { groupId, memberId, groupInstanceId, generationIdOrMemberEpoch } = request;
     const identity = { memberId, instanceId: groupInstanceId };
-    const refusal = broker.groups.commitRefusal(groupId, identity, generationIdOrMemberEpoch);
+    const refusal =
+      changeRefusal(access, groupId, Operation.READ) ??
+      broker.groups.commitRefusal(groupId, identity, generationIdOrMemberEpoch);
     const judged = request.topics.map(({ name, partitions }) => ({
       name,
       partitions: partitions.map((partition) => {
-        return { partition, errorCode: refusal ?? partitionRefusal(broker, name, partition) ?? KafkaError.NONE };
+        return {
+          partition,
+          errorCode: refusal ?? partitionRefusal(broker, access, name, partition) ?? KafkaError.NONE,
+        };
       }),
     }));
     const failure = await commit(broker, groupId, judged);
@@ -35,7 +43,13 @@ export function offsetCommitHandler(broker: Broker) {
   });
 }
 
-function partitionRefusal(broker: Broker, topic: string, partition: RequestPartition): KafkaErrorCode | null {
+function partitionRefusal(
+  broker: Broker,
+  access: Access,
+  topic: string,
+  partition: RequestPartition,
+): KafkaErrorCode | null {
+  if (!access.topic(Operation.READ, topic)) return KafkaError.TOPIC_AUTHORIZATION_FAILED;
   const { partitionIndex, committedOffset, committedMetadata } = partition;
   if (broker.topics.get(topic)?.partitions[partitionIndex] === undefined) return KafkaError.UNKNOWN_TOPIC_OR_PARTITION;
   if (Buffer.byteLength(committedMetadata ?? '') > MAX_METADATA_BYTES) return KafkaError.OFFSET_METADATA_TOO_LARGE;

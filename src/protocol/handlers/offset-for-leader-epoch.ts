@@ -4,17 +4,19 @@ import { offsetForLeaderEpoch } from '../../wire/messages/offset-for-leader-epoc
 import type { Broker } from '../broker.ts';
 import { epochRefusal } from '../leader-epochs.ts';
 import { handler } from '../request.ts';
+import { Operation } from '../security/acls.ts';
 
 type RequestPartition = RequestOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
 type PartitionResponse = ResponseOf<typeof offsetForLeaderEpoch>['topics'][number]['partitions'][number];
 
 /** Where an epoch ended: a client that read further sees that records were lost (KIP-320). */
 export function offsetForLeaderEpochHandler(broker: Broker) {
-  return handler(offsetForLeaderEpoch, ({ replicaId, topics }) => ({
+  return handler(offsetForLeaderEpoch, ({ replicaId, topics }, { access }) => ({
     topics: topics.map(({ topic, partitions }) => ({
       topic,
       partitions: partitions.map((partition) => {
         if (replicaId >= 0) return failed(partition, KafkaError.CLUSTER_AUTHORIZATION_FAILED);
+        if (!access.topic(Operation.DESCRIBE, topic)) return failed(partition, KafkaError.TOPIC_AUTHORIZATION_FAILED);
         return one(broker, topic, partition);
       }),
     })),

@@ -13,6 +13,8 @@ import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { isRejected, isTransactional, judgeBatch, type Rejected } from '../produced-batch.ts';
 import { handler, type RequestContext } from '../request.ts';
+import type { Access } from '../security/access.ts';
+import { Operation } from '../security/acls.ts';
 
 /** Older versions carry message sets of formats 0 and 1. */
 const FIRST_SERVED_VERSION = 3;
@@ -45,7 +47,7 @@ export function produceHandler(broker: Broker) {
   });
 }
 
-function judgeRequest(broker: Broker, request: Request, { header }: RequestContext): Entry[] {
+function judgeRequest(broker: Broker, request: Request, { header, access }: RequestContext): Entry[] {
   const version = header.apiVersion;
   const refusal = requestRefusal(request, version);
   const seen = new Set<string>();
@@ -54,7 +56,7 @@ function judgeRequest(broker: Broker, request: Request, { header }: RequestConte
       const place = `${topic}/${partition}`;
       const repeated = seen.has(place) ? refused(KafkaError.INVALID_REQUEST, 'the partition is named twice') : null;
       seen.add(place);
-      const rejected = refusal ?? repeated ?? topicRefusal(broker, topic, partition);
+      const rejected = refusal ?? repeated ?? topicRefusal(broker, access, topic, partition);
       if (rejected !== null) return { topic, partition, batch: null, outcome: rejected };
       const judged = judgeBatch(records, {
         version,
@@ -78,7 +80,10 @@ function requestRefusal({ acks, transactionalId }: Request, version: number): Re
   return refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'transactions are not offered');
 }
 
-function topicRefusal({ log, topics }: Broker, topic: string, partition: number): Rejected | null {
+function topicRefusal({ log, topics }: Broker, access: Access, topic: string, partition: number): Rejected | null {
+  if (!access.topic(Operation.WRITE, topic)) {
+    return refused(KafkaError.TOPIC_AUTHORIZATION_FAILED, 'not allowed to write to the topic');
+  }
   const info = log.topics.get(topic);
   if (info === undefined || partition < 0 || partition >= info.partitions.length) {
     return refused(KafkaError.UNKNOWN_TOPIC_OR_PARTITION, 'the topic or partition does not exist');

@@ -1,0 +1,53 @@
+/**
+ * 1: prefixed patterns. 2: flexible.
+ * https://kafka.apache.org/protocol#The_Messages_DeleteAcls
+ */
+import type { AnyApi } from './api.ts';
+import { array, from, int8, int16, int32, nullableString, string, struct } from './schema.ts';
+
+const request = struct({
+  filters: array(
+    struct({
+      resourceTypeFilter: int8,
+      resourceNameFilter: nullableString,
+      patternTypeFilter: from(1, int8, 3),
+      principalFilter: nullableString,
+      hostFilter: nullableString,
+      operation: int8,
+      permissionType: int8,
+    }),
+  ),
+});
+
+const response = struct({
+  throttleTimeMs: from(0, int32, 0),
+  filterResults: array(
+    struct({
+      errorCode: int16,
+      errorMessage: nullableString,
+      matchingAcls: array(
+        struct({
+          errorCode: int16,
+          errorMessage: nullableString,
+          resourceType: int8,
+          resourceName: string,
+          patternType: from(1, int8, 3),
+          principal: string,
+          host: string,
+          operation: int8,
+          permissionType: int8,
+        }),
+      ),
+    }),
+  ),
+});
+
+export const deleteAcls = {
+  key: 31,
+  name: 'DeleteAcls',
+  firstVersion: 0,
+  lastVersion: 3,
+  flexibleFrom: 2,
+  request,
+  response,
+} satisfies AnyApi;
