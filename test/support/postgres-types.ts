@@ -130,7 +130,7 @@ const characters: readonly TypeCase[] = [
   literals('name', ['pg_catalog', '']),
   scalar('citext', texts),
   literals('bytea', ['', '\\x00', '\\x00ff0a0d5c27', '\\xdeadbeef'], BASE64),
-  scalar('raw', [`decode(repeat('00ff5c', 30000), 'hex')`, `''`], BASE64),
+  scalar('raw', [`decode(repeat('00ff5c', 30000) || 'ab', 'hex')`, `''`], BASE64),
   literals('bit(1)', ['0', '1']),
   literals('bit(11)', ['00000000000', '10101010101']),
   literals('varbit', ['', '1', '1010']),
