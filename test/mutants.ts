@@ -2,6 +2,7 @@
 import { configMutants } from './mutants/config.ts';
 import { envelopeMutants } from './mutants/envelope.ts';
 import type { Mutant } from './mutants/mutant.ts';
+import { postgresMutants } from './mutants/postgres.ts';
 import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
@@ -10,6 +11,7 @@ export type { Mutant };
 export const mutants: readonly Mutant[] = [
   ...rulesMutants,
   ...runtimeMutants,
+  ...postgresMutants,
   ...sinkMutants,
   ...configMutants,
   ...envelopeMutants,

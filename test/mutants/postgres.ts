@@ -1,0 +1,91 @@
+/** Mutants of the postgres source. */
+import type { Mutant } from './mutant.ts';
+
+const CUTS = 'connectors/postgres/cuts.test.ts';
+const GAPS = 'connectors/postgres/gaps.test.ts';
+const DDL = 'connectors/postgres/ddl.test.ts';
+
+export const postgresMutants: readonly Mutant[] = [
+  {
+    // The position of a transaction is given out when it begins.
+    invariant: 4,
+    file: 'connectors/postgres/stream-decoder.ts',
+    find: `        this.#transaction = pgoutput.readBegin(buf, from + 1, to);`,
+    replace: `        this.#output.heartbeat(this.#at(pgoutput.readBegin(buf, from + 1, to).commitLsn + 1n));
+        this.#transaction = pgoutput.readBegin(buf, from + 1, to);`,
+    test: [CUTS, 'invariant 4'],
+  },
+  {
+    // The end of the commit record and one: adjacent commits are lost.
+    invariant: 4,
+    file: 'connectors/postgres/stream-decoder.ts',
+    find: `    const position = this.#at(end);`,
+    replace: `    const position = this.#at(end + 1n);`,
+    test: ['connectors/postgres/resume.test.ts', 'commit records next to each other'],
+  },
+  {
+    // Snapshot and stream joined by LSN instead of visibility.
+    invariant: 5,
+    file: 'connectors/postgres/stream-decoder.ts',
+    find: `commitLsn < visibility.until && visibility.sees(xid)`,
+    replace: `commitLsn < visibility.until && (visibility.sees(xid) || true)`,
+    test: ['connectors/postgres/visibility.test.ts', 'a transaction that is committed in the log but not visible yet'],
+  },
+  {
+    // A publication that the server cannot find is only a warning.
+    invariant: 5,
+    file: 'connectors/postgres/replication-stream.ts',
+    find: `severity === 'WARNING' && code === '55000'`,
+    replace: `severity === 'WARNING' && code === '0'`,
+    test: [GAPS, 'invariant 5: a publication that the server itself misses'],
+  },
+  {
+    // A table that was unpublished for a while is taken for one that always was.
+    invariant: 5,
+    file: 'connectors/postgres/continuity.ts',
+    find: `    if (entry !== known.entry) {`,
+    replace: `    if (known.entry === '') {`,
+    test: [GAPS, 'invariant 5: a table that left the publication'],
+  },
+  {
+    // A slot that is gone is made anew.
+    invariant: 5,
+    file: 'connectors/postgres/set-up.ts',
+    find: `  checkSlot(await findSlot(sql, slot), slot, from);`,
+    replace: `  if ((await findSlot(sql, slot)) === undefined) await createSlot(sql, slot);
+  else checkSlot(await findSlot(sql, slot), slot, from);`,
+    test: [GAPS, 'invariant 5: a slot that was dropped'],
+  },
+  {
+    // A column that was not sent becomes NULL.
+    invariant: 9,
+    file: 'connectors/postgres/stream-tables.ts',
+    find: `  else if (value === undefined) writer.unchanged(i);`,
+    replace: `  else if (value === undefined) writer.null(i);`,
+    test: [DDL, 'invariant 9: large columns'],
+  },
+  {
+    // The snapshot's escapes are not undone.
+    invariant: 9,
+    file: 'connectors/postgres/copy-row.ts',
+    find: `  [0x74, 0x09],`,
+    replace: '',
+    test: ['connectors/postgres/types.test.ts', 'invariant 9: arrays of any shape'],
+  },
+  {
+    // A server is taken for the one that the position belongs to.
+    invariant: 11,
+    file: 'connectors/postgres/incarnation.ts',
+    find: `  if (position.system !== now.system) {`,
+    replace: `  if (position.system === '') {`,
+    test: [GAPS, 'invariant 11: another server'],
+  },
+  {
+    // A slot that has given up what follows the position is read all the same.
+    invariant: 11,
+    file: 'connectors/postgres/slot.ts',
+    find: `parseLsn(slot.confirmed) > parseLsn(position.lsn)`,
+    replace: `parseLsn(slot.confirmed) < parseLsn(position.lsn) && slot.confirmed === ''`,
+    test: [GAPS, 'invariant 11: a position older'],
+  },
+];
