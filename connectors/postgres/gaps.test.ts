@@ -207,6 +207,24 @@ test('a captured table that was dropped and made anew', async () => {
   await expectEnd(made, 'source.gap', 'is another table than the one that was captured');
 });
 
+test('a captured table that was dropped or renamed: told, and gone on with once it is configured away', async () => {
+  const made = await stopped();
+  await made.client.query('insert into other values (1); alter table t rename to u; insert into u values (3)');
+  await expectEnd(made, 'source.not_ready', 'the table public.t does not exist');
+  const renamed = { ...made.options, tables: ['public.u', 'public.other'] };
+  const reading = read(renamed, made.position);
+  // What was written under the former name has no place in a topic of the new one.
+  await made.client.query('alter table u rename to t; insert into t values (4); alter table t rename to u');
+  expect(await reading.failed).toMatchObject({
+    code: 'source.gap',
+    message: expect.stringContaining('was renamed to public.t'),
+  });
+  await reading.stop();
+  const without = read({ ...made.options, tables: ['public.other'] }, made.position);
+  await without.until(() => without.output.rows().length === 1);
+  expect(rowTexts(without.output)).toEqual(['c null {"id":"1"}']);
+});
+
 /** While the stream is being read. */
 const UNDER_WAY: readonly (readonly [what: string, sql: (made: Stopped) => string, words: string])[] = [
   ['publication dropped', ({ publication }) => `drop publication ${publication}`, 'publication'],

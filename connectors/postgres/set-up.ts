@@ -116,7 +116,9 @@ export async function capturedTables(options: SourceOptions, sql: SqlSession): P
     const catalog = await catalogTable(rows, name);
     if (catalog === undefined) {
       throw new TailraceError('source.not_ready', `the table ${label} does not exist`, {
-        remedy: 'correct it under `tables:` of the source, or create it',
+        remedy:
+          'correct it under `tables:` of the source, or create it; if it was captured and dropped, take it out there; ' +
+          'if it was captured and renamed, put its new name there and set `on_gap: resnapshot`',
       });
     }
     const unfit = unfitness({ ...name, catalog });
