@@ -33,10 +33,16 @@ const PUBLICATION_SQL = `
   SELECT oid::int8::text AS oid, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole
   FROM pg_publication WHERE pubname = $1`;
 
-/** As JSON, because columns and filters are there from version 15 on only; so is FOR TABLES IN SCHEMA. */
+/**
+ * As JSON, because columns and filters are there from version 15 on only; so is FOR TABLES IN SCHEMA. Before version 18 the
+ * view lists generated columns, which are not streamed.
+ */
 const TABLES_SQL = `
   SELECT p.schemaname || '.' || p.tablename AS label, c.oid::int8::text AS oid,
-    coalesce(r.oid, s.oid, 0::oid)::int8::text AS entry, to_jsonb(p) -> 'attnames' AS columns, to_jsonb(p) ->> 'rowfilter' AS filter
+    coalesce(r.oid, s.oid, 0::oid)::int8::text AS entry, to_jsonb(p) ->> 'rowfilter' AS filter,
+    (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
+     WHERE a.attrelid = c.oid AND to_jsonb(p) -> 'attnames' ? a.attname::text
+       AND (a.attgenerated = '' OR current_setting('server_version_num')::int >= 180000)) AS columns
   FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
   LEFT JOIN pg_publication_rel r ON r.prpubid = $2::int8::oid AND r.prrelid = c.oid

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import pg from 'pg';
 import { expect, test } from 'vitest';
 import { postgresScenes, type Reading, read } from '../../test/support/postgres-source.ts';
-import { RawJson, TYPES_DDL, type TypeCase, typeCases } from '../../test/support/postgres-types.ts';
+import { typeCases as casesFor, RawJson, TYPES_DDL, type TypeCase } from '../../test/support/postgres-types.ts';
 import type { Recorded } from '../../test/support/recording-output.ts';
 
 const scene = postgresScenes();
@@ -29,10 +29,15 @@ const HOSTILE_SETTINGS = {
   client_min_messages: 'error',
 };
 
-const column = (index: number) => `c${index}`;
-const rowCount = Math.max(...typeCases.map(({ values }) => values.length)) + 1;
+/** Those that the server has. */
+let typeCases: readonly TypeCase[] = [];
+let rowCount = 0;
 
-function tableDdl(): string {
+const column = (index: number) => `c${index}`;
+
+function tableDdl(major: number): string {
+  typeCases = casesFor(major);
+  rowCount = Math.max(...typeCases.map(({ values }) => values.length)) + 1;
   const columns = typeCases.map(({ type }, index) => `${column(index)} ${type}`).join(', ');
   const rows = Array.from({ length: rowCount }, (_, row) => {
     const values = typeCases.map(({ values: all }) => (row === 0 ? 'null' : all[(row - 1) % all.length]!));
@@ -91,8 +96,9 @@ function differences(actual: Map<number, Recorded[]>, wanted: Map<number, Record
 
 const show = (value: Recorded) => JSON.stringify(value)?.slice(0, 120);
 
-test(`invariant 9: ${typeCases.length} types, each value alike in snapshot, stream and PostgreSQL's own words`, async () => {
-  const { client, url, options } = await scene(['public.t'], tableDdl());
+test('invariant 9: every type, each value alike in snapshot, stream and the words of PostgreSQL itself', async () => {
+  const { client, url, options } = await scene(['public.t'], tableDdl);
+  expect(typeCases.length).toBeGreaterThan(100);
   const wanted = await canonicalRows(url);
   for (const [setting, value] of Object.entries(HOSTILE_SETTINGS)) {
     await client.query(

@@ -23,7 +23,12 @@ export interface SceneOptions extends Partial<Omit<SourceOptions, 'config'>> {
   readonly config?: Record<string, unknown>;
 }
 
-export type MakeScene = (tables: readonly string[], ddl: string, extra?: SceneOptions) => Promise<Scene>;
+export type MakeScene = (
+  tables: readonly string[],
+  /** Statements; what they can be depends on the server's major version. */
+  ddl: string | ((major: number) => string),
+  extra?: SceneOptions,
+) => Promise<Scene>;
 
 /** To be called once at the top of a test file: one server, a fresh database for each scene. */
 export function postgresScenes(settings: Readonly<Record<string, string>> = {}): MakeScene {
@@ -44,7 +49,7 @@ export function postgresScenes(settings: Readonly<Record<string, string>> = {}):
       return client;
     };
     const client = await connect();
-    await client.query(ddl);
+    await client.query(typeof ddl === 'string' ? ddl : ddl(server!.major));
     return { server: server!, url, client, connect, options: sourceOptions(url, name, tables, extra, config) };
   };
 }

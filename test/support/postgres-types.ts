@@ -7,6 +7,8 @@ export interface TypeCase {
   readonly type: string;
   /** SQL expressions, cast to the type. */
   readonly values: readonly string[];
+  /** First major version that has such values. */
+  readonly since?: number;
   /** SQL text of the canonical form of the column `v`. */
   readonly canonical: string;
   /** For arrays: canonical form of one element that PostgreSQL cast to text. The column is then compared as JSON. */
@@ -112,8 +114,8 @@ const numbers: readonly TypeCase[] = [
     '12345678901234567890.123456789',
   ]),
   literals('numeric(10,2)', ['1', '-99999999.99', '0.005', 'NaN']),
-  literals('numeric(3,-2)', ['12345', '-99949', '0']),
-  literals('numeric(3,5)', ['0.00123', '-0.00999']),
+  { ...literals('numeric(3,-2)', ['12345', '-99949', '0']), since: 15 },
+  { ...literals('numeric(3,5)', ['0.00123', '-0.00999']), since: 15 },
   literals('money', ['0', '-92233720368547758.08', '92233720368547758.07', '1234.5']),
   literals('oid', ['0', '4294967295']),
   literals('xid8', ['18446744073709551615']),
@@ -190,11 +192,10 @@ const times: readonly TypeCase[] = [
     '-0.000001 s',
     '178000000 years',
     '-178000000 years',
-    'infinity',
-    '-infinity',
     '1 mon -1 day 00:00:01',
     '100:59:59.5',
   ]),
+  { ...literals('interval', ['infinity', '-infinity']), since: 17 },
 ];
 
 const structures: readonly TypeCase[] = [
@@ -330,4 +331,7 @@ const arrayTypes: readonly TypeCase[] = [
   },
 ];
 
-export const typeCases: readonly TypeCase[] = [...numbers, ...characters, ...times, ...structures, ...arrayTypes];
+const all: readonly TypeCase[] = [...numbers, ...characters, ...times, ...structures, ...arrayTypes];
+
+/** @param major version of the server */
+export const typeCases = (major: number) => all.filter(({ since = 0 }) => since <= major);
