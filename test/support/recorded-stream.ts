@@ -43,9 +43,10 @@ export function streamDecoder(
   sql: SqlSession,
   captured: readonly CapturedTable[],
   output: RecordingOutput,
+  lsn = '0/0',
 ): StreamDecoder {
   const tables = new StreamTables({ source: 's', output, sql, captured, visibilities: new Map() });
-  const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn: '0/0', tables: {} });
+  const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   return new StreamDecoder({ output, tables, position, failpoint: () => {} });
 }
 
