@@ -88,4 +88,36 @@ export const postgresMutants: readonly Mutant[] = [
     replace: `parseLsn(slot.confirmed) < parseLsn(position.lsn) && slot.confirmed === ''`,
     test: [GAPS, 'invariant 11: a position older'],
   },
+  {
+    // The first keepalive of a connection takes the position back: what follows comes twice.
+    invariant: 4,
+    file: 'connectors/postgres/stream-decoder.ts',
+    find: `lsn >= this.#lsn`,
+    replace: `lsn >= 0n`,
+    test: ['connectors/postgres/stream-decoder.test.ts', 'invariant 4: a keepalive below'],
+  },
+  {
+    // A table that is rewritten between snapshot and COPY reads as empty.
+    invariant: 5,
+    file: 'connectors/postgres/snapshot.ts',
+    find: `    await client.query(\`LOCK TABLE \${fromTable(table)} IN ACCESS SHARE MODE\`);`,
+    replace: '',
+    test: ['connectors/postgres/visibility.test.ts', 'a table that is rewritten while its snapshot begins'],
+  },
+  {
+    // Fractions of a second as long as PostgreSQL writes them.
+    invariant: 9,
+    file: 'connectors/postgres/column-text.ts',
+    find: `  for (; digits < MICROSECOND_DIGITS; digits++) out[written++] = 0x30;`,
+    replace: '',
+    test: ['connectors/postgres/types.test.ts', 'invariant 9: every type'],
+  },
+  {
+    // A log that holds back does not stop the reading.
+    invariant: 10,
+    file: 'connectors/postgres/message-socket.ts',
+    find: `    this.#handle()?.readStop();`,
+    replace: '',
+    test: ['connectors/postgres/slow-consumer.test.ts', 'invariant 10: held back'],
+  },
 ];
