@@ -17,7 +17,7 @@ const CLIENT_FINAL = /^(c=([^,]*),r=([\x21-\x2b\x2d-\x7e]+)(?:,[^p].*)?),p=([A-Z
 
 interface Started {
   readonly user: string;
-  readonly nonce: string;
+  readonly serverNonce: string;
   readonly credential: ScramCredential;
   readonly gs2Header: string;
   /** `client-first-message-bare , server-first-message`. */
@@ -48,22 +48,23 @@ export class ScramExchange implements Exchange {
     const user = unescaped(name);
     if (authorizationId !== '' && unescaped(authorizationId) !== user) throw new AuthenticationFailed();
     const credential = this.#users.scramCredential(user, this.#mechanism);
-    const nonce = clientNonce + randomBytes(NONCE_BYTES).toString('base64');
+    const serverNonce = randomBytes(NONCE_BYTES).toString('base64');
     const { salt, iterations } = credential;
-    const answer = `r=${nonce},s=${salt.toString('base64')},i=${iterations}`;
+    const answer = `r=${clientNonce}${serverNonce},s=${salt.toString('base64')},i=${iterations}`;
     const gs2Header = message.slice(0, message.length - bare.length);
-    this.#started = { user, nonce, credential, gs2Header, authMessage: `${bare},${answer}` };
+    this.#started = { user, serverNonce, credential, gs2Header, authMessage: `${bare},${answer}` };
     return answer;
   }
 
-  #final(token: Buffer, { user, nonce, credential, gs2Header, authMessage }: Started): string {
+  #final(token: Buffer, { user, serverNonce, credential, gs2Header, authMessage }: Started): string {
     const match = CLIENT_FINAL.exec(token.toString('utf8'));
     if (match === null) throw new AuthenticationFailed();
     const [, withoutProof = '', binding = '', finalNonce = '', proof = ''] = match;
     const sameBinding = Buffer.from(binding, 'base64').toString('utf8') === gs2Header;
     const message = `${authMessage},${withoutProof}`;
     const proved = this.#proves(Buffer.from(proof, 'base64'), message, credential.storedKey);
-    if (!proved || !sameBinding || finalNonce !== nonce) throw new AuthenticationFailed();
+    // The end of it is ours. librdkafka puts its own nonce before the whole once more, and Kafka lets it.
+    if (!proved || !sameBinding || !finalNonce.endsWith(serverNonce)) throw new AuthenticationFailed();
     this.user = user;
     const signature = createHmac(hashOf(this.#mechanism), credential.serverKey).update(message).digest('base64');
     return `v=${signature}`;
