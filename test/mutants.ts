@@ -3,6 +3,7 @@ import { configMutants } from './mutants/config.ts';
 import { envelopeMutants } from './mutants/envelope.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { postgresMutants } from './mutants/postgres.ts';
+import { protocolMutants } from './mutants/protocol.ts';
 import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
@@ -15,4 +16,5 @@ export const mutants: readonly Mutant[] = [
   ...sinkMutants,
   ...configMutants,
   ...envelopeMutants,
+  ...protocolMutants,
 ];

@@ -1,0 +1,23 @@
+/** Mutants of the Kafka listener. */
+import type { Mutant } from './mutant.ts';
+
+const PRODUCE_FETCH = 'src/protocol/produce-fetch.test.ts';
+
+export const protocolMutants: readonly Mutant[] = [
+  {
+    // Acknowledged while it is on its way to the disk.
+    invariant: 8,
+    file: 'src/protocol/handlers/produce.ts',
+    find: `    await appendAll(broker, entries);`,
+    replace: `    void appendAll(broker, entries);`,
+    test: [PRODUCE_FETCH, 'invariant 8'],
+  },
+  {
+    // The batch without what tells a repeat of it.
+    invariant: 3,
+    file: 'src/protocol/producers.ts',
+    find: `    transaction.checkpoint(name, JSON.stringify(stored));`,
+    replace: '',
+    test: [PRODUCE_FETCH, 'invariant 3'],
+  },
+];
