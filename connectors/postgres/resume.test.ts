@@ -21,10 +21,10 @@ async function finish({ client }: Scene): Promise<(follower: Follower) => boolea
 }
 
 /** Two sources on one database, both after their snapshots; then the workload, which is read by neither yet. */
-async function recorded(random: Random, transactions: number) {
+async function recorded(random: Random, transactions: number, saves?: () => boolean) {
   const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
   const reference = new Follower({ ...made.options, name: `${made.options.name}_reference` });
-  const tried = new Follower(made.options);
+  const tried = new Follower(made.options, saves);
   for (const follower of [reference, tried]) {
     await follower.run(() => follower.transactions.length === WORKLOAD_TABLES.length);
   }
@@ -49,6 +49,24 @@ test('invariant 4: stopped after any transaction, the concatenated output is the
     stops++;
   }
   expect(stops).toBeGreaterThan(10);
+  expectSame(tried, reference);
+});
+
+test('invariant 4: killed before the last transactions are durable, they come again, the same', async () => {
+  const random = seeded();
+  const { made, reference, tried, ended } = await recorded(random, full ? 1_000 : 200, () => random.chance(0.4));
+  const killer = await made.connect();
+  let killing: Promise<unknown> = Promise.resolve();
+  tried.onPosition = () => {
+    if (!random.chance(0.1)) return;
+    killing = killing.then(() =>
+      killer.query('select pg_terminate_backend(pid) from pg_stat_activity where application_name = $1', [
+        `tailrace ${made.options.name}`,
+      ]),
+    );
+  };
+  await tried.run(ended);
+  expect(tried.breaks).toBeGreaterThan(3);
   expectSame(tried, reference);
 });
 

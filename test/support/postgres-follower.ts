@@ -16,9 +16,12 @@ export class Follower {
   /** Of an acknowledged position, called after the reader was told. */
   onPosition: () => void = () => {};
   readonly #options: SourceOptions;
+  readonly #saves: () => boolean;
 
-  constructor(options: SourceOptions) {
+  /** @param saves asked for each position: is it durable? What follows the last that is, is lost when a reader ends. */
+  constructor(options: SourceOptions, saves: () => boolean = () => true) {
     this.#options = options;
+    this.#saves = saves;
   }
 
   /**
@@ -41,6 +44,7 @@ export class Follower {
     const abort = new AbortController();
     output.onPosition = (position) => {
       if (abort.signal.aborted) throw new Error('a position after the end');
+      if (!this.#saves()) return;
       this.transactions.push(...output.transactions.splice(0));
       this.position = structuredClone(position);
       reader.acknowledge(position);
