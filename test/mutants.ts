@@ -1,6 +1,7 @@
 /** All mutants; `test/run-mutants.ts` applies them, the architecture test holds them against the invariants. */
 import { configMutants } from './mutants/config.ts';
 import { envelopeMutants } from './mutants/envelope.ts';
+import { logMutants } from './mutants/log.ts';
 import type { Mutant } from './mutants/mutant.ts';
 import { postgresMutants } from './mutants/postgres.ts';
 import { protocolMutants } from './mutants/protocol.ts';
@@ -11,6 +12,7 @@ import { sinkMutants } from './mutants/sinks.ts';
 export type { Mutant };
 export const mutants: readonly Mutant[] = [
   ...rulesMutants,
+  ...logMutants,
   ...runtimeMutants,
   ...postgresMutants,
   ...sinkMutants,

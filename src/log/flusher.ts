@@ -1,6 +1,6 @@
 /**
  * Log checkpoints: what only the write-ahead log holds is moved into segments, then a snapshot says so, then the files of the
- * write-ahead log are used again. Commits go on meanwhile; they wait only when too much memory is held (Invariant 10).
+ * write-ahead log are used again. Commits go on meanwhile; they wait only when too much memory is held.
  */
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';

@@ -1,0 +1,43 @@
+/** Mutants of the log. */
+import type { Mutant } from './mutant.ts';
+
+const LOG = 'src/log/log.test.ts';
+
+export const logMutants: readonly Mutant[] = [
+  {
+    // A frame is taken for whole by its lengths alone.
+    invariant: 3,
+    file: 'src/log/frame.ts',
+    find: `  return end <= buf.length && crc32c(buf.subarray(at + 8, end), seed) === buf.readUInt32LE(at + 4);`,
+    replace: `  return end <= buf.length && seed !== undefined;`,
+    test: [LOG, 'invariant 3'],
+  },
+  {
+    // Large batches become visible to recovery before they are on disk.
+    invariant: 3,
+    file: 'src/log/segment.ts',
+    find: `    await file.write(data, this.#size);
+    await file.sync();
+    return this.#size;`,
+    replace: `    void file.write(data, this.#size).catch(() => {});
+    return this.#size;`,
+    test: [LOG, 'invariant 3'],
+  },
+  {
+    // Readers see what is written, not what is durable.
+    invariant: 8,
+    file: 'src/log/wal.ts',
+    find: `      await file.file.sync();`,
+    replace: `      void file.file.sync().catch(() => {});`,
+    test: [LOG, 'invariant 8'],
+  },
+  {
+    // An offset outside of the partition is reset to the nearest that is there.
+    invariant: 5,
+    file: 'src/log/partition.ts',
+    find: `    if (offset < this.start || offset > this.end) throw this.#outOfRange(offset);`,
+    replace: `    if (offset < this.start) return this.read(this.start, maxBytes);
+    if (offset > this.end) return [];`,
+    test: [LOG, 'invariant 5'],
+  },
+];
