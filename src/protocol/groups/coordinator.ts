@@ -2,8 +2,18 @@
 import { randomUUID } from 'node:crypto';
 import type { Clock } from '../../contracts/plugin.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
-import { Group, type MemberIdentity, refusedJoin, refusedSync, type SyncRequest } from './group.ts';
-import { type JoinRequest, type JoinResult, keptBytes, type Respond, type SyncResult } from './member.ts';
+import { Group } from './group.ts';
+import {
+  type JoinRequest,
+  type JoinResult,
+  keptBytes,
+  type MemberIdentity,
+  type Respond,
+  refusedJoin,
+  refusedSync,
+  type SyncRequest,
+  type SyncResult,
+} from './member.ts';
 
 export interface GroupLimits {
   /** Session timeouts that members may ask for, ms. */

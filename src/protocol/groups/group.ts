@@ -17,28 +17,20 @@ import {
   type JoinRequest,
   type JoinResult,
   type Member,
+  type MemberIdentity,
   metadataOf,
   NO_ASSIGNMENT,
   newMember,
   offersSame,
   type Respond,
+  refusedJoin,
+  refusedSync,
+  type SyncRequest,
   type SyncResult,
 } from './member.ts';
+import { Membership, touch } from './membership.ts';
 
 export type GroupState = 'Empty' | 'PreparingRebalance' | 'CompletingRebalance' | 'Stable';
-
-/** Who speaks, as in SyncGroup, Heartbeat and OffsetCommit. */
-export interface MemberIdentity {
-  readonly memberId: string;
-  readonly instanceId: string | null;
-}
-
-export interface SyncRequest extends MemberIdentity {
-  readonly generationId: number;
-  readonly protocolType: string | null;
-  readonly protocolName: string | null;
-  readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
-}
 
 export interface GroupOptions {
   readonly maxMembers: number;
@@ -53,14 +45,9 @@ const NEW_MEMBER_TIMEOUT_MS = 300_000;
 export class Group {
   state: GroupState = 'Empty';
   generationId = 0;
-  protocolType: string | null = null;
   protocolName: string | null = null;
-  leaderId: string | null = null;
-  readonly members = new Map<string, Member>();
   readonly #options: GroupOptions;
-  /** Member ids given out, not yet joined with; when they lapse. */
-  readonly #promised = new Map<string, number>();
-  readonly #instances = new Map<string, string>();
+  readonly #members = new Membership();
   /** End of PreparingRebalance. */
   #joinDeadline = 0;
   /** While a group that was empty waits for more members: what may still be added to the wait. Null otherwise. */
@@ -73,12 +60,24 @@ export class Group {
     this.#options = options;
   }
 
+  get members(): ReadonlyMap<string, Member> {
+    return this.#members.byId;
+  }
+
+  get leaderId(): string | null {
+    return this.#members.leaderId;
+  }
+
+  get protocolType(): string | null {
+    return this.#members.protocolType;
+  }
+
   join(request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
-    const errorCode = this.#joinRefusal(request);
+    const errorCode = this.#members.joinRefusal(request, this.#options.maxMembers);
     if (errorCode !== null) respond(refusedJoin(errorCode, request.memberId));
     else if (request.memberId === '') this.#joinAsNew(request, now, respond);
-    else if (this.#promised.has(request.memberId)) this.#add(request.memberId, request, now, respond);
-    else this.#rejoin(this.members.get(request.memberId)!, request, now, respond);
+    else if (this.#members.promised.has(request.memberId)) this.#add(request.memberId, request, now, respond);
+    else this.#rejoin(this.#members.byId.get(request.memberId)!, request, now, respond);
   }
 
   sync(request: SyncRequest, now: number, respond: Respond<SyncResult>): void {
@@ -87,9 +86,9 @@ export class Group {
       respond(refusedSync(errorCode));
       return;
     }
-    const member = this.members.get(request.memberId)!;
+    const member = this.#members.byId.get(request.memberId)!;
     member.synced = true;
-    this.#touch(member, now);
+    touch(member, now);
     if (this.state === 'Stable') {
       this.#answerSync(member, respond);
     } else {
@@ -98,26 +97,26 @@ export class Group {
       member.deadline = null;
       if (member.id === this.leaderId) this.#assign(request.assignments, now);
     }
-    if ([...this.members.values()].every(({ synced }) => synced)) this.#syncDeadline = null;
+    if (this.#members.all().every(({ synced }) => synced)) this.#syncDeadline = null;
   }
 
   heartbeat(identity: MemberIdentity, generationId: number, now: number): KafkaErrorCode {
-    const errorCode = this.#memberRefusal(identity) ?? this.#generationRefusal(generationId);
+    const errorCode = this.#members.refusal(identity) ?? this.#generationRefusal(generationId);
     if (errorCode !== null) return errorCode;
-    this.#touch(this.members.get(identity.memberId)!, now);
+    touch(this.#members.byId.get(identity.memberId)!, now);
     return this.state === 'PreparingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : KafkaError.NONE;
   }
 
   /** A static member may be named by its instance alone. */
   leave({ memberId, instanceId }: MemberIdentity, now: number): KafkaErrorCode {
-    if (this.#promised.delete(memberId)) {
+    if (this.#members.promised.delete(memberId)) {
       this.#completeJoinIfAllThere(now);
       return KafkaError.NONE;
     }
-    const known = memberId === '' && instanceId !== null ? (this.#instances.get(instanceId) ?? '') : memberId;
-    const errorCode = this.#memberRefusal({ memberId: known, instanceId });
+    const known = memberId === '' && instanceId !== null ? (this.#members.ofInstance(instanceId)?.id ?? '') : memberId;
+    const errorCode = this.#members.refusal({ memberId: known, instanceId });
     if (errorCode !== null) return errorCode;
-    this.#remove(this.members.get(known)!, now);
+    this.#remove(this.#members.byId.get(known)!, now);
     return KafkaError.NONE;
   }
 
@@ -126,7 +125,7 @@ export class Group {
     const outsider = generationId < 0 && identity.memberId === '' && identity.instanceId === null;
     if (this.state === 'Empty' && generationId < 0) return null;
     if (outsider) return KafkaError.UNKNOWN_MEMBER_ID;
-    const errorCode = this.#memberRefusal(identity) ?? this.#generationRefusal(generationId);
+    const errorCode = this.#members.refusal(identity) ?? this.#generationRefusal(generationId);
     if (errorCode !== null) return errorCode;
     // Its partitions may be another's in a moment.
     return this.state === 'CompletingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : null;
@@ -134,68 +133,42 @@ export class Group {
 
   /** A commit is a sign of life. */
   touch(memberId: string, now: number): void {
-    const member = this.members.get(memberId);
-    if (member !== undefined) this.#touch(member, now);
+    const member = this.#members.byId.get(memberId);
+    if (member !== undefined) touch(member, now);
   }
 
   /** The client of a waiting JoinGroup or SyncGroup is gone: it counts as silent from now on. */
   abandon(respond: Respond<never>, now: number): void {
-    for (const member of this.members.values()) {
+    for (const member of this.#members.all()) {
       if (member.join !== respond && member.sync !== respond) continue;
       if (member.join === respond) member.join = null;
       else member.sync = null;
-      this.#touch(member, now);
+      touch(member, now);
     }
   }
 
   /** When `expire` is due next; null: never. */
   get deadline(): number | null {
-    const deadlines = [...this.#promised.values()];
-    for (const { deadline } of this.members.values()) if (deadline !== null) deadlines.push(deadline);
+    const deadlines = [...this.#members.promised.values()];
+    for (const { deadline } of this.#members.all()) if (deadline !== null) deadlines.push(deadline);
     if (this.state === 'PreparingRebalance') deadlines.push(this.#joinDeadline);
     if (this.#syncDeadline !== null) deadlines.push(this.#syncDeadline);
     return deadlines.length === 0 ? null : Math.min(...deadlines);
   }
 
   expire(now: number): void {
-    for (const [memberId, deadline] of this.#promised) if (deadline <= now) this.#promised.delete(memberId);
-    for (const member of [...this.members.values()]) {
+    for (const [memberId, deadline] of this.#members.promised)
+      if (deadline <= now) this.#members.promised.delete(memberId);
+    for (const member of this.#members.all()) {
       if (member.deadline !== null && member.deadline <= now) this.#remove(member, now);
     }
     if (this.#syncDeadline !== null && this.#syncDeadline <= now) {
       this.#syncDeadline = null;
-      for (const member of [...this.members.values()]) if (!member.synced) this.#remove(member, now);
+      for (const member of this.#members.all()) if (!member.synced) this.#remove(member, now);
     }
     if (this.state !== 'PreparingRebalance') return;
     if (this.#joinDeadline <= now) this.#joinTimeOver(now);
     else this.#completeJoinIfAllThere(now);
-  }
-
-  #joinRefusal({ memberId, instanceId, protocolType, protocols }: JoinRequest): KafkaErrorCode | null {
-    const promised = this.#promised.has(memberId);
-    const isNew = memberId === '' || promised;
-    if (promised && instanceId !== null) return KafkaError.UNKNOWN_MEMBER_ID;
-    const replaced = memberId === '' && instanceId !== null && this.#instances.has(instanceId);
-    if (isNew && !replaced && this.members.size >= this.#options.maxMembers) return KafkaError.GROUP_MAX_SIZE_REACHED;
-    if (!isNew) {
-      const errorCode = this.#memberRefusal({ memberId, instanceId });
-      if (errorCode !== null) return errorCode;
-    }
-    if (this.members.size === 0) return null;
-    const others = [...this.members.values()].filter(({ id }) => id !== memberId);
-    const common = protocols.some(({ name }) =>
-      others.every((other) => other.protocols.some((protocol) => protocol.name === name)),
-    );
-    return protocolType === this.protocolType && common ? null : KafkaError.INCONSISTENT_GROUP_PROTOCOL;
-  }
-
-  #memberRefusal({ memberId, instanceId }: MemberIdentity): KafkaErrorCode | null {
-    if (instanceId !== null) {
-      const current = this.#instances.get(instanceId);
-      if (current === undefined) return KafkaError.UNKNOWN_MEMBER_ID;
-      if (current !== memberId) return KafkaError.FENCED_INSTANCE_ID;
-    }
-    return this.members.has(memberId) ? null : KafkaError.UNKNOWN_MEMBER_ID;
   }
 
   #generationRefusal(generationId: number): KafkaErrorCode | null {
@@ -203,7 +176,7 @@ export class Group {
   }
 
   #syncRefusal(request: SyncRequest): KafkaErrorCode | null {
-    const errorCode = this.#memberRefusal(request) ?? this.#generationRefusal(request.generationId);
+    const errorCode = this.#members.refusal(request) ?? this.#generationRefusal(request.generationId);
     if (errorCode !== null) return errorCode;
     const { protocolType, protocolName } = request;
     if (
@@ -217,9 +190,9 @@ export class Group {
 
   #joinAsNew(request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
     const { instanceId, clientId, sessionTimeoutMs } = request;
-    const current = instanceId === null ? undefined : this.#instances.get(instanceId);
+    const current = instanceId === null ? undefined : this.#members.ofInstance(instanceId);
     if (current !== undefined) {
-      this.#replace(this.members.get(current)!, request, now, respond);
+      this.#replace(current, request, now, respond);
       return;
     }
     const memberId = this.#options.newMemberId(instanceId ?? clientId);
@@ -227,17 +200,14 @@ export class Group {
       this.#add(memberId, request, now, respond);
       return;
     }
-    this.#promised.set(memberId, now + sessionTimeoutMs);
+    this.#members.promised.set(memberId, now + sessionTimeoutMs);
     respond(refusedJoin(KafkaError.MEMBER_ID_REQUIRED, memberId));
   }
 
   #add(memberId: string, request: JoinRequest, now: number, respond: Respond<JoinResult>): void {
-    this.#promised.delete(memberId);
+    this.#members.promised.delete(memberId);
     const member = newMember(memberId, request, now + NEW_MEMBER_TIMEOUT_MS);
-    if (this.members.size === 0) this.protocolType = request.protocolType;
-    this.members.set(memberId, member);
-    if (member.instanceId !== null) this.#instances.set(member.instanceId, memberId);
-    this.leaderId ??= memberId;
+    this.#members.add(member, request.protocolType);
     this.#memberAdded = true;
     member.join = respond;
     this.#rebalance(now);
@@ -248,7 +218,7 @@ export class Group {
     const same = offersSame(member, request.protocols);
     // It missed the answer of this generation; in a stable group a leader that comes back wants another assignment.
     if (same && (this.state === 'CompletingRebalance' || (this.state === 'Stable' && !isLeader))) {
-      this.#touch(member, now);
+      touch(member, now);
       respond(this.#joinResult(member, isLeader));
       return;
     }
@@ -276,18 +246,14 @@ export class Group {
     member.sync?.(refusedSync(KafkaError.FENCED_INSTANCE_ID));
     member.join = null;
     member.sync = null;
-    member.id = this.#options.newMemberId(member.instanceId!);
-    this.members.delete(oldId);
-    this.members.set(member.id, member);
-    this.#instances.set(member.instanceId!, member.id);
-    if (this.leaderId === oldId) this.leaderId = member.id;
+    this.#members.rename(member, this.#options.newMemberId(member.instanceId!));
     this.#update(member, request, respond);
-    if (this.state !== 'Stable' || chooseProtocol([...this.members.values()]) !== this.protocolName) {
+    if (this.state !== 'Stable' || chooseProtocol(this.#members.all()) !== this.protocolName) {
       this.#rebalance(now);
       return;
     }
     member.join = null;
-    this.#touch(member, now);
+    touch(member, now);
     const isLeader = member.id === this.leaderId;
     const skipAssignment = isLeader && request.knowsSkipAssignment;
     // A leader that cannot skip the assignment must not think that it leads: nobody would take its assignment.
@@ -298,9 +264,7 @@ export class Group {
   #remove(member: Member, now: number): void {
     member.join?.(refusedJoin(KafkaError.UNKNOWN_MEMBER_ID, member.id));
     member.sync?.(refusedSync(KafkaError.UNKNOWN_MEMBER_ID));
-    this.members.delete(member.id);
-    if (member.instanceId !== null) this.#instances.delete(member.instanceId);
-    if (this.leaderId === member.id) this.leaderId = this.members.keys().next().value ?? null;
+    this.#members.remove(member);
     this.#rebalance(now);
   }
 
@@ -311,16 +275,16 @@ export class Group {
   }
 
   #prepareRebalance(now: number): void {
-    for (const member of this.members.values()) {
+    for (const member of this.#members.all()) {
       member.synced = false;
       if (this.state === 'CompletingRebalance') member.assignment = NO_ASSIGNMENT;
       if (member.sync === null) continue;
       member.sync(refusedSync(KafkaError.REBALANCE_IN_PROGRESS));
       member.sync = null;
-      this.#touch(member, now);
+      touch(member, now);
     }
     this.#syncDeadline = null;
-    const longest = this.#longestRebalanceMs();
+    const longest = this.#members.longestRebalanceMs();
     const initial = this.state === 'Empty' ? this.#options.initialDelayMs : 0;
     this.#initialWaitLeft = initial > 0 ? Math.max(0, longest - initial) : null;
     this.#memberAdded = false;
@@ -329,9 +293,9 @@ export class Group {
   }
 
   #completeJoinIfAllThere(now: number): void {
-    if (this.state !== 'PreparingRebalance' || this.#promised.size > 0) return;
-    if (this.#initialWaitLeft !== null && this.members.size > 0) return;
-    if ([...this.members.values()].every(({ join }) => join !== null)) this.#completeJoin(now);
+    if (this.state !== 'PreparingRebalance' || this.#members.promised.size > 0) return;
+    if (this.#initialWaitLeft !== null && this.#members.size > 0) return;
+    if (this.#members.all().every(({ join }) => join !== null)) this.#completeJoin(now);
   }
 
   #joinTimeOver(now: number): void {
@@ -348,13 +312,13 @@ export class Group {
 
   #completeJoin(now: number): void {
     this.#initialWaitLeft = null;
-    for (const member of [...this.members.values()]) {
+    for (const member of this.#members.all()) {
       // A static member keeps its place while it is away, until its session ends.
-      if (member.join === null && member.instanceId === null) this.#forget(member);
+      if (member.join === null && member.instanceId === null) this.#members.remove(member);
     }
-    const members = [...this.members.values()];
-    if (members.length > 0 && !this.#electLeader(members)) {
-      this.#joinDeadline = now + this.#longestRebalanceMs();
+    const members = this.#members.all();
+    if (members.length > 0 && !this.#members.electLeader()) {
+      this.#joinDeadline = now + this.#members.longestRebalanceMs();
       return;
     }
     this.generationId++;
@@ -364,7 +328,7 @@ export class Group {
       return;
     }
     this.state = 'CompletingRebalance';
-    this.#syncDeadline = now + this.#longestRebalanceMs();
+    this.#syncDeadline = now + this.#members.longestRebalanceMs();
     for (const member of members) {
       const { join } = member;
       // A static member that is away is not waited for.
@@ -372,33 +336,20 @@ export class Group {
       member.isNew = false;
       member.join = null;
       if (join === null) continue;
-      this.#touch(member, now);
+      touch(member, now);
       join(this.#joinResult(member, member.id === this.leaderId));
     }
-  }
-
-  /** Removes a member that did not come to the rebalance that is ending. */
-  #forget(member: Member): void {
-    this.members.delete(member.id);
-    if (this.leaderId === member.id) this.leaderId = this.members.keys().next().value ?? null;
-  }
-
-  /** The leader must be there. False: nobody is. */
-  #electLeader(members: readonly Member[]): boolean {
-    const present = members.filter(({ join }) => join !== null);
-    if (!present.some(({ id }) => id === this.leaderId)) this.leaderId = present[0]?.id ?? this.leaderId;
-    return present.length > 0;
   }
 
   #assign(assignments: SyncRequest['assignments'], now: number): void {
     const byMember = new Map(assignments.map(({ memberId, assignment }) => [memberId, assignment]));
     this.state = 'Stable';
-    for (const member of this.members.values()) {
+    for (const member of this.#members.all()) {
       member.assignment = byMember.get(member.id) ?? NO_ASSIGNMENT;
       const { sync } = member;
       if (sync === null) continue;
       member.sync = null;
-      this.#touch(member, now);
+      touch(member, now);
       this.#answerSync(member, sync);
     }
   }
@@ -410,7 +361,7 @@ export class Group {
 
   #joinResult(member: Member, withMembers: boolean): JoinResult {
     const { generationId, protocolType, protocolName } = this;
-    const members = withMembers ? [...this.members.values()] : [];
+    const members = withMembers ? this.#members.all() : [];
     return {
       errorCode: KafkaError.NONE,
       memberId: member.id,
@@ -424,32 +375,4 @@ export class Group {
       }),
     };
   }
-
-  /** A sign of life. While the member waits for us there is nothing to hear from it. */
-  #touch(member: Member, now: number): void {
-    if (member.join === null && member.sync === null) member.deadline = now + member.sessionTimeoutMs;
-  }
-
-  #longestRebalanceMs(): number {
-    let longest = 0;
-    for (const { rebalanceTimeoutMs } of this.members.values()) longest = Math.max(longest, rebalanceTimeoutMs);
-    return longest;
-  }
-}
-
-export function refusedJoin(errorCode: KafkaErrorCode, memberId: string): JoinResult {
-  return {
-    errorCode,
-    memberId,
-    generationId: -1,
-    protocolType: null,
-    protocolName: null,
-    leader: '',
-    skipAssignment: false,
-    members: [],
-  };
-}
-
-export function refusedSync(errorCode: KafkaErrorCode): SyncResult {
-  return { errorCode, protocolType: null, protocolName: null, assignment: NO_ASSIGNMENT };
 }

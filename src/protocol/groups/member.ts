@@ -41,6 +41,19 @@ export interface JoinResult {
   }[];
 }
 
+/** Who speaks, as in SyncGroup, Heartbeat and OffsetCommit. */
+export interface MemberIdentity {
+  readonly memberId: string;
+  readonly instanceId: string | null;
+}
+
+export interface SyncRequest extends MemberIdentity {
+  readonly generationId: number;
+  readonly protocolType: string | null;
+  readonly protocolName: string | null;
+  readonly assignments: readonly { readonly memberId: string; readonly assignment: Uint8Array }[];
+}
+
 export interface SyncResult {
   readonly errorCode: KafkaErrorCode;
   readonly protocolType: string | null;
@@ -126,4 +139,21 @@ export function chooseProtocol(members: readonly Member[]): string | null {
   let chosen: string | null = null;
   for (const [name, count] of votes) if (chosen === null || count > votes.get(chosen)!) chosen = name;
   return chosen;
+}
+
+export function refusedJoin(errorCode: KafkaErrorCode, memberId: string): JoinResult {
+  return {
+    errorCode,
+    memberId,
+    generationId: -1,
+    protocolType: null,
+    protocolName: null,
+    leader: '',
+    skipAssignment: false,
+    members: [],
+  };
+}
+
+export function refusedSync(errorCode: KafkaErrorCode): SyncResult {
+  return { errorCode, protocolType: null, protocolName: null, assignment: NO_ASSIGNMENT };
 }

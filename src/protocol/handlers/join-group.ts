@@ -1,7 +1,7 @@
 import { joinGroup } from '../../wire/messages/join-group.ts';
 import type { Broker } from '../broker.ts';
-import { refusedJoin } from '../groups/group.ts';
 import { membershipRefusal } from '../groups/group-access.ts';
+import { refusedJoin } from '../groups/member.ts';
 import { handler } from '../request.ts';
 
 const REBALANCE_TIMEOUT_FROM = 1;

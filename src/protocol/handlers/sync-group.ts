@@ -1,7 +1,7 @@
 import { syncGroup } from '../../wire/messages/sync-group.ts';
 import type { Broker } from '../broker.ts';
-import { refusedSync } from '../groups/group.ts';
 import { membershipRefusal } from '../groups/group-access.ts';
+import { refusedSync } from '../groups/member.ts';
 import { handler } from '../request.ts';
 
 export function syncGroupHandler({ groups }: Broker) {
