@@ -49,7 +49,7 @@ export interface Column {
 
 /** One version of one table. Immutable: a changed table is a new object with a new id. */
 export interface TableSchema {
-  /** First 8 bytes of SHA-256 of the canonical JSON, as 16 hex digits (see envelope/schema-id.ts). */
+  /** First 8 bytes of SHA-256 of the canonical JSON, as 16 hex digits (lib/schema-id.ts). */
   readonly id: string;
   /** Key in `sources:`, or the pipeline's name. */
   readonly source: string;

@@ -2,7 +2,7 @@
 import type { SchemaStore } from '../contracts/envelope.ts';
 import type { LogRecord } from '../contracts/log.ts';
 import type { TableSchema } from '../contracts/schema.ts';
-import { parseSchema } from './schema-id.ts';
+import { parseSchema } from './schema-record.ts';
 
 export class MemorySchemaStore implements SchemaStore {
   readonly #schemas = new Map<string, TableSchema>();

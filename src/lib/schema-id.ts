@@ -47,5 +47,10 @@ export function canonicalSchema({ source, schema, table, columns }: DescribedTab
 
 /** First 8 bytes of SHA-256 of the canonical JSON, as 16 hex digits. */
 export function schemaId(description: DescribedTable): string {
-  return createHash('sha256').update(canonicalSchema(description)).digest('hex').slice(0, 16);
+  return schemaIdOf(canonicalSchema(description));
+}
+
+/** The same of JSON that is canonical already. */
+export function schemaIdOf(canonical: string | Uint8Array): string {
+  return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
 }

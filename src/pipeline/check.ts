@@ -4,9 +4,9 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Lineage } from '../contracts/log.ts';
 import type { InstancePlan, PipelinePlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext, Finding } from '../contracts/plugin.ts';
-import type { Problem, Rules } from '../contracts/rules.ts';
+import type { Rules } from '../contracts/rules.ts';
 import type { TableDescription } from '../contracts/schema.ts';
-import { sinkTakes } from './sink-tables.ts';
+import { tableRules } from './table-rules.ts';
 
 const CHECK_BUFFER_BYTES = 1 << 20;
 /** A check writes nothing, so it has no log of its own: no stored position is judged. */
@@ -49,28 +49,8 @@ async function checkSource(
     if (!found.some(({ level }) => level === 'problem')) described = await manifest.describe(options);
     return found;
   });
-  const problems = ruleProblems(pipeline, plan, rules, described);
+  const problems = rules.lintTables(tableRules(pipeline, plan, described));
   return { pipeline: pipeline.name, part: `source ${name} (${manifest.type})`, path, findings, problems };
-}
-
-/** What the columns of the tables show to be wrong, once each: tables and sinks share steps. */
-function ruleProblems(
-  pipeline: PipelinePlan,
-  source: SourcePlan,
-  rules: Rules,
-  tables: readonly TableDescription[],
-): readonly Problem[] {
-  const found = new Map<string, Problem>();
-  for (const table of tables) {
-    const takers = pipeline.sinks.filter((sink) => sinkTakes(sink, `${table.schema}.${table.table}`));
-    for (const after of takers.length > 0 ? takers.map(({ transform }) => transform) : [[]]) {
-      const steps = [...source.transform, ...pipeline.transform, ...after];
-      for (const problem of rules.lintTable(steps, table)) {
-        found.set(JSON.stringify([problem.code, problem.path, problem.offset, problem.message]), problem);
-      }
-    }
-  }
-  return [...found.values()];
 }
 
 async function asFindings(check: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {

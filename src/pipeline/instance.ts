@@ -10,6 +10,7 @@ import { schemasTopic } from './checkpoint-names.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
+import { tableRules } from './table-rules.ts';
 import { topicStatus } from './topic-status.ts';
 
 const MIN_BUFFER_BYTES = 1 << 20;
@@ -114,7 +115,14 @@ export class Instance implements Control {
     return {
       name: pipeline.name,
       sources: pipeline.sources.map(
-        (plan) => new SourceTask({ ...shared, plan, instance: instance.instance, tableTopics }),
+        (plan) =>
+          new SourceTask({
+            ...shared,
+            plan,
+            instance: instance.instance,
+            tableTopics,
+            rulesOf: (tables) => tableRules(pipeline, plan, tables),
+          }),
       ),
       sinks: pipeline.sinks.map(
         (plan) =>
@@ -134,7 +142,7 @@ export class Instance implements Control {
 function isSetup(error: unknown): boolean {
   return (
     error instanceof TailraceError &&
-    (error.code.startsWith('source.') || error.code.startsWith('sink.')) &&
+    /^(source|sink|config)\./.test(error.code) &&
     !error.code.endsWith('.gap') &&
     error.code !== 'sink.other_log' &&
     error.code !== 'source.unsupported'

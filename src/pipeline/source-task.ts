@@ -7,8 +7,8 @@ import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
 import type { SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
-import type { Rules, RulesContext } from '../contracts/rules.ts';
-import type { TableSchema } from '../contracts/schema.ts';
+import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
+import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceReader } from '../contracts/source.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
@@ -26,6 +26,8 @@ export interface SourceTaskOptions {
   /** Names of the topics that the captured tables go to. */
   readonly tableTopics: ReadonlySet<string>;
   readonly maxBytes: number;
+  /** The steps that the source's tables go through. */
+  readonly rulesOf: (tables: readonly TableDescription[]) => readonly TableRules[];
 }
 
 export class SourceTask {
@@ -36,6 +38,7 @@ export class SourceTask {
   #position: Position | null = null;
   #lastCommitMs: number | null = null;
   #attempt = 0;
+  #rulesChecked = false;
   /** Of this connection: not read yet, being read, or neither. */
   #snapshot: 'ahead' | 'begun' | 'none' = 'none';
 
@@ -110,6 +113,7 @@ export class SourceTask {
   async #readOnce(outer: AbortSignal, afresh: boolean): Promise<void> {
     const { plan, log, instance, context } = this.#options;
     const { config, name, tables, snapshot } = plan;
+    if (!this.#rulesChecked) await this.#checkRules();
     const epoch = await log.fence(sourceCheckpoint(name));
     const saved = log.checkpoints.get(sourceCheckpoint(name));
     const checkpoint = saved === undefined ? null : (JSON.parse(saved) as SourceCheckpoint);
@@ -138,6 +142,23 @@ export class SourceTask {
     }
   }
 
+  /**
+   * Before the first row: a step that names columns which no table has does nothing, and what it was to keep from the disk
+   * would be there.
+   */
+  async #checkRules(): Promise<void> {
+    const { plan, instance, context, rules, rulesOf } = this.#options;
+    const { manifest, config, name, tables, snapshot } = plan;
+    const described = await manifest.describe({ config, name, instance, tables, snapshot, context });
+    const wrong = rules.lintTables(rulesOf(described)).find(({ level }) => level === 'error');
+    if (wrong !== undefined) {
+      throw new TailraceError('config.invalid', `the rules do not fit the tables of ${name}: ${wrong.message}`, {
+        remedy: `${wrong.fix === undefined ? '' : `${wrong.fix}; `}\`tailrace check\` shows every place`,
+      });
+    }
+    this.#rulesChecked = true;
+  }
+
   #output(reader: SourceReader, epoch: number, version: string | null, failed: (error: unknown) => void) {
     const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
     const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
@@ -146,6 +167,7 @@ export class SourceTask {
       version,
       now: context.clock.now,
       connector: plan.manifest.type,
+      warn: (message) => context.log('warn', message, { source: plan.name }),
       transform: plan.transform.length === 0 ? null : compile,
     });
     return new LogSourceOutput({

@@ -134,6 +134,19 @@ describe('run and check say what is wrong and what to do', () => {
     expect(stderr).toContain('http.port');
   });
 
+  test('a misspelt column to be dropped before the log: nothing is read', async () => {
+    const { project } = await scene();
+    const yaml = readFileSync(project.file, 'utf8').replace('sink:', '  transform:\n    - drop: [vv]\nsink:');
+    writeFileSync(project.file, yaml);
+    const { code, stderr } = await project.run(['run']);
+    expect(code, stderr).toBe(2);
+    expect(stderr).toMatch(/vv/);
+    expect(stderr).toContain('did you mean "v"?');
+    const topics = await project.run(['topics', '--json']);
+    expect(JSON.parse(topics.stdout).result).toBeDefined();
+    expect(topics.stdout).toMatch(/"endOffset": ?"0"/);
+  });
+
   test('a misspelt column is found by check, in the expression', async () => {
     const { project } = await scene({ sink: 'type: file\n  path: out.jsonl\n  transform:\n    - filter: idd > 1' });
     const { code, stdout } = await project.run(['check']);

@@ -1,33 +1,7 @@
-/**
- * Schemas as they stand in `<source>.__schemas`: canonical JSON, one spelling for equal schemas, whose SHA-256 names them.
- */
-import { createHash } from 'node:crypto';
+/** Schemas as they stand in `<source>.__schemas`: canonical JSON (lib/schema-id.ts), whose SHA-256 names them. */
 import { TailraceError } from '../contracts/errors.ts';
 import type { Column, TableDescription, TableSchema } from '../contracts/schema.ts';
-
-/** Every field of a column, in the canonical order. Part of the stored format: append, never reorder. */
-const COLUMN_FIELDS = [
-  'name',
-  'kind',
-  'native',
-  'nullable',
-  'length',
-  'precision',
-  'scale',
-  'element',
-  'enum',
-  'keyOrdinal',
-] as const satisfies readonly (keyof Column)[];
-
-export function canonicalSchema({ source, schema, table, columns }: TableDescription): string {
-  const ordered = columns.map((column) => Object.fromEntries(COLUMN_FIELDS.map((field) => [field, column[field]])));
-  return JSON.stringify({ source, schema, table, columns: ordered });
-}
-
-/** First 8 bytes of SHA-256 of the canonical JSON, as 16 hex digits. */
-export function schemaIdOf(canonical: string | Uint8Array): string {
-  return createHash('sha256').update(canonical).digest('hex').slice(0, 16);
-}
+import { schemaIdOf } from '../lib/schema-id.ts';
 
 /** Key of a schema's record: the topic is compacted and keeps every version of every table. */
 export function schemaKey({ schema, table, id }: TableSchema): string {
