@@ -46,7 +46,14 @@ const context = { log: console.error, clock: systemClock, failpoint: () => {}, r
 const cpu = process.cpuUsage();
 const start = performance.now();
 const instance = await Instance.start({
-  instance: { instance: 'bench', dataDir: task.dataDir, http: null, memoryBytes: 512 << 20, maskKey: null },
+  instance: {
+    instance: 'bench',
+    dataDir: task.dataDir,
+    http: null,
+    kafka: null,
+    memoryBytes: 512 << 20,
+    maskKey: null,
+  },
   pipelines: [pipeline],
   log,
   envelope: createEnvelope({ productVersion: 'bench' }),

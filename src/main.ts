@@ -66,12 +66,23 @@ async function start(
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const running = await Instance.start({ instance, pipelines, log: store, envelope, rules: registry.rules, context });
+    const running = await Instance.prepare({
+      instance,
+      pipelines,
+      log: store,
+      envelope,
+      rules: registry.rules,
+      context,
+    });
     closers.push(() => running.stop());
+    // What listens comes first: a taken port is found before anything was made at a source.
     const { http, dataDir } = instance;
     const api =
       http === null ? null : await (await import('./api/server.ts')).startApi(running, { ...http, dataDir, log });
     if (api !== null) closers.push(() => api.close());
+    const kafka = await startKafka(instance, pipelines, store, context);
+    if (kafka !== null) closers.push(() => kafka.close());
+    running.begin();
     const ended = Promise.race([running.done, store.failed]).finally(close);
     return {
       url: api?.url ?? null,
@@ -84,6 +95,23 @@ async function start(
     await close();
     throw error;
   }
+}
+
+/** The log for Kafka clients. They may not write to what sources and Tailrace itself write. */
+async function startKafka(
+  { kafka }: InstancePlan,
+  pipelines: readonly PipelinePlan[],
+  store: import('./contracts/log.ts').Log,
+  { clock, log, failpoint }: ConnectorContext,
+) {
+  if (kafka === null) return null;
+  const { startKafkaListener } = await import('./protocol/index.ts');
+  const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => `${name}.`));
+  const mayProduce = (topic: string) => !topic.startsWith('__') && !sources.some((name) => topic.startsWith(name));
+  const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
+  const listener = await startKafkaListener({ log: store, clock, logger: log, listen: kafka, topics, failpoint });
+  log('info', 'serves Kafka clients', { kafka: `${listener.host}:${listener.port}` });
+  return listener;
 }
 
 async function check(

@@ -44,6 +44,7 @@ describe('a project', () => {
       instance: 'main',
       dataDir: join(dir, 'data'),
       http: { host: '127.0.0.1', port: 7600 },
+      kafka: null,
       memoryBytes: 256 * 2 ** 20,
       maskKey: null,
     });
@@ -80,7 +81,14 @@ describe('a project', () => {
   test('keeps the settings of tailrace.yaml, wherever it is started', async () => {
     const settings = 'instance: two\ndata_dir: ./state\nhttp: false\nmemory: 64MB\nmask_key: ${KEY}\n';
     const dir = project({ 'pipelines/shop.yaml': SHOP, 'tailrace.yaml': settings, 'elsewhere/x': '' });
-    const expected = { instance: 'two', dataDir: join(dir, 'state'), http: null, memoryBytes: 2 ** 26, maskKey: 'k' };
+    const expected = {
+      instance: 'two',
+      dataDir: join(dir, 'state'),
+      http: null,
+      kafka: null,
+      memoryBytes: 2 ** 26,
+      maskKey: 'k',
+    };
     for (const [cwd, paths] of [
       ['.', []],
       ['.', ['pipelines/shop.yaml']],

@@ -45,6 +45,7 @@ function plan(keys: ReturnType<typeof instanceKeys.parse>, dir: string): Instanc
     instance: keys.instance,
     dataDir: resolve(dir, keys.data_dir),
     http: keys.http === false ? null : { host: keys.http.host, port: keys.http.port },
+    kafka: keys.kafka?.listen ?? null,
     memoryBytes: keys.memory,
     maskKey: keys.mask_key ?? null,
   };

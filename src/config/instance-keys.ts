@@ -37,6 +37,23 @@ export const instanceKeys = z.strictObject({
     ])
     .prefault({})
     .describe('The HTTP API, read-only; `false` turns it off.'),
+  kafka: z
+    .strictObject({
+      listen: z
+        .string()
+        .transform((text, context) => {
+          const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
+          if (isLoopback(host) && Number(port) <= 65_535) return { host, port: Number(port) };
+          context.addIssue({
+            code: 'custom',
+            message: 'must be a loopback address and a port, such as 127.0.0.1:9092: there is no authentication',
+          });
+          return z.NEVER;
+        })
+        .describe('Address and port for Kafka clients, e.g. `127.0.0.1:9092`. Only loopback addresses.'),
+    })
+    .optional()
+    .describe('Serves the log to any Kafka client. Left out: it is not served.'),
   memory: sizeBytes()
     .refine((bytes) => bytes >= MIN_MEMORY_BYTES, { error: 'must be at least 32MB' })
     .prefault('256MB')

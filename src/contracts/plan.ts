@@ -48,6 +48,8 @@ export interface InstancePlan {
   /** Absolute. */
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number } | null;
+  /** Where Kafka clients are served, or null. */
+  readonly kafka: { readonly host: string; readonly port: number } | null;
   /** Budget of all buffers of the process, in bytes (Invariant 10). */
   readonly memoryBytes: number;
   readonly maskKey: string | null;

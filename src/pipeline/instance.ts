@@ -46,14 +46,23 @@ export class Instance implements Control {
 
   /** Creates the topics and starts every task. Errors of single tasks show in the status, not here. */
   static async start(options: InstanceOptions): Promise<Instance> {
+    const instance = await Instance.prepare(options);
+    instance.begin();
+    return instance;
+  }
+
+  /** Creates the topics. Nothing is read or written before `begin`. */
+  static async prepare(options: InstanceOptions): Promise<Instance> {
     for (const pipeline of options.pipelines) {
       for (const topic of pipelineTopics(options.envelope, pipeline)) {
         await options.log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
       }
     }
-    const started = new Instance(options);
-    started.#done = started.#run();
-    return started;
+    return new Instance(options);
+  }
+
+  begin(): void {
+    this.#done = this.#run();
   }
 
   /**

@@ -66,7 +66,7 @@ async function start(
     ],
   };
   const instance = await Instance.start({
-    instance: { instance: 'main', dataDir: dir, http: null, memoryBytes: 64 << 20, maskKey: null },
+    instance: { instance: 'main', dataDir: dir, http: null, kafka: null, memoryBytes: 64 << 20, maskKey: null },
     pipelines: [pipeline],
     log,
     envelope: createEnvelope({ productVersion: '0' }),
