@@ -34,6 +34,14 @@ export function restingState(error: unknown): TaskState {
   }
 }
 
+/** Invariant 12: the message at the head of a stack may hold row values. */
+function framesOf({ stack = '' }: Error): string {
+  return stack
+    .split('\n')
+    .filter((line) => /^\s+at /.test(line))
+    .join('\n');
+}
+
 export class TaskStateKeeper {
   readonly #log: Logger;
   readonly #clock: Clock;
@@ -77,7 +85,7 @@ export class TaskStateKeeper {
     this.#state = state;
     if (known === this.#problem.code && state === 'retrying') return;
     const { code, message, remedy } = this.#problem;
-    const stack = code === 'internal.bug' && error instanceof Error ? { stack: error.stack } : {};
+    const stack = code === 'internal.bug' && error instanceof Error ? { stack: framesOf(error) } : {};
     this.#log(state === 'retrying' ? 'warn' : 'error', message, { ...this.#label, state, code, remedy, ...stack });
   }
 
