@@ -3,6 +3,8 @@ import { startListener } from '../../test/support/kafka-broker.ts';
 import { WireClient } from '../../test/support/kafka-wire.ts';
 import { MemoryLog } from '../../test/support/memory-log.ts';
 import { producedBatch } from '../../test/support/produced-batch.ts';
+import { addOffsetsToTxn } from '../wire/messages/add-offsets-to-txn.ts';
+import { addPartitionsToTxn } from '../wire/messages/add-partitions-to-txn.ts';
 import { alterConfigs } from '../wire/messages/alter-configs.ts';
 import { apiVersions } from '../wire/messages/api-versions.ts';
 import { createAcls } from '../wire/messages/create-acls.ts';
@@ -16,6 +18,7 @@ import { describeAcls } from '../wire/messages/describe-acls.ts';
 import { describeCluster } from '../wire/messages/describe-cluster.ts';
 import { describeConfigs } from '../wire/messages/describe-configs.ts';
 import { describeGroups } from '../wire/messages/describe-groups.ts';
+import { endTxn } from '../wire/messages/end-txn.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
 import { fetch } from '../wire/messages/fetch.ts';
 import { findCoordinator } from '../wire/messages/find-coordinator.ts';
@@ -36,6 +39,7 @@ import { saslAuthenticate } from '../wire/messages/sasl-authenticate.ts';
 import { saslHandshake } from '../wire/messages/sasl-handshake.ts';
 import { NO_UUID } from '../wire/messages/schema.ts';
 import { syncGroup } from '../wire/messages/sync-group.ts';
+import { txnOffsetCommit } from '../wire/messages/txn-offset-commit.ts';
 import type { KafkaListener } from './index.ts';
 import { LogWriter } from './log-writer.ts';
 import { type AclBinding, Acls, Operation, PatternType, Permission, ResourceType } from './security/acls.ts';
@@ -272,6 +276,67 @@ describe('what a client may do', () => {
       CLUSTER_FAILED,
     ],
     [
+      'InitProducerId of a transaction',
+      async (c) => (await c.ask(initProducerId, 1, { transactionalId: 'x', transactionTimeoutMs: 1 })).errorCode,
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'FindCoordinator of a transaction',
+      async (c) => (await c.ask(findCoordinator, 4, { keyType: 1, coordinatorKeys: ['x'] })).coordinators[0]!.errorCode,
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'Produce in a transaction',
+      async (c) => {
+        const partitionData = [{ index: 0, records: [producedBatch(['v'])] }];
+        const topicData = [{ name: 't', partitionData }];
+        const request = { transactionalId: 'x', acks: 1, timeoutMs: 0, topicData };
+        return transacted((await c.ask(produce, 9, request)).responses[0]!.partitionResponses[0]!.errorCode);
+      },
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'AddPartitionsToTxn',
+      async (c) => {
+        const topics = [{ name: 't', partitions: [0] }];
+        const answer = await c.ask(addPartitionsToTxn, 3, { ...transaction, topics });
+        return transacted(answer.results[0]!.resultsByPartition[0]!.partitionErrorCode);
+      },
+      TOPIC_FAILED,
+    ],
+    [
+      'AddPartitionsToTxn without a topic',
+      async (c) => {
+        await grant(root, rule('User:nobody', Operation.WRITE, TOPIC, 'open'));
+        await log.topics.ensure('open', { partitions: 1, cleanup: 'delete' });
+        const topics = [{ name: 'open', partitions: [0] }];
+        const answer = await c.ask(addPartitionsToTxn, 3, { ...transaction, topics });
+        await root.ask(deleteAcls, 3, { filters: [everything] });
+        return transacted(answer.results[0]!.resultsByPartition[0]!.partitionErrorCode);
+      },
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'AddOffsetsToTxn',
+      async (c) => transacted((await c.ask(addOffsetsToTxn, 3, { ...transaction, groupId: 'g' })).errorCode),
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'TxnOffsetCommit',
+      async (c) => {
+        const partitions = [{ partitionIndex: 0, committedOffset: 0n, committedMetadata: '' }];
+        const topics = [{ name: 't', partitions }];
+        const answer = await c.ask(txnOffsetCommit, 3, { ...transaction, groupId: 'g', topics });
+        return transacted(answer.topics[0]!.partitions[0]!.errorCode);
+      },
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
+      'EndTxn',
+      async (c) => transacted((await c.ask(endTxn, 3, { ...transaction, committed: true })).errorCode),
+      KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED,
+    ],
+    [
       'OffsetForLeaderEpoch',
       async (c) => {
         const topics = [{ topic: 't', partitions: [{ partition: 0, leaderEpoch: 0 }] }];
@@ -426,6 +491,14 @@ describe('what a client may do', () => {
 /** What a client that is let in is told about a member or group that is not there. */
 function known(errorCode: number): number {
   return errorCode === KafkaError.UNKNOWN_MEMBER_ID || errorCode === KafkaError.ILLEGAL_GENERATION ? 0 : errorCode;
+}
+
+const transaction = { transactionalId: 'x', producerId: 99n, producerEpoch: 0 };
+
+/** What a client that is let in is told about a transaction that is not there. */
+function transacted(errorCode: number): number {
+  const told = [KafkaError.INVALID_PRODUCER_ID_MAPPING, KafkaError.INVALID_TXN_STATE] as number[];
+  return told.includes(errorCode) ? 0 : errorCode;
 }
 
 async function commit(client: WireClient, topic = 't') {

@@ -2,6 +2,8 @@
 import type { LogAdmin, TopicAdmin } from '../contracts/log-admin.ts';
 import type { Broker } from './broker.ts';
 import { createAclsHandler, deleteAclsHandler, describeAclsHandler } from './handlers/acls.ts';
+import { addOffsetsToTxnHandler } from './handlers/add-offsets-to-txn.ts';
+import { addPartitionsToTxnHandler } from './handlers/add-partitions-to-txn.ts';
 import { alterConfigsHandler, incrementalAlterConfigsHandler } from './handlers/alter-configs.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
 import { createPartitionsHandler } from './handlers/create-partitions.ts';
@@ -12,6 +14,7 @@ import { deleteTopicsHandler } from './handlers/delete-topics.ts';
 import { describeClusterHandler } from './handlers/describe-cluster.ts';
 import { describeConfigsHandler } from './handlers/describe-configs.ts';
 import { describeGroupsHandler } from './handlers/describe-groups.ts';
+import { endTxnHandler } from './handlers/end-txn.ts';
 import { fetchHandler } from './handlers/fetch.ts';
 import { findCoordinatorHandler } from './handlers/find-coordinator.ts';
 import { heartbeatHandler } from './handlers/heartbeat.ts';
@@ -28,6 +31,7 @@ import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.
 import { produceHandler } from './handlers/produce.ts';
 import { saslAuthenticateHandler, saslHandshakeHandler } from './handlers/sasl.ts';
 import { syncGroupHandler } from './handlers/sync-group.ts';
+import { txnOffsetCommitHandler } from './handlers/txn-offset-commit.ts';
 import type { RegisteredApi } from './request.ts';
 import type { Acls } from './security/acls.ts';
 
@@ -53,6 +57,10 @@ export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number
     deleteGroupsHandler(broker),
     createTopicsHandler(broker),
     initProducerIdHandler(broker),
+    addPartitionsToTxnHandler(broker),
+    addOffsetsToTxnHandler(broker),
+    endTxnHandler(broker),
+    txnOffsetCommitHandler(broker),
     describeClusterHandler(broker),
     describeConfigsHandler(broker),
     offsetForLeaderEpochHandler(broker),

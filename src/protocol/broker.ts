@@ -15,6 +15,7 @@ import { Producers } from './producers.ts';
 import { Acls } from './security/acls.ts';
 import { scanningTimeIndex } from './time-scan.ts';
 import { Topics } from './topics.ts';
+import { TransactionCoordinator } from './transactions/coordinator.ts';
 
 /** Id of the one node. */
 export const NODE_ID = 1;
@@ -34,6 +35,7 @@ export interface Broker {
   readonly producerIds: ProducerIds;
   readonly groups: GroupCoordinator;
   readonly offsets: GroupOffsets;
+  readonly transactions: TransactionCoordinator;
   /** Null: nobody is restricted. */
   readonly acls: Acls | null;
   readonly failpoint: (name: string) => void;
@@ -47,6 +49,9 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
   const writer = await LogWriter.open(log);
   const clusterId = log.checkpoints.get(CLUSTER_ID_CHECKPOINT) ?? (await newClusterId(writer));
   const acls = options.security?.acls;
+  const producers = new Producers(log.checkpoints);
+  const producerIds = new ProducerIds(log.checkpoints, writer);
+  const services = { log, writer, clock, producers, producerIds };
   return {
     log,
     clock,
@@ -58,10 +63,11 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
     times: options.admin?.times ?? scanningTimeIndex(log),
     epochs: options.admin?.epochs ?? constantEpoch(log),
     writer,
-    producers: new Producers(log.checkpoints),
-    producerIds: new ProducerIds(log.checkpoints, writer),
+    producers,
+    producerIds,
     groups: new GroupCoordinator(clock, { ...DEFAULT_GROUP_LIMITS, ...options.groups }),
     offsets: new GroupOffsets(log.checkpoints, writer),
+    transactions: new TransactionCoordinator(services, limits.transactionBytes),
     acls: acls === undefined ? null : new Acls(log.checkpoints, writer, acls),
     failpoint: options.failpoint ?? (() => {}),
     endpoint: options.advertise ?? options.listen,

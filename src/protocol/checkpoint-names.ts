@@ -6,6 +6,10 @@ export const CLUSTER_ID_CHECKPOINT = 'kafka/cluster-id';
 /** First producer id that was never given out. */
 export const PRODUCER_IDS_CHECKPOINT = 'kafka/producer-ids';
 
+export const TRANSACTION_PREFIX = 'kafka/transaction/';
+/** A transactional producer, by its transactional id. */
+export const transactionCheckpoint = (transactionalId: string) => `${TRANSACTION_PREFIX}${transactionalId}`;
+
 export const PRODUCER_PREFIX = 'kafka/producer/';
 /** What a producer has appended to a partition. */
 export const producerCheckpoint = (topic: string, partition: number, producerId: bigint) =>

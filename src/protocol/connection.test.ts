@@ -107,7 +107,7 @@ describe('connections', () => {
     const software = { clientSoftwareName: 'n', clientSoftwareVersion: '1' };
     const { apiKeys, errorCode } = await client.ask(apiVersions, 3, software);
     expect(errorCode).toBe(0);
-    expect(apiKeys.find(({ apiKey }) => apiKey === produce.key)).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 11 });
+    expect(apiKeys.find(({ apiKey }) => apiKey === produce.key)).toEqual({ apiKey: 0, minVersion: 0, maxVersion: 12 });
     expect(apiKeys.every(({ minVersion }) => minVersion === 0)).toBe(true);
     client.raw(
       Buffer.concat(writeRequest({ ...apiVersions, lastVersion: 99 }, { ...ids(), apiVersion: 99 }, software)),

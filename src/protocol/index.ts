@@ -51,6 +51,7 @@ export async function startKafkaListener(options: KafkaListenerOptions): Promise
     const closed = new Promise((resolve) => server.close(resolve));
     await connections.close(CLOSE_MS);
     broker.groups.close();
+    await broker.transactions.close();
     await Promise.all([closed, chores]);
   };
   let closed: Promise<void> | null = null;
@@ -87,11 +88,14 @@ function newServer({ security }: KafkaListenerOptions, onConnection: (socket: So
 }
 
 async function runChores(broker: Broker, connections: Connections, signal: AbortSignal): Promise<void> {
-  const { clock, producers, writer } = broker;
+  const { clock, producers, transactions, writer } = broker;
   await Promise.all([
     every(CHECK_MS, clock, signal, () => connections.checkProgress()),
     // A log that has failed says so elsewhere.
-    every(EXPIRY_CHECK_MS, clock, signal, () => void producers.expire(clock.now(), writer).catch(() => {})),
+    every(EXPIRY_CHECK_MS, clock, signal, () => {
+      producers.expire(clock.now(), writer).catch(() => {});
+      transactions.expire(clock.now()).catch(() => {});
+    }),
   ]);
 }
 

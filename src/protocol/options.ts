@@ -22,6 +22,8 @@ export interface Limits {
   readonly maxProduceBytes: number;
   /** Largest other request of an authenticated client, in bytes. */
   readonly maxRequestBytes: number;
+  /** Records of open transactions in memory, about, in bytes; what a large one has beyond 16 MiB is on disk. */
+  readonly transactionBytes: number;
   /** Largest record batch, in bytes: `max.message.bytes` of topics. */
   readonly maxBatchBytes: number;
   /** Largest Fetch response, about, in bytes. */
@@ -37,6 +39,7 @@ export const DEFAULT_LIMITS: Limits = {
   memoryBytes: 64 << 20,
   maxProduceBytes: 32 << 20,
   maxRequestBytes: 8 << 20,
+  transactionBytes: 64 << 20,
   maxBatchBytes: 1_048_588,
   maxFetchBytes: 8 << 20,
   stallMs: 60_000,

@@ -35,8 +35,10 @@ class Store {
     if (verdict.kind === 'duplicate') return verdict.offset;
     const offset = this.next;
     this.next += BigInt(count);
-    this.producers.append(PLACE, batch, Promise.resolve(offset), this.transaction, this.now);
-    this.producers.assigned(PLACE, batch, offset, this.transaction);
+    const evicted = this.producers.append(PLACE, batch, Promise.resolve(offset), this.now);
+    if (evicted !== null) this.values.delete(evicted);
+    this.producers.assigned(PLACE, batch, offset);
+    this.producers.store(PLACE, producerId, this.transaction);
     return offset;
   }
 
@@ -83,7 +85,7 @@ describe('idempotent producers', () => {
     const store = new Store();
     const batch = { producerId: 1n, producerEpoch: 0, baseSequence: 0, count: 1 };
     const { promise, resolve } = Promise.withResolvers<bigint>();
-    store.producers.append(PLACE, batch, promise, store.transaction, 0);
+    store.producers.append(PLACE, batch, promise, 0);
     const verdict = store.producers.judge(PLACE, batch);
     expect(verdict).toMatchObject({ kind: 'duplicate' });
     resolve(42n);
@@ -94,10 +96,10 @@ describe('idempotent producers', () => {
     const store = new Store();
     await store.produce(1n, 0, 0, 1);
     const batch = { producerId: 1n, producerEpoch: 0, baseSequence: 1, count: 1 };
-    store.producers.append(PLACE, batch, Promise.resolve(9n), store.transaction, 0);
+    store.producers.append(PLACE, batch, Promise.resolve(9n), 0);
     store.producers.restore(PLACE, 1n);
     expect(await store.produce(1n, 0, 1, 1)).toBe(1n);
-    store.producers.append(PLACE, { ...batch, producerId: 7n }, Promise.resolve(9n), store.transaction, 0);
+    store.producers.append(PLACE, { ...batch, producerId: 7n }, Promise.resolve(9n), 0);
     store.producers.restore(PLACE, 7n);
     expect(await store.produce(7n, 0, 5, 1)).toBe(2n);
   });

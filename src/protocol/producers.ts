@@ -79,8 +79,12 @@ export class Producers {
     return { kind: 'refused', errorCode: KafkaError.OUT_OF_ORDER_SEQUENCE_NUMBER, message };
   }
 
-  /** The batch, judged `append`, goes into a commit. @param durable its offset, when it is durable */
-  append(at: TopicPartition, batch: Batch, durable: Promise<bigint>, transaction: LogTransaction, now: number): void {
+  /**
+   * The batch, judged `append`, goes into a commit.
+   * @param durable its offset, when it is durable; -1 when it will never be known
+   * @returns the checkpoint of a producer that made room, to be removed
+   */
+  append(at: TopicPartition, batch: Batch, durable: Promise<bigint>, now: number): string | null {
     const name = producerCheckpoint(at.topic, at.partition, batch.producerId);
     const known = this.#states.get(name);
     const batches = known?.epoch === batch.producerEpoch ? known.batches : [];
@@ -89,19 +93,24 @@ export class Producers {
     this.#states.delete(name);
     this.#states.set(name, { epoch: batch.producerEpoch, timestamp: now, batches });
     const [oldest] = this.#states.keys();
-    if (this.#states.size > MAX_STATES && oldest !== undefined) {
-      this.#states.delete(oldest);
-      transaction.checkpoint(oldest, null);
-    }
+    if (this.#states.size <= MAX_STATES || oldest === undefined) return null;
+    this.#states.delete(oldest);
+    return oldest;
   }
 
-  /** The log has given the batch its offset: puts the state into the same commit. */
-  assigned(at: TopicPartition, batch: Batch, offset: bigint, transaction: LogTransaction): void {
-    const name = producerCheckpoint(at.topic, at.partition, batch.producerId);
+  /** The log has given the batch its offset. */
+  assigned(at: TopicPartition, batch: Batch, offset: bigint): void {
+    const state = this.#states.get(producerCheckpoint(at.topic, at.partition, batch.producerId));
+    if (state?.epoch !== batch.producerEpoch) return;
+    const appended = state.batches.find(({ first }) => first === batch.baseSequence);
+    if (appended !== undefined) appended.offset = offset;
+  }
+
+  /** Puts what is known of the producer into the commit that makes it so. */
+  store(at: TopicPartition, producerId: bigint, transaction: LogTransaction): void {
+    const name = producerCheckpoint(at.topic, at.partition, producerId);
     const state = this.#states.get(name);
-    const appended = state?.batches.find(({ first }) => first === batch.baseSequence);
-    if (state === undefined || appended === undefined || state.epoch !== batch.producerEpoch) return;
-    appended.offset = offset;
+    if (state === undefined) return;
     const batches = state.batches.flatMap(({ first, last, offset }) =>
       offset === null ? [] : [[first, last, String(offset)] as const],
     );
@@ -136,7 +145,7 @@ export class Producers {
   }
 }
 
-async function removeCheckpoints(writer: LogWriter, names: readonly string[]): Promise<void> {
+export async function removeCheckpoints(writer: LogWriter, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
   await writer.commit({
     stage: (transaction) => {

@@ -8,8 +8,8 @@ export const protocolMutants: readonly Mutant[] = [
     // Acknowledged while it is on its way to the disk.
     invariant: 8,
     file: 'src/protocol/handlers/produce.ts',
-    find: `    await appendAll(broker, entries);`,
-    replace: `    void appendAll(broker, entries);`,
+    find: `if (transactionalId === null) await appendAll(broker, entries);`,
+    replace: `if (transactionalId === null) void appendAll(broker, entries);`,
     test: [PRODUCE_FETCH, 'invariant 8'],
   },
   {

@@ -190,6 +190,11 @@ export class MemoryLog implements Log {
     });
   }
 
+  /** As after a crash: what was staged is gone. */
+  crash(): void {
+    this.#open.clear();
+  }
+
   /** Number of callers in `waitFor`. */
   get waiting(): number {
     return this.#waiters.size;

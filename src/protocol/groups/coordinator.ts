@@ -83,10 +83,15 @@ export class GroupCoordinator {
   }
 
   /** Why the member, or outsider, may not commit offsets now; null: it may. */
-  commitRefusal(groupId: string, identity: MemberIdentity, generationId: number): KafkaErrorCode | null {
+  commitRefusal(
+    groupId: string,
+    identity: MemberIdentity,
+    generationId: number,
+    transactional = false,
+  ): KafkaErrorCode | null {
     const group = this.#entries.get(groupId)?.group;
     if (group === undefined) return generationId < 0 ? null : KafkaError.ILLEGAL_GENERATION;
-    const refusal = group.commitRefusal(identity, generationId);
+    const refusal = group.commitRefusal(identity, generationId, transactional);
     if (refusal === null) group.touch(identity.memberId, this.#now);
     return refusal;
   }

@@ -120,15 +120,18 @@ export class Group {
     return KafkaError.NONE;
   }
 
-  /** Whether the member, or for no member an outsider, may commit offsets now (error code or null). */
-  commitRefusal(identity: MemberIdentity, generationId: number): KafkaErrorCode | null {
+  /**
+   * Why the member, or for no member an outsider, may not commit offsets now; null: it may.
+   * @param transactional as part of a transaction, which is fenced by its producer too
+   */
+  commitRefusal(identity: MemberIdentity, generationId: number, transactional = false): KafkaErrorCode | null {
     const outsider = generationId < 0 && identity.memberId === '' && identity.instanceId === null;
     if (this.state === 'Empty' && generationId < 0) return null;
-    if (outsider) return KafkaError.UNKNOWN_MEMBER_ID;
+    if (outsider) return transactional ? null : KafkaError.UNKNOWN_MEMBER_ID;
     const errorCode = this.#members.refusal(identity) ?? this.#generationRefusal(generationId);
     if (errorCode !== null) return errorCode;
     // Its partitions may be another's in a moment.
-    return this.state === 'CompletingRebalance' ? KafkaError.REBALANCE_IN_PROGRESS : null;
+    return this.state === 'CompletingRebalance' && !transactional ? KafkaError.REBALANCE_IN_PROGRESS : null;
   }
 
   /** A commit is a sign of life. */

@@ -63,11 +63,10 @@ export class GroupOffsets {
     offsets: readonly { readonly place: TopicPartition; readonly committed: CommittedOffset }[],
     now: number,
   ): Promise<void> {
-    const values = offsets.map(({ place, committed }) => {
-      const stored: StoredOffset = { v: 1, ...committed, offset: String(committed.offset), committedMs: now };
-      return [place, JSON.stringify(stored)] as const;
-    });
-    return this.#write(group, values);
+    return this.#write(
+      group,
+      offsets.map(({ place, committed }) => [place, offsetValue(committed, now)] as const),
+    );
   }
 
   /** Durable when it resolves. */
@@ -97,6 +96,12 @@ export class GroupOffsets {
       if (pending.size === 0) this.#pending.delete(group);
     }
   }
+}
+
+/** What a checkpoint holds of a commit. @param now ms since 1970 */
+export function offsetValue(committed: CommittedOffset, now: number): string {
+  const stored: StoredOffset = { v: 1, ...committed, offset: String(committed.offset), committedMs: now };
+  return JSON.stringify(stored);
 }
 
 function parsed(value: string): CommittedOffset {

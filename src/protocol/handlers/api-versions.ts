@@ -5,9 +5,20 @@ import { handler, type RegisteredApi } from '../request.ts';
 
 type Apis = ReadonlyMap<number, RegisteredApi>;
 
+/** Tells clients to end transactions in the newer way, in which each end gives the next epoch (KIP-890). */
+const TRANSACTIONS = { name: 'transaction.version', level: 2 } as const;
+
 /** Answers with what is registered: nothing is advertised that has no handler. */
 export function apiVersionsHandler(apis: Apis): RegisteredApi {
-  return handler(apiVersions, () => ({ errorCode: KafkaError.NONE, apiKeys: apiKeys(apis) }));
+  const { name, level } = TRANSACTIONS;
+  return handler(apiVersions, () => ({
+    errorCode: KafkaError.NONE,
+    apiKeys: apiKeys(apis),
+    // A least version of 0 cannot be said before version 4.
+    supportedFeatures: [{ name, minVersion: 1, maxVersion: level }],
+    finalizedFeaturesEpoch: 1n,
+    finalizedFeatures: [{ name, minVersionLevel: level, maxVersionLevel: level }],
+  }));
 }
 
 /**

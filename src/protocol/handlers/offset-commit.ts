@@ -43,11 +43,12 @@ export function offsetCommitHandler(broker: Broker) {
   });
 }
 
-function partitionRefusal(
+/** Why an offset cannot be committed for the partition; null: it can. */
+export function partitionRefusal(
   broker: Broker,
   access: Access,
   topic: string,
-  partition: RequestPartition,
+  partition: Pick<RequestPartition, 'partitionIndex' | 'committedOffset' | 'committedMetadata'>,
 ): KafkaErrorCode | null {
   if (!access.topic(Operation.READ, topic)) return KafkaError.TOPIC_AUTHORIZATION_FAILED;
   const { partitionIndex, committedOffset, committedMetadata } = partition;

@@ -2,6 +2,7 @@ import type { TopicPartition } from '../../contracts/log.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { offsetFetch } from '../../wire/messages/offset-fetch.ts';
 import type { Broker } from '../broker.ts';
+import { groupCheckpoint } from '../checkpoint-names.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
@@ -11,15 +12,15 @@ const SEVERAL_GROUPS_FROM = 8;
 type RequestedTopics = readonly { readonly name: string; readonly partitionIndexes: readonly number[] }[] | null;
 
 export function offsetFetchHandler(broker: Broker) {
-  return handler(offsetFetch, async ({ groupId, topics, groups }, { header, access }) => {
+  return handler(offsetFetch, async ({ groupId, topics, groups, requireStable }, { header, access }) => {
     if (header.apiVersion < SEVERAL_GROUPS_FROM) {
-      return { ...(await offsetsOf(broker, access, groupId, topics)), groups: [] };
+      return { ...(await offsetsOf(broker, access, groupId, topics, requireStable)), groups: [] };
     }
     return {
       groups: await Promise.all(
         groups.map(async (each) => ({
           groupId: each.groupId,
-          ...(await offsetsOf(broker, access, each.groupId, each.topics)),
+          ...(await offsetsOf(broker, access, each.groupId, each.topics, requireStable)),
         })),
       ),
     };
@@ -27,7 +28,13 @@ export function offsetFetchHandler(broker: Broker) {
 }
 
 /** What commits that are under way will leave, so that a new owner of a partition does not begin too early. */
-async function offsetsOf(broker: Broker, access: Access, groupId: string, requested: RequestedTopics) {
+async function offsetsOf(
+  broker: Broker,
+  access: Access,
+  groupId: string,
+  requested: RequestedTopics,
+  requireStable: boolean,
+) {
   if (!access.group(Operation.DESCRIBE, groupId)) {
     return { errorCode: KafkaError.GROUP_AUTHORIZATION_FAILED, topics: refusedTopics(requested) };
   }
@@ -40,6 +47,8 @@ async function offsetsOf(broker: Broker, access: Access, groupId: string, reques
       name,
       partitions: partitionIndexes.map((partition) => {
         if (!allowed) return failed(partition, KafkaError.TOPIC_AUTHORIZATION_FAILED);
+        const pending = requireStable && broker.transactions.holds(groupCheckpoint(groupId, name, partition));
+        if (pending) return failed(partition, KafkaError.UNSTABLE_OFFSET_COMMIT);
         const committed = offsets.get(groupId, { topic: name, partition });
         if (committed === undefined) return failed(partition, KafkaError.NONE);
         const { offset, leaderEpoch, metadata } = committed;

@@ -1,16 +1,14 @@
 /**
- * Appends record batches: one log transaction for all partitions of a request, and no answer before it is durable.
+ * Appends record batches: one log transaction for all partitions of a request, and no answer before it is durable; or, in a
+ * client's transaction, stages them.
  * https://kafka.apache.org/documentation/#protocol (acks: 0 no answer, 1 and -1 the same here, with one replica)
  */
-import { TailraceError } from '../../contracts/errors.ts';
-import type { EndOffsets, LogTransaction, TopicPartition } from '../../contracts/log.ts';
-import { writeBigInt64 } from '../../lib/bytes.ts';
 import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { produce } from '../../wire/messages/produce.ts';
-import type { BatchHeader } from '../../wire/record-batch.ts';
 import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
+import { appendAll, type Entry, stageAll } from '../produce-append.ts';
 import { isRejected, isTransactional, judgeBatch, type Rejected } from '../produced-batch.ts';
 import { handler, type RequestContext } from '../request.ts';
 import type { Access } from '../security/access.ts';
@@ -23,22 +21,12 @@ type Request = RequestOf<typeof produce>;
 type Response = ResponseOf<typeof produce>;
 type PartitionResponse = Response['responses'][number]['partitionResponses'][number];
 
-/** A valid batch on its way into the log. */
-interface Accepted extends TopicPartition {
-  readonly bytes: Buffer;
-  readonly header: BatchHeader;
-}
-
-/** One partition of the request, and what became of it. */
-interface Entry extends TopicPartition {
-  readonly batch: Accepted | null;
-  outcome: Rejected | bigint | Promise<bigint>;
-}
-
 export function produceHandler(broker: Broker) {
   return handler(produce, async (request, context) => {
     const entries = judgeRequest(broker, request, context);
-    await appendAll(broker, entries);
+    const { transactionalId } = request;
+    if (transactionalId === null) await appendAll(broker, entries);
+    else stageAll(broker, transactionalId, entries, context.header.apiVersion);
     const results = await Promise.all(entries.map((entry) => settle(broker, entry)));
     if (request.acks !== 0) return { responses: byTopic(request, results) };
     // The client reads no answer: a closed connection tells it that something was wrong.
@@ -49,7 +37,7 @@ export function produceHandler(broker: Broker) {
 
 function judgeRequest(broker: Broker, request: Request, { header, access }: RequestContext): Entry[] {
   const version = header.apiVersion;
-  const refusal = requestRefusal(request, version);
+  const refusal = requestRefusal(request, version, access);
   const seen = new Set<string>();
   return request.topicData.flatMap(({ name: topic, partitionData }) =>
     partitionData.map(({ index: partition, records }): Entry => {
@@ -64,8 +52,8 @@ function judgeRequest(broker: Broker, request: Request, { header, access }: Requ
         keysNeeded: broker.log.topics.get(topic)?.settings.cleanup === 'compact',
       });
       if (isRejected(judged)) return { topic, partition, batch: null, outcome: judged };
-      if (isTransactional(judged)) {
-        const outcome = refused(KafkaError.INVALID_TXN_STATE, 'transactions are not offered');
+      if (isTransactional(judged) !== (request.transactionalId !== null)) {
+        const outcome = refused(KafkaError.INVALID_TXN_STATE, 'the batch and the request differ about a transaction');
         return { topic, partition, batch: null, outcome };
       }
       return { topic, partition, batch: { topic, partition, bytes: records!, header: judged }, outcome: 0n };
@@ -73,11 +61,12 @@ function judgeRequest(broker: Broker, request: Request, { header, access }: Requ
   );
 }
 
-function requestRefusal({ acks, transactionalId }: Request, version: number): Rejected | null {
+function requestRefusal({ acks, transactionalId }: Request, version: number, access: Access): Rejected | null {
   if (version < FIRST_SERVED_VERSION) return refused(KafkaError.UNSUPPORTED_VERSION, 'Produce 3 is the oldest offered');
   if (acks < -1 || acks > 1) return refused(KafkaError.INVALID_REQUIRED_ACKS, 'acks must be -1, 0 or 1');
-  if (transactionalId === null) return null;
-  return refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, 'transactions are not offered');
+  if (transactionalId === null || access.transactionalId(Operation.WRITE, transactionalId)) return null;
+  const message = 'not allowed to use the transactional id';
+  return refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message);
 }
 
 function topicRefusal({ log, topics }: Broker, access: Access, topic: string, partition: number): Rejected | null {
@@ -90,75 +79,6 @@ function topicRefusal({ log, topics }: Broker, access: Access, topic: string, pa
   }
   if (topics.mayProduce(topic)) return null;
   return refused(KafkaError.TOPIC_AUTHORIZATION_FAILED, `only Tailrace itself writes to ${topic}`);
-}
-
-/** Commits what is valid. Afterwards every entry has its outcome, a promise where it depends on an earlier request. */
-async function appendAll(broker: Broker, entries: readonly Entry[]): Promise<void> {
-  if (entries.every(({ batch }) => batch === null)) return;
-  const { promise: durable, resolve, reject } = Promise.withResolvers<EndOffsets>();
-  durable.catch(() => {});
-  const appended: Accepted[] = [];
-  try {
-    const ends = await broker.writer.commit({
-      stage: async (transaction) => {
-        for (const entry of entries) {
-          if (entry.batch !== null && (await stage(broker, entry, entry.batch, transaction, durable))) {
-            appended.push(entry.batch);
-          }
-        }
-        return appended.length > 0;
-      },
-      assigned: (assigned, transaction) => {
-        for (const batch of appended) {
-          if (isIdempotent(batch)) broker.producers.assigned(batch, batch.header, baseOf(assigned, batch), transaction);
-        }
-      },
-    });
-    broker.failpoint('kafka.before-ack');
-    resolve(ends);
-  } catch (error) {
-    reject(error);
-    for (const batch of appended) {
-      if (isIdempotent(batch)) broker.producers.restore(batch, batch.header.producerId);
-    }
-  }
-}
-
-/** Whether the batch has been appended; else the entry has its outcome. */
-async function stage(
-  broker: Broker,
-  entry: Entry,
-  batch: Accepted,
-  transaction: LogTransaction,
-  durable: Promise<EndOffsets>,
-): Promise<boolean> {
-  const offset = durable.then((ends) => baseOf(ends, batch));
-  offset.catch(() => {});
-  if (isIdempotent(batch)) {
-    const verdict = broker.producers.judge(batch, batch.header);
-    if (verdict.kind !== 'append') {
-      entry.outcome = verdict.kind === 'duplicate' ? verdict.offset : verdict;
-      return false;
-    }
-  }
-  entry.outcome = offset;
-  // The log counts from 0 and gives the batch its place; clients write anything here.
-  writeBigInt64(batch.bytes, 0, 0n);
-  await transaction.append(batch.topic, batch.partition, batch.bytes);
-  if (isIdempotent(batch)) {
-    broker.producers.append(batch, batch.header, offset, transaction, broker.clock.now());
-  }
-  return true;
-}
-
-function isIdempotent({ header }: Accepted): boolean {
-  return header.producerId >= 0n;
-}
-
-function baseOf(ends: EndOffsets, { topic, partition }: TopicPartition): bigint {
-  const end = ends.find((candidate) => candidate.topic === topic && candidate.partition === partition);
-  if (end === undefined) throw new TailraceError('internal.bug', 'a committed partition has no end offset');
-  return end.baseOffset;
 }
 
 async function settle(broker: Broker, { topic, partition, outcome }: Entry): Promise<PartitionResponse> {

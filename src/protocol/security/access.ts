@@ -19,6 +19,10 @@ export class Access {
     return this.#may(operation, ResourceType.GROUP, name);
   }
 
+  transactionalId(operation: number, id: string): boolean {
+    return this.#may(operation, ResourceType.TRANSACTIONAL_ID, id);
+  }
+
   cluster(operation: number): boolean {
     return this.#may(operation, ResourceType.CLUSTER, CLUSTER_NAME);
   }

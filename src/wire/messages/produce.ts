@@ -1,6 +1,7 @@
 /**
- * Versions 0 to 2 carry message sets of older formats and are only refused. 9: flexible. Left out: the tagged
- * addresses of other leaders (10), which one node never sends.
+ * Versions 0 to 2 carry message sets of older formats and are only refused. 9: flexible. 11: the client knows
+ * TRANSACTION_ABORTABLE. 12: partitions are added to a transaction by this request (KIP-890). Left out: the tagged addresses
+ * of other leaders (10), which one node never sends.
  * https://kafka.apache.org/protocol#The_Messages_Produce
  */
 import type { AnyApi } from './api.ts';
@@ -55,7 +56,7 @@ export const produce = {
   key: 0,
   name: 'Produce',
   firstVersion: 0,
-  lastVersion: 11,
+  lastVersion: 12,
   flexibleFrom: 9,
   request,
   response,
