@@ -7,6 +7,7 @@ import { CLUSTER_ID_CHECKPOINT } from './checkpoint-names.ts';
 import { DEFAULT_GROUP_LIMITS, GroupCoordinator } from './groups/coordinator.ts';
 import { GroupOffsets } from './groups/offsets.ts';
 import { constantEpoch } from './leader-epochs.ts';
+import { locateBatch } from './locate-batch.ts';
 import { LogWriter } from './log-writer.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import { DEFAULT_LIMITS, type Endpoint, type KafkaListenerOptions, type Limits } from './options.ts';
@@ -49,7 +50,7 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
   const writer = await LogWriter.open(log);
   const clusterId = log.checkpoints.get(CLUSTER_ID_CHECKPOINT) ?? (await newClusterId(writer));
   const acls = options.security?.acls;
-  const producers = new Producers(log.checkpoints);
+  const producers = new Producers(log.checkpoints, (at, batch, from) => locateBatch(log, at, batch, from));
   const producerIds = new ProducerIds(log.checkpoints, writer);
   const services = { log, writer, clock, producers, producerIds };
   return {
@@ -77,11 +78,9 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
 /** 16 random bytes as Kafka writes them. */
 async function newClusterId(writer: LogWriter): Promise<string> {
   const id = randomBytes(16).toString('base64url');
-  await writer.commit({
-    stage: (transaction) => {
-      transaction.checkpoint(CLUSTER_ID_CHECKPOINT, id);
-      return true;
-    },
+  await writer.commit((transaction) => {
+    transaction.checkpoint(CLUSTER_ID_CHECKPOINT, id);
+    return true;
   });
   return id;
 }

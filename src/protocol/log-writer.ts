@@ -6,15 +6,11 @@ import type { EndOffsets, Log, LogTransaction } from '../contracts/log.ts';
 
 const WRITER = 'kafka';
 
-export interface CommitSteps {
-  /**
-   * Appends and sets checkpoints. False: there is nothing to commit. No other call is between this and the assignment of
-   * its offsets, so what calls leave in memory is seen by the next in log order.
-   */
-  stage(transaction: LogTransaction): boolean | Promise<boolean>;
-  /** Called when offsets are assigned and nothing is durable yet; may set checkpoints of the same commit. */
-  assigned?(ends: EndOffsets, transaction: LogTransaction): void;
-}
+/**
+ * Appends and sets checkpoints. False: there is nothing to commit. No other call is between this and the assignment of its
+ * offsets, so what calls leave in memory is seen by the next in log order.
+ */
+export type Stage = (transaction: LogTransaction) => boolean | Promise<boolean>;
 
 export class LogWriter {
   readonly #log: Log;
@@ -31,15 +27,15 @@ export class LogWriter {
   }
 
   /** Resolves when durable and visible; to no ends when there was nothing to commit. */
-  async commit(steps: CommitSteps): Promise<EndOffsets> {
-    const started = this.#turn.then(() => this.#start(steps));
+  async commit(stage: Stage): Promise<EndOffsets> {
+    const started = this.#turn.then(() => this.#start(stage));
     this.#turn = started.catch(() => {});
     const { durable } = await started;
     return durable;
   }
 
   /** Resolves when offsets are assigned; `durable` is in an object so that this does not wait for it. */
-  async #start({ stage, assigned }: CommitSteps): Promise<{ readonly durable: Promise<EndOffsets> }> {
+  async #start(stage: Stage): Promise<{ readonly durable: Promise<EndOffsets> }> {
     const transaction = this.#log.begin(WRITER, this.#epoch);
     let staged = false;
     try {
@@ -49,8 +45,7 @@ export class LogWriter {
     }
     if (!staged) return { durable: Promise.resolve([]) };
     const { promise: offsetsAssigned, resolve } = Promise.withResolvers<void>();
-    const durable = transaction.commit((ends) => {
-      assigned?.(ends, transaction);
+    const durable = transaction.commit(() => {
       resolve();
       return [];
     });

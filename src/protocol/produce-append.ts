@@ -57,22 +57,13 @@ export async function appendAll(broker: Broker, entries: readonly Entry[]): Prom
   durable.catch(() => {});
   const appended: Accepted[] = [];
   try {
-    const ends = await broker.writer.commit({
-      stage: async (transaction) => {
-        for (const entry of entries) {
-          if (entry.batch !== null && (await stage(broker, entry, entry.batch, transaction, durable))) {
-            appended.push(entry.batch);
-          }
+    const ends = await broker.writer.commit(async (transaction) => {
+      for (const entry of entries) {
+        if (entry.batch !== null && (await stage(broker, entry, entry.batch, transaction, durable))) {
+          appended.push(entry.batch);
         }
-        return appended.length > 0;
-      },
-      assigned: (assigned, transaction) => {
-        for (const batch of appended) {
-          if (!isIdempotent(batch)) continue;
-          broker.producers.assigned(batch, batch.header, baseOf(assigned, batch));
-          broker.producers.store(batch, batch.header.producerId, transaction);
-        }
-      },
+      }
+      return appended.length > 0;
     });
     broker.failpoint('kafka.before-ack');
     resolve(ends);
@@ -106,8 +97,10 @@ async function stage(
   writeBigInt64(batch.bytes, 0, 0n);
   await transaction.append(batch.topic, batch.partition, batch.bytes);
   if (!isIdempotent(batch)) return true;
-  const evicted = broker.producers.append(batch, batch.header, offset, broker.clock.now());
+  const from = broker.topics.get(batch.topic)?.partitions[batch.partition]?.endOffset ?? 0n;
+  const evicted = broker.producers.append(batch, batch.header, offset, from, broker.clock.now());
   if (evicted !== null) transaction.checkpoint(evicted, null);
+  broker.producers.store(batch, batch.header.producerId, transaction);
   return true;
 }
 

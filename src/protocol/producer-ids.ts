@@ -30,11 +30,9 @@ export class ProducerIds {
 
   async #reserve(): Promise<void> {
     const end = this.#end + BLOCK;
-    await this.#writer.commit({
-      stage: (transaction) => {
-        transaction.checkpoint(PRODUCER_IDS_CHECKPOINT, String(end));
-        return true;
-      },
+    await this.#writer.commit((transaction) => {
+      transaction.checkpoint(PRODUCER_IDS_CHECKPOINT, String(end));
+      return true;
     });
     this.#end = end;
   }

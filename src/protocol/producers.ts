@@ -1,7 +1,8 @@
 /**
  * What idempotent producers have appended, per partition: a repeat is answered with the offset of the first time, a gap
  * and an older epoch are refused (KIP-98). The state of a producer in a partition is a checkpoint of the commit that
- * appended its batch, so it is exactly as durable as the batch (Invariant 3).
+ * appended its batch, so it is exactly as durable as the batch (Invariant 3). When that is written the newest batches have
+ * no offset yet: of them it tells where to begin to look.
  */
 import type { Checkpoints, LogTransaction, TopicPartition } from '../contracts/log.ts';
 import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
@@ -21,10 +22,11 @@ const SEQUENCES = 2 ** 31;
 interface AppendedBatch {
   readonly first: number;
   readonly last: number;
-  /** Null until the log has assigned it. */
-  offset: bigint | null;
-  /** Settles with the offset when the batch is durable. */
-  readonly durable: Promise<bigint>;
+  /** Of the batch, or, while that is not known, an offset not above it. -1: it will never be known. */
+  offset: bigint;
+  exact: boolean;
+  /** Settles with the offset when the batch is durable; null for a batch of an earlier run. */
+  readonly durable: Promise<bigint> | null;
 }
 
 interface ProducerState {
@@ -39,7 +41,7 @@ interface StoredState {
   readonly v: 1;
   readonly epoch: number;
   readonly timestamp: number;
-  readonly batches: readonly (readonly [first: number, last: number, offset: string])[];
+  readonly batches: readonly (readonly [first: number, last: number, offset: string, exact: boolean])[];
 }
 
 export type Verdict =
@@ -47,21 +49,26 @@ export type Verdict =
   | { readonly kind: 'duplicate'; readonly offset: Promise<bigint> }
   | { readonly kind: 'refused'; readonly errorCode: KafkaErrorCode; readonly message: string };
 
-type Batch = Pick<BatchHeader, 'producerId' | 'producerEpoch' | 'baseSequence' | 'count'>;
+export type ProducerBatch = Pick<BatchHeader, 'producerId' | 'producerEpoch' | 'baseSequence' | 'count'>;
+
+/** Offset of the batch at or after `from`; -1 when it is no longer there. */
+export type LocateBatch = (at: TopicPartition, batch: ProducerBatch, from: bigint) => Promise<bigint>;
 
 export class Producers {
   readonly #checkpoints: Checkpoints;
+  readonly #locate: LocateBatch;
   /** By checkpoint name, the one that appended last at the end. */
   readonly #states = new Map<string, ProducerState>();
 
-  constructor(checkpoints: Checkpoints) {
+  constructor(checkpoints: Checkpoints, locate: LocateBatch) {
     this.#checkpoints = checkpoints;
+    this.#locate = locate;
     const stored = checkpoints.list(PRODUCER_PREFIX).map(([name, value]) => [name, restored(value)] as const);
     for (const [name, state] of stored.sort(([, a], [, b]) => a.timestamp - b.timestamp)) this.#states.set(name, state);
   }
 
-  judge({ topic, partition }: TopicPartition, batch: Batch): Verdict {
-    const state = this.#states.get(producerCheckpoint(topic, partition, batch.producerId));
+  judge(at: TopicPartition, batch: ProducerBatch): Verdict {
+    const state = this.#states.get(producerCheckpoint(at.topic, at.partition, batch.producerId));
     const first = batch.baseSequence;
     if (state === undefined) return { kind: 'append' };
     if (batch.producerEpoch < state.epoch) {
@@ -71,7 +78,7 @@ export class Producers {
     const last = lastSequence(batch);
     const sameEpoch = batch.producerEpoch === state.epoch;
     const known = sameEpoch ? state.batches.find((seen) => seen.first === first && seen.last === last) : undefined;
-    if (known !== undefined) return { kind: 'duplicate', offset: known.durable };
+    if (known !== undefined) return { kind: 'duplicate', offset: this.#offsetOf(at, batch, known) };
     const newest = sameEpoch ? state.batches.at(-1) : undefined;
     const expected = newest === undefined ? 0 : (newest.last + 1) % SEQUENCES;
     if (first === expected) return { kind: 'append' };
@@ -82,13 +89,16 @@ export class Producers {
   /**
    * The batch, judged `append`, goes into a commit.
    * @param durable its offset, when it is durable; -1 when it will never be known
+   * @param from an offset that is not above it
    * @returns the checkpoint of a producer that made room, to be removed
    */
-  append(at: TopicPartition, batch: Batch, durable: Promise<bigint>, now: number): string | null {
+  append(at: TopicPartition, batch: ProducerBatch, durable: Promise<bigint>, from: bigint, now: number): string | null {
     const name = producerCheckpoint(at.topic, at.partition, batch.producerId);
     const known = this.#states.get(name);
     const batches = known?.epoch === batch.producerEpoch ? known.batches : [];
-    batches.push({ first: batch.baseSequence, last: lastSequence(batch), offset: null, durable });
+    const appended = { first: batch.baseSequence, last: lastSequence(batch), offset: from, exact: false, durable };
+    settle(appended, durable);
+    batches.push(appended);
     if (batches.length > REMEMBERED_BATCHES) batches.shift();
     this.#states.delete(name);
     this.#states.set(name, { epoch: batch.producerEpoch, timestamp: now, batches });
@@ -98,24 +108,24 @@ export class Producers {
     return oldest;
   }
 
-  /** The log has given the batch its offset. */
-  assigned(at: TopicPartition, batch: Batch, offset: bigint): void {
-    const state = this.#states.get(producerCheckpoint(at.topic, at.partition, batch.producerId));
-    if (state?.epoch !== batch.producerEpoch) return;
-    const appended = state.batches.find(({ first }) => first === batch.baseSequence);
-    if (appended !== undefined) appended.offset = offset;
-  }
-
   /** Puts what is known of the producer into the commit that makes it so. */
   store(at: TopicPartition, producerId: bigint, transaction: LogTransaction): void {
     const name = producerCheckpoint(at.topic, at.partition, producerId);
     const state = this.#states.get(name);
     if (state === undefined) return;
-    const batches = state.batches.flatMap(({ first, last, offset }) =>
-      offset === null ? [] : [[first, last, String(offset)] as const],
-    );
+    const batches = state.batches.map(({ first, last, offset, exact }) => {
+      return [first, last, String(offset), exact] as const;
+    });
     const stored: StoredState = { v: 1, epoch: state.epoch, timestamp: state.timestamp, batches };
     transaction.checkpoint(name, JSON.stringify(stored));
+  }
+
+  #offsetOf(at: TopicPartition, batch: ProducerBatch, appended: AppendedBatch): Promise<bigint> {
+    if (appended.durable !== null) return appended.durable;
+    if (appended.exact) return Promise.resolve(appended.offset);
+    const located = this.#locate(at, batch, appended.offset);
+    settle(appended, located);
+    return located;
   }
 
   /** The commit with the batch failed: goes back to what is durable. */
@@ -147,11 +157,9 @@ export class Producers {
 
 export async function removeCheckpoints(writer: LogWriter, names: readonly string[]): Promise<void> {
   if (names.length === 0) return;
-  await writer.commit({
-    stage: (transaction) => {
-      for (const name of names) transaction.checkpoint(name, null);
-      return true;
-    },
+  await writer.commit((transaction) => {
+    for (const name of names) transaction.checkpoint(name, null);
+    return true;
   });
 }
 
@@ -160,13 +168,23 @@ function restored(value: string): ProducerState {
   return {
     epoch,
     timestamp,
-    batches: batches.map(([first, last, text]) => {
-      const offset = BigInt(text);
-      return { first, last, offset, durable: Promise.resolve(offset) };
+    batches: batches.map(([first, last, offset, exact]) => {
+      return { first, last, offset: BigInt(offset), exact, durable: null };
     }),
   };
 }
 
-function lastSequence({ baseSequence, count }: Batch): number {
+/** Remembers the offset when it is known. A failure is somebody else's. */
+function settle(appended: AppendedBatch, offset: Promise<bigint>): void {
+  offset.then(
+    (known) => {
+      appended.offset = known;
+      appended.exact = true;
+    },
+    () => {},
+  );
+}
+
+function lastSequence({ baseSequence, count }: ProducerBatch): number {
   return (baseSequence + count - 1) % SEQUENCES;
 }

@@ -79,13 +79,11 @@ export class GroupOffsets {
 
   async #write(group: string, values: readonly (readonly [TopicPartition, string | null])[]): Promise<void> {
     if (values.length === 0) return;
-    const write = this.#writer.commit({
-      stage: (transaction) => {
-        for (const [{ topic, partition }, value] of values) {
-          transaction.checkpoint(groupCheckpoint(group, topic, partition), value);
-        }
-        return true;
-      },
+    const write = this.#writer.commit((transaction) => {
+      for (const [{ topic, partition }, value] of values) {
+        transaction.checkpoint(groupCheckpoint(group, topic, partition), value);
+      }
+      return true;
     });
     const pending = this.#pending.get(group) ?? new Set();
     this.#pending.set(group, pending.add(write));

@@ -146,13 +146,11 @@ export class Acls {
 
   async #write(entries: readonly (readonly [name: string, binding: AclBinding | null])[]): Promise<void> {
     if (entries.length === 0) return;
-    await this.#writer.commit({
-      stage: (transaction) => {
-        for (const [name, binding] of entries) {
-          transaction.checkpoint(name, binding === null ? null : JSON.stringify(binding));
-        }
-        return true;
-      },
+    await this.#writer.commit((transaction) => {
+      for (const [name, binding] of entries) {
+        transaction.checkpoint(name, binding === null ? null : JSON.stringify(binding));
+      }
+      return true;
     });
   }
 }

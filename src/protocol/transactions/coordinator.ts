@@ -2,9 +2,9 @@
 import type { TopicPartition } from '../../contracts/log.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { TRANSACTION_PREFIX, transactionCheckpoint } from '../checkpoint-names.ts';
-import { removeCheckpoints } from '../producers.ts';
+import { type ProducerBatch, removeCheckpoints } from '../producers.ts';
 import { TransactionalProducer } from './producer.ts';
-import type { StagedBatch, TransactionServices } from './services.ts';
+import type { TransactionServices } from './services.ts';
 import type { ProducerIdentity, StoredProducer } from './stored-producer.ts';
 import { WriterSlots } from './writer-slots.ts';
 
@@ -78,7 +78,7 @@ export class TransactionCoordinator {
     id: string,
     place: TopicPartition,
     bytes: Buffer,
-    batch: StagedBatch,
+    batch: ProducerBatch,
     adds: boolean,
   ): Promise<KafkaErrorCode> {
     const identity = { producerId: batch.producerId, epoch: batch.producerEpoch };

@@ -9,8 +9,8 @@
 import type { LogTransaction, TopicPartition } from '../../contracts/log.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { transactionCheckpoint } from '../checkpoint-names.ts';
-import { removeCheckpoints } from '../producers.ts';
-import type { StagedBatch, TransactionServices } from './services.ts';
+import { type ProducerBatch, removeCheckpoints } from '../producers.ts';
+import type { TransactionServices } from './services.ts';
 import { placeName, StagedTransaction } from './staged-transaction.ts';
 import type { ProducerIdentity, StoredProducer, TransactionState } from './stored-producer.ts';
 
@@ -82,7 +82,7 @@ export class TransactionalProducer {
    * Stages a batch; a repeat of one that is staged is left out.
    * @param adds the request adds the partition by itself
    */
-  async produce(place: TopicPartition, bytes: Buffer, batch: StagedBatch, adds: boolean): Promise<KafkaErrorCode> {
+  async produce(place: TopicPartition, bytes: Buffer, batch: ProducerBatch, adds: boolean): Promise<KafkaErrorCode> {
     if (adds) {
       const refusal = await this.add([place]);
       if (refusal !== KafkaError.NONE) return refusal;
@@ -94,8 +94,7 @@ export class TransactionalProducer {
     if (verdict.kind === 'refused') return verdict.errorCode;
     if (verdict.kind === 'duplicate') return KafkaError.NONE;
     await this.#open.append(place, bytes);
-    const evicted = producers.append(place, batch, NO_OFFSET, clock.now());
-    producers.assigned(place, batch, -1n);
+    const evicted = producers.append(place, batch, NO_OFFSET, -1n, clock.now());
     if (evicted !== null) await removeCheckpoints(writer, [evicted]);
     return KafkaError.NONE;
   }
@@ -209,11 +208,9 @@ export class TransactionalProducer {
   }
 
   async #save(next: StoredProducer, put: (transaction: LogTransaction) => void): Promise<void> {
-    await this.#services.writer.commit({
-      stage: (transaction) => {
-        put(transaction);
-        return true;
-      },
+    await this.#services.writer.commit((transaction) => {
+      put(transaction);
+      return true;
     });
     this.#stored = next;
   }

@@ -1,6 +1,5 @@
 import type { Log } from '../../contracts/log.ts';
 import type { Clock } from '../../contracts/plugin.ts';
-import type { BatchHeader } from '../../wire/record-batch.ts';
 import type { LogWriter } from '../log-writer.ts';
 import type { ProducerIds } from '../producer-ids.ts';
 import type { Producers } from '../producers.ts';
@@ -18,5 +17,3 @@ export interface TransactionServices {
   /** The transaction has been open for too long. */
   expire(transactionalId: string, transaction: StagedTransaction): void;
 }
-
-export type StagedBatch = Pick<BatchHeader, 'producerId' | 'producerEpoch' | 'baseSequence' | 'count'>;

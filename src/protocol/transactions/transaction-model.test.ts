@@ -48,7 +48,7 @@ class World {
     const { log, clock } = this;
     await log.topics.ensure('t', { partitions: 1, cleanup: 'delete' });
     const writer = await LogWriter.open(log);
-    const producers = new Producers(log.checkpoints);
+    const producers = new Producers(log.checkpoints, async () => -1n);
     const producerIds = new ProducerIds(log.checkpoints, writer);
     this.coordinator = new TransactionCoordinator({ log, writer, clock, producers, producerIds }, 1 << 30);
   }
