@@ -14,6 +14,8 @@ import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
 
 const WATCH_MS = 5_000;
+/** Between two looks whether a streamed transaction can be seen. */
+const VISIBLE_MS = 5;
 
 export class PostgresReader implements SourceReader {
   readonly #options: SourceOptions;
@@ -84,7 +86,14 @@ export class PostgresReader implements SourceReader {
     // Nothing more of the snapshot comes, and the stream may long have nothing to tell.
     output.heartbeat(position);
     const visibilities = comparedSnapshots(position);
-    const streamTables = new StreamTables({ source: name, output, sql: this.#sql, captured: tables, visibilities });
+    const streamTables = new StreamTables({
+      source: name,
+      output,
+      sql: this.#sql,
+      captured: tables,
+      visibilities,
+      wait: () => context.clock.sleep(VISIBLE_MS, signal),
+    });
     const decoder = new StreamDecoder({ output, tables: streamTables, position, failpoint: context.failpoint });
     const stream = new ReplicationStream({
       client,

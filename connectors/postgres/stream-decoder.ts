@@ -67,8 +67,7 @@ export class StreamDecoder {
       case pgoutput.COMMIT:
         return this.#commit(pgoutput.readCommitEnd(buf, from + 1, to));
       case pgoutput.RELATION:
-        this.#oid = -1;
-        return { until: this.#tables.describe(pgoutput.readRelation(buf, from + 1, to)), again: false };
+        return this.#relation(pgoutput.readRelation(buf, from + 1, to));
       case pgoutput.TRUNCATE:
         return this.#truncate(pgoutput.readTruncate(buf, from + 1, to));
       case pgoutput.TYPE:
@@ -103,6 +102,12 @@ export class StreamDecoder {
       return this.#position;
     }
     return { ...this.#position, lsn: formatLsn(lsn) };
+  }
+
+  #relation(relation: pgoutput.Relation): Pause {
+    pgoutput.need(this.#transaction !== null);
+    this.#oid = -1;
+    return { until: this.#tables.describe(relation, this.#transaction!.xid), again: false };
   }
 
   #commit(end: bigint): undefined {
@@ -225,7 +230,7 @@ export class StreamDecoder {
       const { from, to } = this.#new.kinds[i] === UNCHANGED_COLUMN ? this.#old : this.#new;
       return Buffer.from(buf.subarray(from[i]!, to[i]!));
     });
-    this.#fetched = await this.#tables.fetch(table, key, missing);
+    this.#fetched = await this.#tables.fetch(table, key, missing, this.#transaction!.xid);
   }
 
   #truncate(oids: readonly number[]): undefined {

@@ -16,7 +16,7 @@ import {
 } from './pgoutput.ts';
 import { type CapturedTable, fromTable } from './publication.ts';
 import { gap } from './source-errors.ts';
-import type { Visibility } from './visibility.ts';
+import { Visibility } from './visibility.ts';
 
 /** SQLSTATEs: undefined column, table, schema, type; a text that is none of a type that was altered. */
 const GONE: readonly string[] = ['42703', '42P01', '3F000', '42704', '22P02', '42883'];
@@ -42,6 +42,8 @@ export interface StreamTablesOptions {
   /** Tables as configured, with their identity of now. */
   readonly captured: readonly CapturedTable[];
   readonly visibilities: ReadonlyMap<string, Visibility>;
+  /** Resolves when to ask again whether a transaction can be seen. */
+  readonly wait: () => Promise<void>;
 }
 
 export class StreamTables {
@@ -49,6 +51,9 @@ export class StreamTables {
   /** Null: published, but not ours to capture. */
   readonly #tables = new Map<number, StreamTable | null>();
   readonly #typeNames = new Map<number, TypeName>();
+
+  /** The last transaction that was found to be visible. */
+  #visible = -1;
 
   constructor(options: StreamTablesOptions) {
     this.#options = options;
@@ -70,14 +75,15 @@ export class StreamTables {
     this.#typeNames.set(type.oid, type);
   }
 
-  /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was. */
-  async describe(relation: Relation): Promise<void> {
+  /** Takes in a Relation message of a transaction. Throws `source.gap` for a captured table that is not the one that it was. */
+  async describe(relation: Relation, xid: number): Promise<void> {
     const { source, sql, output } = this.#options;
     const table = this.#capturedAs(relation);
     if (table === null) {
       this.#tables.set(relation.oid, null);
       return;
     }
+    await this.#untilVisible(xid);
     const rows: Rows = (text, values) => sql.rows(text, values);
     const { label } = table;
     const { description, types } = await describeRelation(rows, source, table, relation, this.#typeNames);
@@ -94,6 +100,19 @@ export class StreamTables {
       keys: keys.map(({ index }) => index),
       isKey: schema.columns.map(({ keyOrdinal }) => keyOrdinal !== undefined),
     });
+  }
+
+  /**
+   * A commit is streamed before other sessions see it; one that waits for a standby, long before. What is asked about its
+   * rows and tables until then would be answered as if it had not happened (Invariant 9).
+   */
+  async #untilVisible(xid: number): Promise<void> {
+    const { sql, wait } = this.#options;
+    while (this.#visible !== xid) {
+      const [row] = await sql.rows<{ snapshot: string }>('SELECT pg_current_snapshot()::text AS snapshot');
+      if (new Visibility({ snapshot: row!.snapshot, until: '0/0' }).sees(xid)) this.#visible = xid;
+      else await wait();
+    }
   }
 
   #capturedAs({ oid, schema, table }: Relation): CapturedTable | null {
@@ -115,7 +134,13 @@ export class StreamTables {
    * Present values of columns of the row with the tuple's key: docs/decisions/2026-11-24-changed-key-with-unsent-column.md.
    * Empty when the row is gone.
    */
-  async fetch(table: StreamTable, key: readonly Buffer[], columns: readonly number[]): Promise<FetchedColumns> {
+  async fetch(
+    table: StreamTable,
+    key: readonly Buffer[],
+    columns: readonly number[],
+    xid: number,
+  ): Promise<FetchedColumns> {
+    await this.#untilVisible(xid);
     const names = table.schema.columns.map(({ name }) => quoteName(name));
     const texts = columns.map((index, i) => `${textOf(names[index]!)} AS c${i}`);
     const where = table.keys.map(

@@ -46,13 +46,7 @@ test('a transaction that is committed in the log but not visible yet comes exact
   const made = await scene(['public.first', 'public.t'], TWO_TABLES);
   const [committing, subtransactions] = [await made.connect(), await made.connect()];
   const reading = await betweenSnapshots(made);
-  await made.client.query(`alter system set synchronous_standby_names = 'nobody'`);
-  await made.client.query('select pg_reload_conf()');
-  onTestFinished(async () => {
-    await made.client.query('alter system reset synchronous_standby_names');
-    await made.client.query('select pg_reload_conf()');
-  });
-  await untilSetting(made.client, 'nobody');
+  await holdCommits(made);
   await subtransactions.query('begin; savepoint s; insert into t values (202, 1); release s');
   const held = committing.query('insert into t values (201, 1)').catch(() => {});
   await untilWaiting(made.client, 'SyncRep');
@@ -64,7 +58,7 @@ test('a transaction that is committed in the log but not visible yet comes exact
   expect(times(reading, '{"id":"201","v":"1"}')).toBe(0);
   // Commits of others, which the held ones precede in the log.
   await made.client.query('set synchronous_commit = local; insert into t values (203, 1)');
-  await made.client.query(`select pg_cancel_backend(pid) from pg_stat_activity where wait_event = 'SyncRep'`);
+  await made.client.query(CANCEL_HELD);
   await Promise.all([held, heldToo]);
   await reading.until(() => times(reading, '{"id":"203","v":"1"}') === 1);
   const t = foldChanges(reading.output.transactions).get('public.t')!;
@@ -72,9 +66,50 @@ test('a transaction that is committed in the log but not visible yet comes exact
   expect([...t.values()].slice(-3).map(({ id, v }) => `${id} ${v}`)).toEqual(['201 1', '202 2', '203 1']);
 });
 
-async function untilSetting(client: pg.Client, value: string): Promise<void> {
-  while ((await client.query('show synchronous_standby_names')).rows[0].synchronous_standby_names !== value);
+/** Commits of sessions that want synchronous replication stay invisible until their wait is cancelled. */
+async function holdCommits({ client, connect }: Scene): Promise<void> {
+  await client.query(`alter system set synchronous_standby_names = 'nobody'`);
+  await client.query('select pg_reload_conf()');
+  onTestFinished(async () => {
+    await client.query('alter system reset synchronous_standby_names');
+    await client.query('select pg_reload_conf()');
+    await client.query(CANCEL_HELD);
+  });
+  // It holds once another process has taken it in: a commit that waits shows it.
+  const probe = await connect();
+  for (let waits = false; !waits; ) {
+    let over = false;
+    const commit = probe.query(`select pg_logical_emit_message(true, 'probe', '')`).then(() => {
+      over = true;
+    });
+    while (!over && !waits) waits = (await client.query(HELD)).rowCount === 1;
+    await client.query(CANCEL_HELD);
+    await commit;
+  }
 }
+
+const HELD = `select from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'`;
+const CANCEL_HELD = HELD.replace('select', 'select pg_cancel_backend(pid)');
+
+test('invariant 9: a column that is read for a changed key is read once its transaction is visible', async () => {
+  const made = await scene(
+    ['public.t'],
+    `create table t (id int primary key, v int, big text); alter table t alter big set storage external;
+     insert into t values (1, 0, repeat('x', 10000))`,
+  );
+  const committing = await made.connect();
+  const reading = read(made.options);
+  await reading.until(() => reading.output.heartbeats.length > 1);
+  await holdCommits(made);
+  const held = committing.query('update t set id = 2').catch(() => {});
+  await untilWaiting(made.client, 'SyncRep');
+  const asked = `select from pg_stat_activity where application_name = $1 and query ~ 'pg_current_snapshot|"big"'`;
+  while ((await made.client.query(asked, [`tailrace ${made.options.name}`])).rowCount === 0);
+  await made.client.query(CANCEL_HELD);
+  await held;
+  await reading.until(() => reading.output.transactions.length === 2);
+  expect(reading.output.rows().at(-1)).toMatchObject({ op: 'c', after: { id: '2', v: '0', big: 'x'.repeat(10_000) } });
+});
 
 test('transactions that run while the slot is made come exactly once', async () => {
   const made = await scene(['public.t'], 'create table t (id int primary key, v int)');

@@ -120,4 +120,12 @@ export const postgresMutants: readonly Mutant[] = [
     replace: '',
     test: ['connectors/postgres/slow-consumer.test.ts', 'invariant 10: held back'],
   },
+  {
+    // A row whose transaction is not visible yet is taken to be gone.
+    invariant: 9,
+    file: 'connectors/postgres/stream-tables.ts',
+    find: `.sees(xid)) this.#visible = xid;`,
+    replace: `.sees(xid) || true) this.#visible = xid;`,
+    test: ['connectors/postgres/visibility.test.ts', 'invariant 9: a column that is read for a changed key'],
+  },
 ];

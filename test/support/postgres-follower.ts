@@ -15,11 +15,13 @@ export class Follower {
   breaks = 0;
   /** Of an acknowledged position, called after the reader was told. */
   onPosition: () => void = () => {};
+  /** What `drain` answers: holds up the reading. */
+  onDrain: () => Promise<void> | undefined = () => undefined;
   readonly #options: SourceOptions;
-  readonly #saves: () => boolean;
+  readonly #saves: (unsaved: readonly RecordedTransaction[]) => boolean;
 
   /** @param saves asked for each position: is it durable? What follows the last that is, is lost when a reader ends. */
-  constructor(options: SourceOptions, saves: () => boolean = () => true) {
+  constructor(options: SourceOptions, saves: (unsaved: readonly RecordedTransaction[]) => boolean = () => true) {
     this.#options = options;
     this.#saves = saves;
   }
@@ -42,9 +44,10 @@ export class Follower {
     const reader = new PostgresReader(this.#options);
     const output = new RecordingOutput();
     const abort = new AbortController();
+    output.onDrain = () => this.onDrain();
     output.onPosition = (position) => {
       if (abort.signal.aborted) throw new Error('a position after the end');
-      if (!this.#saves()) return;
+      if (!this.#saves(output.transactions)) return;
       this.transactions.push(...output.transactions.splice(0));
       this.position = structuredClone(position);
       reader.acknowledge(position);

@@ -6,6 +6,7 @@ import { readPosition } from '../../connectors/postgres/position.ts';
 import type { CapturedTable } from '../../connectors/postgres/publication.ts';
 import { StreamDecoder } from '../../connectors/postgres/stream-decoder.ts';
 import { StreamTables } from '../../connectors/postgres/stream-tables.ts';
+import { TailraceError } from '../../src/contracts/errors.ts';
 import type { Scene } from './postgres-source.ts';
 import { type RecordedTransaction, RecordingOutput } from './recording-output.ts';
 
@@ -45,10 +46,13 @@ export function streamDecoder(
   output: RecordingOutput,
   lsn = '0/0',
 ): StreamDecoder {
-  const tables = new StreamTables({ source: 's', output, sql, captured, visibilities: new Map() });
+  const tables = new StreamTables({ source: 's', output, sql, captured, visibilities: new Map(), wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   return new StreamDecoder({ output, tables, position, failpoint: () => {} });
 }
+
+/** Recorded transactions are over: one that cannot be seen is none of them. */
+const unseen = () => Promise.reject(new TailraceError('source.unsupported', 'a transaction that was never there'));
 
 export async function decode(
   sql: SqlSession,
