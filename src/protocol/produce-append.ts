@@ -45,8 +45,10 @@ async function stageOne(
   const place = { topic: batch.topic, partition: batch.partition };
   const outcome = await transactions.produce(transactionalId, place, batch.bytes, batch.header, adds);
   if (outcome === KafkaError.NONE) return -1n;
+  const abortable = version >= ABORTABLE_FROM;
+  const told = abortable && outcome === KafkaError.INVALID_TXN_STATE ? KafkaError.TRANSACTION_ABORTABLE : outcome;
   // No producer expects PRODUCER_FENCED here.
-  const errorCode = fencedAs(abortableAs(outcome, version >= ABORTABLE_FROM), false);
+  const errorCode = fencedAs(abortableAs(told, abortable), false);
   return { errorCode, message: 'the transaction does not take the batch' };
 }
 

@@ -93,6 +93,7 @@ function changesProblem(changes: readonly Change[]): Problem | null {
     return [KafkaError.INVALID_REQUEST, 'a key is named twice'];
   }
   for (const { name, value, toDefault } of changes) {
+    if (!toDefault && value === null) return [KafkaError.INVALID_REQUEST, `${name} needs a value`];
     const problem = toDefault ? configNameProblem(name) : configProblem(name, value);
     if (problem !== null) return [KafkaError.INVALID_CONFIG, problem];
   }

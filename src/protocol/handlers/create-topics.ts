@@ -22,12 +22,12 @@ type TopicResponse = ResponseOf<typeof createTopics>['topics'][number];
 
 export function createTopicsHandler(broker: Broker) {
   return handler(createTopics, async ({ topics, validateOnly }, { access }) => {
-    const repeated = new Set(topics.map(({ name }) => name).filter((name, at, names) => names.indexOf(name) !== at));
+    const byName = Map.groupBy(topics, ({ name }) => name);
     return {
       topics: await Promise.all(
-        topics.map((topic) => {
-          if (!repeated.has(topic.name)) return createOne(broker, access, topic, validateOnly);
-          return failed(topic.name, [KafkaError.INVALID_REQUEST, 'the topic is named twice']);
+        [...byName].map(([name, [topic, another]]) => {
+          if (another === undefined) return createOne(broker, access, topic!, validateOnly);
+          return failed(name, [KafkaError.INVALID_REQUEST, 'the topic is named twice']);
         }),
       ),
     };

@@ -17,6 +17,7 @@ import { Operation } from '../security/acls.ts';
 const FIRST_SERVED_VERSION = 4;
 const ZSTD_FROM = 10;
 const TOPIC_IDS_FROM = 13;
+const READ_COMMITTED = 1;
 /** A client that wants to wait for more than this gets its answer earlier, in bytes. */
 const MAX_MIN_BYTES = 256 << 10;
 /** Longest wait, ms. */
@@ -123,13 +124,18 @@ function respond(broker: Broker, request: Request, { partitions }: FetchRead): R
   return request.topics.map(({ topic, topicId, partitions: { length } }) => {
     const reads = partitions.slice(at, at + length);
     at += length;
-    return { topic, topicId, partitions: reads.map((read) => partitionResponse(read, partitionOf)) };
+    return {
+      topic,
+      topicId,
+      partitions: reads.map((read) => partitionResponse(read, partitionOf, request.isolationLevel)),
+    };
   });
 }
 
 function partitionResponse(
   { request, errorCode, batches }: PartitionRead,
   partitionOf: ReturnType<typeof partitionLookup>,
+  isolationLevel: number,
 ): Response['responses'][number]['partitions'][number] {
   const info = request.refusal === null ? partitionOf(request) : undefined;
   const highWatermark = info?.endOffset ?? -1n;
@@ -139,7 +145,8 @@ function partitionResponse(
     highWatermark,
     lastStableOffset: highWatermark,
     logStartOffset: info?.startOffset ?? -1n,
-    abortedTransactions: null,
+    // Records of aborted transactions never get into the log.
+    abortedTransactions: isolationLevel === READ_COMMITTED ? [] : null,
     records: batches,
   };
 }

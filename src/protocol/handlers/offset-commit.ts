@@ -48,13 +48,14 @@ export function partitionRefusal(
   broker: Broker,
   access: Access,
   topic: string,
-  partition: Pick<RequestPartition, 'partitionIndex' | 'committedOffset' | 'committedMetadata'>,
+  partition: Pick<RequestPartition, 'partitionIndex' | 'committedMetadata'>,
 ): KafkaErrorCode | null {
   if (!access.topic(Operation.READ, topic)) return KafkaError.TOPIC_AUTHORIZATION_FAILED;
-  const { partitionIndex, committedOffset, committedMetadata } = partition;
+  const { partitionIndex, committedMetadata } = partition;
   if (broker.topics.get(topic)?.partitions[partitionIndex] === undefined) return KafkaError.UNKNOWN_TOPIC_OR_PARTITION;
   if (Buffer.byteLength(committedMetadata ?? '') > MAX_METADATA_BYTES) return KafkaError.OFFSET_METADATA_TOO_LARGE;
-  return committedOffset < 0n ? KafkaError.INVALID_REQUEST : null;
+  // A negative offset stands for none: clients commit it to begin as they like.
+  return null;
 }
 
 async function commit(
