@@ -16,11 +16,14 @@ const ABORTABLE_FROM = 11;
 export interface Accepted extends TopicPartition {
   readonly bytes: Buffer;
   readonly header: BatchHeader;
+  /** An offset that is not above the batch's. */
+  readonly from: bigint;
 }
 
 /** One partition of the request, and what became of it. */
 export interface Entry extends TopicPartition {
   readonly batch: Accepted | null;
+  readonly logStart: bigint;
   outcome: Rejected | bigint | Promise<Rejected | bigint>;
 }
 
@@ -99,8 +102,7 @@ async function stage(
   writeBigInt64(batch.bytes, 0, 0n);
   await transaction.append(batch.topic, batch.partition, batch.bytes);
   if (!isIdempotent(batch)) return true;
-  const from = broker.topics.get(batch.topic)?.partitions[batch.partition]?.endOffset ?? 0n;
-  const evicted = broker.producers.append(batch, batch.header, offset, from, broker.clock.now());
+  const evicted = broker.producers.append(batch, batch.header, offset, batch.from, broker.clock.now());
   if (evicted !== null) transaction.checkpoint(evicted, null);
   broker.producers.store(batch, batch.header.producerId, transaction);
   return true;

@@ -7,7 +7,7 @@ import { KafkaError } from '../wire/messages/error-codes.ts';
 import { checkBatch, readBatchHeader } from '../wire/record-batch.ts';
 import { isRejected, judgeBatch } from './produced-batch.ts';
 
-const rules = { version: 9, maxBatchBytes: 10_000, keysNeeded: false };
+const rules = { version: 9, maxBatchBytes: 10_000, keysNeeded: false, transactional: false };
 const good = () => producedBatch([{ key: 'k', value: 'v' }, { value: null }, 'x'.repeat(50)]);
 const verdict = (batch: Buffer | null, more: Partial<typeof rules> = {}) => {
   const judged = judgeBatch(batch, { ...rules, ...more });
@@ -17,6 +17,11 @@ const verdict = (batch: Buffer | null, more: Partial<typeof rules> = {}) => {
 const lying = (change: (batch: Buffer) => void) => {
   const batch = good();
   change(batch);
+  return signed(batch);
+};
+
+const inTransaction = (batch: Buffer) => {
+  batch.writeInt16BE(0x10, 21);
   return signed(batch);
 };
 
@@ -60,6 +65,11 @@ describe('a produced batch', () => {
     ['a producer without epoch', producedBatch(['v'], { producerId: 1n, sequence: 0 }), KafkaError.INVALID_RECORD],
     ['a producer without sequence', producedBatch(['v'], { producerId: 1n, epoch: 0 }), KafkaError.INVALID_RECORD],
     ['a transaction of nobody', lying((batch) => batch.writeInt16BE(0x10, 21)), KafkaError.INVALID_RECORD],
+    [
+      'a transaction in a request without one',
+      inTransaction(producedBatch(['v'], { producerId: 1n, epoch: 0, sequence: 0 })),
+      KafkaError.INVALID_TXN_STATE,
+    ],
     ['a record with a wrong offset', lying((batch) => batch.writeInt8(2, 64)), KafkaError.INVALID_RECORD],
     ['a record with a wrong length', lying((batch) => batch.writeInt8(12, 61)), KafkaError.INVALID_RECORD],
     ['a key beyond the batch', lying((batch) => batch.writeInt8(126, 65)), KafkaError.CORRUPT_MESSAGE],

@@ -32,6 +32,8 @@ export interface BatchRules {
   readonly maxBatchBytes: number;
   /** Every record needs a key: the topic is compacted. */
   readonly keysNeeded: boolean;
+  /** The request is part of a transaction. */
+  readonly transactional: boolean;
 }
 
 /** The header of the one valid batch that is all of `records`, or why it is refused. */
@@ -57,7 +59,7 @@ export function isRejected(judged: BatchHeader | Rejected): judged is Rejected {
   return 'errorCode' in judged;
 }
 
-function judgeHeader(header: BatchHeader, { version }: BatchRules): Rejected | null {
+function judgeHeader(header: BatchHeader, { version, transactional }: BatchRules): Rejected | null {
   const { attributes, count, lastOffsetDelta, producerId, producerEpoch, baseSequence } = header;
   if ((attributes & CONTROL_BIT) !== 0) return invalid('control batches are written by the broker only');
   if ((attributes & DELETE_HORIZON_BIT) !== 0) return invalid('the delete horizon is set by the broker only');
@@ -71,12 +73,11 @@ function judgeHeader(header: BatchHeader, { version }: BatchRules): Rejected | n
   if (count === 0 || count !== lastOffsetDelta + 1) return invalid('the number of records and the last offset differ');
   const idempotent = producerId >= 0n;
   if (idempotent && (producerEpoch < 0 || baseSequence < 0)) return invalid('the producer has no epoch or sequence');
-  if (!idempotent && (attributes & TRANSACTIONAL_BIT) !== 0) return invalid('a transaction needs a producer id');
-  return null;
-}
-
-export function isTransactional(header: BatchHeader): boolean {
-  return (header.attributes & TRANSACTIONAL_BIT) !== 0;
+  const saysTransactional = (attributes & TRANSACTIONAL_BIT) !== 0;
+  if (!idempotent && saysTransactional) return invalid('a transaction needs a producer id');
+  if (saysTransactional === transactional) return null;
+  const message = 'the batch and the request differ about a transaction';
+  return { errorCode: KafkaError.INVALID_TXN_STATE, message };
 }
 
 /** Throws `log.invalid_batch` for bytes that are not records. */

@@ -3,19 +3,23 @@
  * client's transaction, stages them.
  * https://kafka.apache.org/documentation/#protocol (acks: 0 no answer, 1 and -1 the same here, with one replica)
  */
+import type { TopicInfo } from '../../contracts/log.ts';
 import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { produce } from '../../wire/messages/produce.ts';
 import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { appendAll, type Entry, stageAll } from '../produce-append.ts';
-import { isRejected, isTransactional, judgeBatch, type Rejected } from '../produced-batch.ts';
+import { isRejected, judgeBatch, type Rejected } from '../produced-batch.ts';
 import { handler, type RequestContext } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
+import { placeName } from '../transactions/staged-transaction.ts';
 
 /** Older versions carry message sets of formats 0 and 1. */
 const FIRST_SERVED_VERSION = 3;
+const TWICE = refused(KafkaError.INVALID_REQUEST, 'the partition is named twice');
+const NOWHERE = refused(KafkaError.UNKNOWN_TOPIC_OR_PARTITION, 'the topic or partition does not exist');
 
 type Request = RequestOf<typeof produce>;
 type Response = ResponseOf<typeof produce>;
@@ -27,7 +31,7 @@ export function produceHandler(broker: Broker) {
     const { transactionalId } = request;
     if (transactionalId === null) await appendAll(broker, entries);
     else stageAll(broker, transactionalId, entries, context.header.apiVersion);
-    const results = await Promise.all(entries.map((entry) => settle(broker, entry)));
+    const results = await Promise.all(entries.map(settle));
     if (request.acks !== 0) return { responses: byTopic(request, results) };
     // The client reads no answer: a closed connection tells it that something was wrong.
     if (results.some(({ errorCode }) => errorCode !== KafkaError.NONE)) context.closeAfter();
@@ -37,28 +41,31 @@ export function produceHandler(broker: Broker) {
 
 function judgeRequest(broker: Broker, request: Request, { header, access }: RequestContext): Entry[] {
   const version = header.apiVersion;
-  const refusal = requestRefusal(request, version, access);
+  const requestRefused = requestRefusal(request, version, access);
   const seen = new Set<string>();
-  return request.topicData.flatMap(({ name: topic, partitionData }) =>
-    partitionData.map(({ index: partition, records }): Entry => {
-      const place = `${topic}/${partition}`;
-      const repeated = seen.has(place) ? refused(KafkaError.INVALID_REQUEST, 'the partition is named twice') : null;
-      seen.add(place);
-      const rejected = refusal ?? repeated ?? topicRefusal(broker, access, topic, partition);
-      if (rejected !== null) return { topic, partition, batch: null, outcome: rejected };
-      const judged = judgeBatch(records, {
-        version,
-        maxBatchBytes: broker.topics.maxBatchBytes(topic, broker.limits.maxBatchBytes),
-        keysNeeded: broker.log.topics.get(topic)?.settings.cleanup === 'compact',
-      });
-      if (isRejected(judged)) return { topic, partition, batch: null, outcome: judged };
-      if (isTransactional(judged) !== (request.transactionalId !== null)) {
-        const outcome = refused(KafkaError.INVALID_TXN_STATE, 'the batch and the request differ about a transaction');
-        return { topic, partition, batch: null, outcome };
-      }
-      return { topic, partition, batch: { topic, partition, bytes: records!, header: judged }, outcome: 0n };
-    }),
-  );
+  return request.topicData.flatMap(({ name: topic, partitionData }) => {
+    const info = broker.topics.get(topic);
+    const refusal = requestRefused ?? topicRefusal(broker, access, topic, info);
+    const rules = {
+      version,
+      maxBatchBytes: broker.topics.maxBatchBytes(topic, broker.limits.maxBatchBytes),
+      keysNeeded: info?.settings.cleanup === 'compact',
+      transactional: request.transactionalId !== null,
+    };
+    return partitionData.map(({ index: partition, records }): Entry => {
+      const place = { topic, partition };
+      const repeated = seen.has(placeName(place));
+      seen.add(placeName(place));
+      const at = info?.partitions[partition];
+      const rejected = refusal ?? (repeated ? TWICE : at === undefined ? NOWHERE : null);
+      if (rejected !== null || at === undefined)
+        return { ...place, batch: null, logStart: -1n, outcome: rejected ?? NOWHERE };
+      const header = judgeBatch(records, rules);
+      if (isRejected(header)) return { ...place, batch: null, logStart: at.startOffset, outcome: header };
+      const batch = { ...place, bytes: records!, header, from: at.endOffset };
+      return { ...place, batch, logStart: at.startOffset, outcome: 0n };
+    });
+  });
 }
 
 function requestRefusal({ acks, transactionalId }: Request, version: number, access: Access): Rejected | null {
@@ -69,31 +76,26 @@ function requestRefusal({ acks, transactionalId }: Request, version: number, acc
   return refused(KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, message);
 }
 
-function topicRefusal({ log, topics }: Broker, access: Access, topic: string, partition: number): Rejected | null {
+function topicRefusal({ topics }: Broker, access: Access, topic: string, info: TopicInfo | undefined): Rejected | null {
   if (!access.topic(Operation.WRITE, topic)) {
     return refused(KafkaError.TOPIC_AUTHORIZATION_FAILED, 'not allowed to write to the topic');
   }
-  const info = log.topics.get(topic);
-  if (info === undefined || partition < 0 || partition >= info.partitions.length) {
-    return refused(KafkaError.UNKNOWN_TOPIC_OR_PARTITION, 'the topic or partition does not exist');
-  }
+  if (info === undefined) return NOWHERE;
   if (topics.mayProduce(topic)) return null;
   return refused(KafkaError.TOPIC_AUTHORIZATION_FAILED, `only Tailrace itself writes to ${topic}`);
 }
 
-async function settle(broker: Broker, { topic, partition, outcome }: Entry): Promise<PartitionResponse> {
+async function settle({ partition: index, logStart, outcome }: Entry): Promise<PartitionResponse> {
+  const failed = (errorCode: KafkaErrorCode, errorMessage: string) => {
+    return { index, errorCode, baseOffset: -1n, logStartOffset: logStart, recordErrors: [], errorMessage };
+  };
   try {
     const settled = await outcome;
-    if (typeof settled !== 'bigint') return failed(partition, settled.errorCode, settled.message);
-    const logStartOffset = broker.log.topics.get(topic)?.partitions[partition]?.startOffset ?? -1n;
-    return { index: partition, errorCode: KafkaError.NONE, baseOffset: settled, logStartOffset, recordErrors: [] };
+    if (typeof settled !== 'bigint') return failed(settled.errorCode, settled.message);
+    return { index, errorCode: KafkaError.NONE, baseOffset: settled, logStartOffset: logStart, recordErrors: [] };
   } catch (error) {
-    return failed(partition, errorCodeOf(error), (error as Error).message);
+    return failed(errorCodeOf(error), (error as Error).message);
   }
-}
-
-function failed(partition: number, errorCode: KafkaErrorCode, errorMessage: string): PartitionResponse {
-  return { index: partition, errorCode, baseOffset: -1n, recordErrors: [], errorMessage };
 }
 
 /** In the shape of the request. */
