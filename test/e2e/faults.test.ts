@@ -157,22 +157,18 @@ describe('this process', () => {
     for (let round = 0; round < 4; round++) {
       const running = place.project.start();
       await untilStatus('running', running, (_, [sink]) => sink?.state === 'running');
-      const writes = Array.from({ length: 20 }, (_, i) =>
-        query(
-          place.sourceUrl,
-          `insert into items values (${1000 * (round + 1) + i}, 'x'); update items set v = v || '.' where id % 7 = ${i % 7}`,
-        ),
-      );
-      await Promise.all([
-        Promise.all(writes),
-        until(
-          'a few',
-          async () => ((await running.status())?.pipelines[0]?.sources[0]?.transactions ?? 0) > round,
-          running,
-        ),
-      ]);
+      const writing = (async () => {
+        for (let i = 0; i < 20; i++) {
+          await query(
+            place.sourceUrl,
+            `insert into items values (${1000 * (round + 1) + i}, 'x'); update items set v = v || '.' where id % 7 = ${i % 7}`,
+          );
+        }
+      })();
+      await untilStatus('a few transactions', running, (source) => source.transactions > round);
       running.kill();
       await running.exited;
+      await writing;
     }
     const last = place.project.start();
     await until('equality', () => equal(place), last);

@@ -4,7 +4,7 @@ import { createServer } from 'node:tls';
 import { onTestFinished } from 'vitest';
 
 /** Guards nothing: it is public. */
-const KEY = `-----BEGIN PRIVATE KEY-----
+export const PRIVATE_KEY = `-----BEGIN PRIVATE KEY-----
 MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgu9wNGQzH1X1JSJAd
 BUGwJxMQLcF9/sh5LMLZyuemStChRANCAAR2CgeorVvpIi4q8phc41MIlhJp6p32
 jOB+WM6sDOELR1Dhp9kL/362TxxcnxtcEirHZfYL0hzVjD4/J6lTktyY
@@ -26,7 +26,7 @@ wOxI0NqFfKPMdpCPiD/mnGB3/IA2mkrLbA==
 
 /** Port of a listener that passes everything on to `targetPort`; closed when the test ends. */
 export async function tlsProxy(targetPort: number): Promise<number> {
-  const server = createServer({ key: KEY, cert: CERTIFICATE }, (socket) => {
+  const server = createServer({ key: PRIVATE_KEY, cert: CERTIFICATE }, (socket) => {
     const inner = createConnection(targetPort, '127.0.0.1');
     socket.pipe(inner).pipe(socket);
     socket.on('error', () => inner.destroy());

@@ -1,0 +1,70 @@
+/** The ways to a server: TCP, TLS, a Unix socket. What is read does not depend on them. */
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import pg from 'pg';
+import { expect, onTestFinished, test } from 'vitest';
+import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { read, sourceOptions } from '../../test/support/postgres-source.ts';
+import { CERTIFICATE, PRIVATE_KEY } from '../../test/support/tls-proxy.ts';
+import { source } from './index.ts';
+
+const ROWS = 3_000;
+
+async function server(settings: Readonly<Record<string, string>>): Promise<PostgresServer> {
+  const started = await startPostgres({ settings });
+  onTestFinished(() => started.stop());
+  return started;
+}
+
+async function expectAllRead(url: string, writer: string): Promise<void> {
+  const client = new pg.Client(writer);
+  await client.connect();
+  onTestFinished(() => client.end());
+  const some = (from: number) =>
+    client.query(`insert into t select i, repeat(i::text, 100) from generate_series(${from}, ${from + ROWS - 1}) i`);
+  await client.query('create table if not exists t (id int primary key, v text); truncate t');
+  await some(0);
+  const reading = read(sourceOptions(url, 's', ['public.t']));
+  await reading.until(() => reading.output.transactions.length === 1);
+  await some(ROWS);
+  await reading.until(() => reading.output.transactions.length === 2);
+  const values = reading.output.rows().map(({ after }) => after!);
+  expect(values.map(({ id, v }) => [id, v])).toEqual(
+    Array.from({ length: 2 * ROWS }, (_, i) => [`${i}`, `${i}`.repeat(100)]),
+  );
+  await reading.stop();
+}
+
+test('TLS that the server does not have', async () => {
+  const started = await server({});
+  const refused = await source.check(sourceOptions(`${started.url}?sslmode=verify-full`, 's', ['public.t']) as never);
+  expect(refused).toMatchObject([
+    { level: 'problem', code: 'source.not_ready', remedy: expect.stringContaining('sslmode') },
+  ]);
+});
+
+test('TLS, with and without a certificate that is checked', async () => {
+  const started = await server({});
+  const files = { cert: join(started.dataDir, 'server.crt'), key: join(started.dataDir, 'server.key') };
+  await writeFile(files.cert, CERTIFICATE);
+  await writeFile(files.key, PRIVATE_KEY, { mode: 0o600 });
+  await started.restart({ ssl: 'on' });
+  const at = (parameters: string) => `${started.url.replace('127.0.0.1', 'localhost')}?${parameters}`;
+  for (const parameters of ['sslmode=no-verify', `sslmode=verify-full&sslrootcert=${files.cert}`]) {
+    await expectAllRead(at(parameters), started.url);
+  }
+  const refused = await source.check(sourceOptions(at('sslmode=verify-full'), 's', ['public.t']) as never);
+  expect(refused).toMatchObject([
+    { level: 'problem', code: 'source.not_ready', message: expect.stringMatching(/CERT|SELF/) },
+  ]);
+});
+
+test('a Unix socket', async () => {
+  const directory = await mkdtemp(join(tmpdir(), 'tailrace-socket-'));
+  onTestFinished(() => rm(directory, { recursive: true, force: true }));
+  const started = await server({ unix_socket_directories: directory });
+  const { username, password } = new URL(started.url);
+  const url = `postgres://${username}:${password}@/postgres?host=${directory}&port=${started.port}`;
+  await expectAllRead(url, started.url);
+});
