@@ -66,8 +66,15 @@ async function recvlogical(program: string, task: CaptureTask): Promise<number> 
 function tailrace(task: CaptureTask): Promise<CaptureResult> {
   return new Promise((resolve, reject) => {
     const child = fork(new URL('./capture-child.ts', import.meta.url), [JSON.stringify(task)]);
-    child.once('message', (message) => resolve(message as CaptureResult));
-    child.once('exit', (code) => code !== 0 && reject(new Error(`capture process ended with ${code}`)));
+    let result: CaptureResult | null = null;
+    child.once('message', (message) => {
+      result = message as CaptureResult;
+    });
+    // Its data directory is removed afterwards: it must have closed it.
+    child.once('exit', (code) => {
+      if (code === 0 && result !== null) resolve(result);
+      else reject(new Error(`capture process ended with ${code}`));
+    });
   });
 }
 
