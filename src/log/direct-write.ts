@@ -18,22 +18,25 @@ interface PartitionBatches {
   bytes: number;
 }
 
-/** Writes what can be written so; what cannot stays in the frame. */
-export async function writeDirect(state: LogState, { record, data }: FrameContent): Promise<FrameContent> {
+/** Writes what can be written so; what cannot stays in the frame. @param minBytes of a partition in the commit */
+export async function writeDirect(
+  state: LogState,
+  { record, data }: FrameContent,
+  minBytes: number,
+): Promise<FrameContent> {
   const direct: DirectEntry[] = [];
   const inline: PartitionBatches = { entries: [], data: [], bytes: 0 };
   for (const group of byPartition(record.batches ?? [], data)) {
     const [topic, number, base] = group.entries[0]!;
     const partition = state.partition(topic, number);
-    // An earlier commit of the same write comes first and is not visible yet.
-    const follows = partition.end === BigInt(base);
-    if (group.bytes < DIRECT_BYTES || direct.length >= MAX_PARTITIONS || !follows) {
+    // Recovery puts a frame's batches behind what the snapshot counts: nothing may stand between that it has not seen. And an
+    // earlier commit of the same write comes first and is not visible yet.
+    const follows = partition.end === BigInt(base) && !partition.hasUncounted;
+    if (group.bytes < minBytes || direct.length >= MAX_PARTITIONS || !follows) {
       inline.entries.push(...group.entries);
       inline.data.push(...group.data);
       continue;
     }
-    // Batches before these must be in the segment before them.
-    if (partition.flushed < partition.end) state.recentBytes -= await partition.flush(partition.recent.length);
     const place = await partition.writeDirect(BigInt(base), group.data);
     direct.push({ ...place, batches: group.entries });
   }

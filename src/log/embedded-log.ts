@@ -40,6 +40,10 @@ export interface OpenLogOptions {
   /** Bytes outside of segments that start a log checkpoint. */
   readonly flushBytes?: number;
   readonly segmentBytes?: number;
+  /** Batches of a transaction in memory above which they are staged on disk. */
+  readonly stageBytes?: number;
+  /** Bytes of one partition in one commit that go straight to its segment. */
+  readonly directBytes?: number;
   readonly walFileBytes?: number;
 }
 
@@ -51,6 +55,7 @@ export interface EmbeddedLog extends Log {
 }
 
 const FLUSH_BYTES = 16 << 20;
+const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
 /** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
@@ -85,6 +90,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly checkpoints: Checkpoints;
   readonly lineage: Lineage;
   readonly failed: Promise<unknown>;
+  readonly stageBytes: number;
   readonly #options: OpenLogOptions;
   readonly #files: Files;
   readonly #paths: DataPaths;
@@ -93,7 +99,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #wal: Wal;
   readonly #flusher: Flusher;
   readonly #waiters = new Waiters();
-  readonly #writers = new Set<string>();
+  /** Uncommitted transaction of each writer. */
+  readonly #writers = new Map<string, Transaction>();
   /** Epochs and ends as of the last queued commit; the state has those of the last durable one. */
   readonly #epochs = new Map<string, number>();
   readonly #ends = new Map<string, bigint>();
@@ -102,8 +109,9 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   #closing: Promise<void> | null = null;
 
   constructor(options: OpenLogOptions, files: Files, paths: DataPaths, lock: Lock, state: LogState, epoch: number) {
-    const { clock, log } = options;
+    const { clock, log, stageBytes = STAGE_BYTES } = options;
     this.#options = options;
+    this.stageBytes = stageBytes;
     this.#files = files;
     this.#paths = paths;
     this.#lock = lock;
@@ -135,14 +143,18 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   begin(name: string, epoch: number): LogTransaction {
+    const transaction = new Transaction(this, name, epoch);
+    // One that was replaced finds out at its commit, and stands in nobody's way.
+    if (epoch < this.#epoch(name)) return transaction;
     if (this.#writers.has(name)) throw new TailraceError('internal.bug', `${name} has a transaction open already`);
-    this.#writers.add(name);
-    return new Transaction(this, name, epoch);
+    this.#writers.set(name, transaction);
+    return transaction;
   }
 
   async fence(name: string): Promise<number> {
     const epoch = this.#epoch(name) + 1;
     this.#epochs.set(name, epoch);
+    this.#writers.delete(name);
     await this.#append({ fences: { [name]: epoch } }, [], null, null);
     return epoch;
   }
@@ -168,10 +180,13 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#state.partition(topic, partition);
   }
 
+  nextOffset(topic: string, partition: number): bigint {
+    return this.#ends.get(`${topic}\0${partition}`) ?? this.#state.partition(topic, partition).end;
+  }
+
   assign(topic: string, partition: number, count: bigint): bigint {
-    const name = `${topic}\0${partition}`;
-    const base = this.#ends.get(name) ?? this.#state.partition(topic, partition).end;
-    this.#ends.set(name, base + count);
+    const base = this.nextOffset(topic, partition);
+    this.#ends.set(`${topic}\0${partition}`, base + count);
     return base;
   }
 
@@ -191,15 +206,17 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     const content = { record, data };
     if (staged !== null) return this.#append(record, data, staged, () => staged.sync().then(() => content));
     const bytes = data.reduce((sum, { length }) => sum + length, 0);
-    return this.#append(record, data, null, bytes < DIRECT_BYTES ? null : () => writeDirect(this.#state, content));
+    const { directBytes = DIRECT_BYTES } = this.#options;
+    const direct = () => writeDirect(this.#state, content, directBytes);
+    return this.#append(record, data, null, bytes < directBytes ? null : direct);
   }
 
   room(): Promise<void> | undefined {
     return this.#flusher.room();
   }
 
-  ended(name: string): void {
-    this.#writers.delete(name);
+  ended(name: string, transaction: Transaction): void {
+    if (this.#writers.get(name) === transaction) this.#writers.delete(name);
   }
 
   #epoch(name: string): number {

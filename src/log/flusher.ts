@@ -88,6 +88,7 @@ export async function flushState(
 ): Promise<number> {
   const { topics, ...stored } = state.stored();
   const staged = [...state.staged];
+  const counted = state.partitions().map((partition) => partition.counting());
   const dirty = state.partitions().flatMap((partition) => {
     const count = partition.recent.length;
     return count > 0 ? [{ partition, count }] : [];
@@ -97,6 +98,7 @@ export async function flushState(
   if (dirty.length > 0) await files.syncDirectory(paths.topics);
   const snapshot: Snapshot = { ...stored, topics: topics(), walEpoch };
   await writeSnapshot(files, paths.snapshot, snapshot);
+  for (const count of counted) count();
   state.staged = state.staged.filter((file) => !staged.includes(file));
   for (const file of staged) await file.remove();
   return stored.sequence;

@@ -102,6 +102,63 @@ describe('commits', () => {
     await again.close();
   });
 
+  test('a large one behind small ones is there after a kill between two log checkpoints', async () => {
+    const dir = directory();
+    const log = await topics(await open(dir));
+    for (const [n, filler] of [SMALL, DIRECT, SMALL, DIRECT, DIRECT].entries()) await commit(log, n + 1, filler);
+    const killed = directory();
+    cpSync(dir, killed, { recursive: true, filter: (path) => !path.endsWith('lock') });
+    await log.close();
+    const after = await open(killed);
+    expect(await whole(after, 5)).toBe(5);
+    await after.close();
+  });
+
+  test('several in flight: one writer begins anew while the last one is synced; durable in call order', async () => {
+    const log = await topics(await open(directory()));
+    const order: number[] = [];
+    const commits = [1, 2, 3, 4].map((n) => {
+      const transaction = log.begin('writer', 0);
+      transaction.append('a', 0, batch(`${n}${n === 2 ? DIRECT : SMALL}`));
+      return transaction.commit().then(() => order.push(n));
+    });
+    await Promise.all(commits);
+    expect(order).toEqual([1, 2, 3, 4]);
+    expect(numbers(await values(log, 'a'))).toEqual(['1', '2', '3', '4']);
+    await log.close();
+  });
+
+  test('a finish that throws, or names a topic that does not exist, takes no offsets', async () => {
+    const log = await topics(await open(directory()));
+    const bad = log.begin('writer', 0);
+    bad.append('a', 0, batch('lost'));
+    const failing = bad.commit(() => {
+      throw new Error('no end records');
+    });
+    await expect(failing).rejects.toThrow('no end records');
+    const unknown = log.begin('writer', 0);
+    unknown.append('a', 0, batch('lost'));
+    const nowhere = unknown.commit(() => [{ topic: 'nope', partition: 0, bytes: batch('x') }]);
+    await expect(nowhere).rejects.toMatchObject({ code: 'log.no_such_topic' });
+    await commit(log, 1);
+    expect(await whole(log, 1)).toBe(1);
+    await log.close();
+  });
+
+  test('a fenced writer’s open transaction stands in nobody’s way', async () => {
+    const log = await topics(await open(directory()));
+    const old = log.begin('writer', 0);
+    old.append('a', 0, batch('old'));
+    const epoch = await log.fence('writer');
+    const fresh = log.begin('writer', epoch);
+    await expect(old.commit()).rejects.toMatchObject({ code: 'log.fenced' });
+    expect(() => log.begin('writer', epoch)).toThrow(/open already/);
+    fresh.append('a', 0, batch('new'));
+    await fresh.commit();
+    expect(await values(log, 'a')).toEqual(['new']);
+    await log.close();
+  });
+
   test('a transaction larger than memory allows is staged on disk, whole and invisible until its commit', async () => {
     const dir = directory();
     const log = await topics(await open(dir));

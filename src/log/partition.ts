@@ -52,6 +52,9 @@ export class Partition {
   /** One past the last record in a segment. */
   flushed = 0n;
   openings: (readonly [opening: number, start: bigint])[] = [];
+  /** Batches that came through the write-ahead log so far, and how many of them the last snapshot has in segments. */
+  #logged = 0;
+  #counted = 0;
 
   constructor(topic: string, partition: number, dir: string, files: Files, segmentBytes: number) {
     this.topic = topic;
@@ -87,6 +90,7 @@ export class Partition {
     if (batch.next <= this.end) return false;
     this.#begins(batch.base, opening);
     this.recent.push(batch);
+    this.#logged++;
     this.end = batch.next;
     return true;
   }
@@ -110,6 +114,19 @@ export class Partition {
     this.end = last.next;
     this.flushed = last.next;
     return true;
+  }
+
+  /** Batches are not yet where a snapshot says that they are: no large commit may be written behind them. */
+  get hasUncounted(): boolean {
+    return this.#logged > this.#counted;
+  }
+
+  /** For a snapshot that has moved what is there now: to be called when the snapshot is on disk. */
+  counting(): () => void {
+    const logged = this.#logged;
+    return () => {
+      this.#counted = logged;
+    };
   }
 
   /** Puts batches, placed, behind the last segment's counted bytes. Only while no batch waits to be moved there. */

@@ -6,13 +6,14 @@ import type { BatchEntry, CommitRecord } from './commit-record.ts';
 import { LEADER_EPOCH } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
 
-/** Batches of a transaction in memory above which they are staged on disk. */
-const STAGE_BYTES = 16 << 20;
-
 /** What a transaction needs of the log. */
 export interface TransactionLog {
+  /** Batches of a transaction in memory above which they are staged on disk. */
+  readonly stageBytes: number;
   /** Throws `log.no_such_topic`. */
   requireTopic(topic: string, partition: number): void;
+  /** The offset that the next batch of the partition gets: behind everything assigned so far. */
+  nextOffset(topic: string, partition: number): bigint;
   /** Reserves offsets at the partition's end; returns the base. */
   assign(topic: string, partition: number, count: bigint): bigint;
   /** Throws `log.fenced`, `log.failed`, `log.closed`. */
@@ -21,7 +22,8 @@ export interface TransactionLog {
   /** Resolves when the record is durable and applied. */
   commit(record: CommitRecord, data: readonly Uint8Array[], staged: StagedFile | null): Promise<void>;
   room(): Promise<void> | undefined;
-  ended(name: string): void;
+  /** The writer may begin its next transaction. */
+  ended(name: string, transaction: Transaction): void;
 }
 
 interface Staged extends PendingBatch {
@@ -51,9 +53,17 @@ export class Transaction implements LogTransaction {
     this.#checkOpen();
     this.#memory.push(this.#checked({ topic, partition, bytes: batch }));
     this.#memoryBytes += batch.length;
-    if (this.#memoryBytes < STAGE_BYTES) return undefined;
-    this.#spilling = (this.#spilling ?? Promise.resolve()).then(() => this.#spill());
-    return this.#spilling;
+    if (this.#memoryBytes < this.#log.stageBytes) return this.#log.room();
+    const spilling = (this.#spilling ?? Promise.resolve()).then(() => this.#spill());
+    this.#spilling = spilling;
+    spilling.then(
+      () => {
+        if (this.#spilling === spilling) this.#spilling = null;
+      },
+      // Stays: the commit fails with it.
+      () => {},
+    );
+    return spilling;
   }
 
   checkpoint(name: string, value: string | null): void {
@@ -64,13 +74,12 @@ export class Transaction implements LogTransaction {
   async commit(finish?: (ends: EndOffsets) => readonly PendingBatch[]): Promise<EndOffsets> {
     this.#checkOpen();
     this.#over = true;
+    this.#log.ended(this.#name, this);
     try {
+      // Whoever awaited his appends waits for nothing here: commits become durable in the order of the calls.
       if (this.#spilling !== null) await this.#spilling;
-      const wait = this.#log.room();
-      if (wait !== undefined) await wait;
       this.#log.checkWriter(this.#name, this.#epoch);
       const { record, data, ends } = this.#place(finish);
-      this.#log.ended(this.#name);
       await this.#log.commit(record, data, this.#staged);
       return ends;
     } catch (error) {
@@ -88,33 +97,41 @@ export class Transaction implements LogTransaction {
 
   /** Offsets are assigned here, in the order of the calls; nothing waits between this and the queue of the log. */
   #place(finish: ((ends: EndOffsets) => readonly PendingBatch[]) | undefined) {
-    const ends = new Map<string, { topic: string; partition: number; baseOffset: bigint; endOffset: bigint }>();
+    // Offsets that were assigned and then not written would be taken for lost ones: what can fail comes first.
+    const last = (finish?.(this.#ends([...this.#stagedBatches, ...this.#memory])) ?? []).map((batch) =>
+      this.#checked(batch),
+    );
+    const memory = [...this.#memory, ...last];
+    const ends = this.#ends([...this.#stagedBatches, ...memory]);
     const entry = ({ topic, partition, count }: Omit<Staged, 'bytes'>, size: number): BatchEntry => {
       const base = this.#log.assign(topic, partition, count);
-      const name = `${topic}\0${partition}`;
-      const known = ends.get(name);
-      if (known === undefined) ends.set(name, { topic, partition, baseOffset: base, endOffset: base + count });
-      else known.endOffset = base + count;
       return [topic, partition, String(base), String(base + count), size];
     };
     const stagedEntries = this.#stagedBatches.map((batch, i) => entry(batch, this.#stagedSizes[i]!));
-    const place = (batch: Staged): BatchEntry => {
+    const batches = memory.map((batch): BatchEntry => {
       const placed = entry(batch, batch.bytes.length);
       placeBatch(batch.bytes, 0, BigInt(placed[2]), LEADER_EPOCH);
       return placed;
-    };
-    const batches = this.#memory.map(place);
-    const data = this.#memory.map(({ bytes }) => bytes);
-    for (const last of finish?.([...ends.values()]) ?? []) {
-      batches.push(place(this.#checked(last)));
-      data.push(last.bytes);
-    }
+    });
+    const data = memory.map(({ bytes }) => bytes);
     const record: CommitRecord = {
       ...(batches.length === 0 ? {} : { batches }),
       ...(this.#staged === null ? {} : { staged: { file: this.#staged.name, batches: stagedEntries } }),
       ...(Object.keys(this.#checkpoints).length === 0 ? {} : { checkpoints: this.#checkpoints }),
     };
-    return { record, data, ends: [...ends.values()] as EndOffsets };
+    return { record, data, ends };
+  }
+
+  #ends(batches: readonly Omit<Staged, 'bytes'>[]): EndOffsets {
+    const ends = new Map<string, { topic: string; partition: number; baseOffset: bigint; endOffset: bigint }>();
+    for (const { topic, partition, count } of batches) {
+      const name = `${topic}\0${partition}`;
+      const baseOffset = this.#log.nextOffset(topic, partition);
+      const known = ends.get(name) ?? { topic, partition, baseOffset, endOffset: baseOffset };
+      known.endOffset += count;
+      ends.set(name, known);
+    }
+    return [...ends.values()];
   }
 
   #checked({ topic, partition, bytes }: PendingBatch): Staged {
@@ -138,7 +155,7 @@ export class Transaction implements LogTransaction {
   }
 
   async #drop(): Promise<void> {
-    this.#log.ended(this.#name);
+    this.#log.ended(this.#name, this);
     this.#memory = [];
     const staged = this.#staged;
     this.#staged = null;
