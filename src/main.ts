@@ -8,6 +8,7 @@ import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './c
 import type { Registry } from './contracts/registry.ts';
 import { systemClock } from './lib/clock.ts';
 import { failpointFrom } from './lib/failpoint.ts';
+import type { EmbeddedLog } from './log/embedded-log.ts';
 import { createRules } from './rules/index.ts';
 
 const version = productVersion();
@@ -83,7 +84,12 @@ async function start(
     const kafka = await startKafka(instance, pipelines, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
     running.begin();
-    const ended = Promise.race([running.done, store.failed]).finally(close);
+    // Without pipelines there is nothing that could end by itself but the log.
+    const done =
+      pipelines.length === 0
+        ? new Promise<unknown>((resolve) => closers.push(async () => resolve(null)))
+        : running.done;
+    const ended = Promise.race([done, store.failed]).finally(close);
     return {
       url: api?.url ?? null,
       status: () => running.status(),
@@ -101,16 +107,33 @@ async function start(
 async function startKafka(
   { kafka }: InstancePlan,
   pipelines: readonly PipelinePlan[],
-  store: import('./contracts/log.ts').Log,
+  store: EmbeddedLog,
   { clock, log, failpoint }: ConnectorContext,
 ) {
   if (kafka === null) return null;
-  const { startKafkaListener } = await import('./protocol/index.ts');
+  const [{ startKafkaListener }, { aclOptions }] = await Promise.all([
+    import('./protocol/index.ts'),
+    import('./protocol/security/acl-rules.ts'),
+  ]);
   const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => `${name}.`));
   const mayProduce = (topic: string) => !topic.startsWith('__') && !sources.some((name) => topic.startsWith(name));
   const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
-  const listener = await startKafkaListener({ log: store, clock, logger: log, listen: kafka, topics, failpoint });
-  log('info', 'serves Kafka clients', { kafka: `${listener.host}:${listener.port}` });
+  const { host, port, advertise, tls, users, acls, superUsers } = kafka;
+  const listener = await startKafkaListener({
+    log: store,
+    clock,
+    logger: log,
+    listen: { host, port },
+    topics,
+    failpoint,
+    ...(advertise === null ? {} : { advertise }),
+    security: {
+      users,
+      ...(tls === null ? {} : { tls: { cert: tls.certificate, key: tls.key } }),
+      ...(acls === null ? {} : { acls: aclOptions(acls, superUsers) }),
+    },
+  });
+  log('info', 'serves Kafka clients', { kafka: `${listener.host}:${listener.port}`, tls: tls !== null });
   return listener;
 }
 

@@ -107,6 +107,52 @@ describe('a project', () => {
     });
   });
 
+  test('without a pipeline is enough when Kafka clients are to be served', async () => {
+    const dir = project({
+      'tailrace.yaml': `kafka:
+  listen: "[::1]:9092"
+  users: { ann: { password: "\${P}" }, ops: { password: 12345678, super: true } }
+  acls:
+    - { user: ann, topic: shop.*, allow: [read, describe], host: "::1" }
+    - { user: "*", group: "*", deny: delete }
+`,
+    });
+    const { problems, instance, pipelines, redact } = await load(dir, { env: { P: 'from the environment' } });
+    expect([problems, pipelines]).toEqual([[], []]);
+    const operations = ['read', 'describe'];
+    expect(instance.kafka).toEqual({
+      host: '::1',
+      port: 9092,
+      advertise: null,
+      tls: null,
+      users: [
+        { name: 'ann', password: 'from the environment' },
+        { name: 'ops', password: '12345678' },
+      ],
+      superUsers: ['ops'],
+      acls: [
+        { user: 'ann', resource: 'topic', name: 'shop.', isPrefix: true, permission: 'allow', operations, host: '::1' },
+        {
+          user: '*',
+          resource: 'group',
+          name: '',
+          isPrefix: true,
+          permission: 'deny',
+          operations: ['delete'],
+          host: '*',
+        },
+      ],
+    });
+    expect(redact('no: from the environment, 12345678')).toBe('no: ***, ***');
+    await expect(load(project({ 'tailrace.yaml': 'data_dir: ./d\n' }))).rejects.toMatchObject({
+      code: 'config.not_found',
+      remedy: expect.stringContaining('kafka.listen'),
+    });
+    // Not the settings of a directory that nobody named.
+    const other = project({ 'tailrace.yaml': 'kafka: { listen: "127.0.0.1:1" }\n', 'empty/README.md': '' });
+    await expect(load(other, { paths: ['empty'] })).rejects.toMatchObject({ code: 'config.not_found' });
+  });
+
   test('of directories takes the YAML files that can be pipelines, each once', async () => {
     const other = SHOP.replace('h/d', 'i/d').replace('shop.db', 'b.db');
     const dir = project({

@@ -3,8 +3,10 @@ import { resolve } from 'node:path';
 import type { InstancePlan } from '../contracts/plan.ts';
 import type { ConfigFile } from './config-file.ts';
 import { instanceKeys } from './instance-keys.ts';
+import { type KafkaKeys, kafkaKeys } from './kafka-keys.ts';
+import { readKafka } from './kafka-settings.ts';
 import { checkSchema } from './schema-problems.ts';
-import { child, type MapNode, type TreeNode } from './tree.ts';
+import { child, type MapNode, type TreeNode, toValue } from './tree.ts';
 
 export const INSTANCE_FILE = 'tailrace.yaml';
 
@@ -23,7 +25,9 @@ export function readInstance(file: ConfigFile | null, dir: string): Settings {
     file === null
       ? undefined
       : checkSchema({ schema: instanceKeys, file, path: [], node: map(node), owner: INSTANCE_FILE });
-  return { instance: plan(keys ?? partialKeys(file, node), dir), hasMaskKey };
+  const ownKeys = keys === undefined ? keysOfKafka(file, node) : keys.kafka;
+  const kafka = file === null || ownKeys === undefined ? null : readKafka(file, ownKeys, dir);
+  return { instance: { ...plan(keys ?? partialKeys(file, node), dir), kafka }, hasMaskKey };
 }
 
 const EMPTY: MapNode = { kind: 'map', entries: [], range: [0, 0], isComplete: true };
@@ -40,12 +44,18 @@ function partialKeys(file: ConfigFile | null, node: TreeNode) {
   return instanceKeys.parse(text === '' || file?.isUnresolved(['data_dir']) === true ? {} : { data_dir: text });
 }
 
-function plan(keys: ReturnType<typeof instanceKeys.parse>, dir: string): InstancePlan {
+/** What is wrong elsewhere in the file does not hide what is wrong here. */
+function keysOfKafka(file: ConfigFile | null, node: TreeNode): KafkaKeys | undefined {
+  const part = child(node, 'kafka');
+  if (part === undefined || file?.hasUnresolved(['kafka']) === true) return undefined;
+  return kafkaKeys.safeParse(toValue(part)).data;
+}
+
+function plan(keys: ReturnType<typeof instanceKeys.parse>, dir: string): Omit<InstancePlan, 'kafka'> {
   return {
     instance: keys.instance,
     dataDir: resolve(dir, keys.data_dir),
     http: keys.http === false ? null : { host: keys.http.host, port: keys.http.port },
-    kafka: keys.kafka?.listen ?? null,
     memoryBytes: keys.memory,
     maskKey: keys.mask_key ?? null,
   };

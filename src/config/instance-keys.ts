@@ -1,16 +1,11 @@
 /** The keys of `tailrace.yaml`. The reference page is made from them. */
 import { z } from 'zod';
 import { secret, sizeBytes } from '../lib/schema.ts';
+import { kafkaKeys } from './kafka-keys.ts';
+import { isLoopback } from './loopback.ts';
 import { name } from './pipeline-keys.ts';
 
 const MIN_MEMORY_BYTES = 32 * 1024 * 1024;
-
-/** `localhost`, 127.0.0.0/8 or ::1: addresses that only this machine can reach. */
-export function isLoopback(host: string): boolean {
-  if (host === 'localhost' || host === '::1') return true;
-  const parts = /^127\.(\d{1,3})\.(\d{1,3})\.(\d{1,3})$/.exec(host)?.slice(1);
-  return parts?.every((part) => Number(part) < 256) === true;
-}
 
 export const instanceKeys = z.strictObject({
   instance: name()
@@ -36,24 +31,8 @@ export const instanceKeys = z.strictObject({
       }),
     ])
     .prefault({})
-    .describe('The HTTP API, read-only; `false` turns it off.'),
-  kafka: z
-    .strictObject({
-      listen: z
-        .string()
-        .transform((text, context) => {
-          const [, host = '', port = ''] = /^(.+):(\d{1,5})$/.exec(text) ?? [];
-          if (isLoopback(host) && Number(port) <= 65_535) return { host, port: Number(port) };
-          context.addIssue({
-            code: 'custom',
-            message: 'must be a loopback address and a port, such as 127.0.0.1:9092: there is no authentication',
-          });
-          return z.NEVER;
-        })
-        .describe('Address and port for Kafka clients, e.g. `127.0.0.1:9092`. Only loopback addresses.'),
-    })
-    .optional()
-    .describe('Serves the log to any Kafka client. Left out: it is not served.'),
+    .describe('The HTTP API; `false` turns it off.'),
+  kafka: kafkaKeys.optional().describe('Serves the log to any Kafka client. Left out: it is not served.'),
   memory: sizeBytes()
     .refine((bytes) => bytes >= MIN_MEMORY_BYTES, { error: 'must be at least 32MB' })
     .prefault('256MB')

@@ -11,9 +11,10 @@ import { ConfigFile, type PlacedProblem } from './config-file.ts';
 import { checkAcross, type ReadPipeline } from './cross-checks.ts';
 import { readInstance } from './instance-file.ts';
 import { readPipeline } from './pipeline-file.ts';
-import { findInstanceFile, findProjectFiles } from './project-files.ts';
+import { findInstanceFile, findProjectFiles, noPipelines } from './project-files.ts';
 import { secretKeys, secretValues } from './secret-values.ts';
 import { type Redact, starred } from './secrets.ts';
+import { child } from './tree.ts';
 import type { VariableSource } from './variables.ts';
 import { MAX_FILE_BYTES } from './yaml-document.ts';
 
@@ -45,6 +46,7 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
   const files = await findProjectFiles(paths, cwd);
   const open = { cwd, env, secretKeys: secretKeys(registry) };
   const instanceFile = files.instance === null ? null : await openFile(files.instance, open);
+  if (files.pipelines.length === 0 && !servesAlone(instanceFile)) throw noPipelines(paths, cwd);
   const { instance, hasMaskKey } = readInstance(instanceFile, files.dir);
   // Without its value steps can still be checked.
   const maskKey = instance.maskKey ?? (hasMaskKey ? 'not resolved' : null);
@@ -71,6 +73,12 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
     },
     redact: starred(secretValues(instance, pipelines)),
   };
+}
+
+/** The log can be served without a pipeline. A file with errors is shown, whatever it was meant to say. */
+function servesAlone(file: ConfigFile | null): boolean {
+  if (file === null) return false;
+  return file.hasErrors || (file.root !== null && child(file.root, 'kafka') !== undefined);
 }
 
 export interface InstanceSettings {

@@ -23,12 +23,14 @@ export interface ProjectFiles {
 /**
  * Files stand for themselves; a directory for the pipelines in its folder `pipelines`, or without one for its own `*.yaml`
  * and `*.yml`. No paths: the working directory. `tailrace.yaml` is looked for beside the pipelines (beside their folder
- * `pipelines`), then in the working directory. Throws `config.not_found`, `config.invalid` for two projects at once.
+ * `pipelines`), then in the working directory; without pipelines only in the directories themselves. Throws
+ * `config.not_found`, `config.invalid` for two projects at once.
  */
 export async function findProjectFiles(paths: readonly string[], cwd: string): Promise<ProjectFiles> {
   const found = new Map<string, string>();
   const homes = new Set<string>();
   const named = new Set<string>();
+  const searched = new Set<string>();
   for (const path of paths.length === 0 ? [cwd] : paths) {
     const absolute = resolve(cwd, path);
     if (basename(absolute) === INSTANCE_FILE && paths.length > 0) {
@@ -36,14 +38,18 @@ export async function findProjectFiles(paths: readonly string[], cwd: string): P
       named.add(absolute);
       continue;
     }
-    for (const file of (await isDirectory(absolute, path)) ? await pipelinesIn(absolute) : [absolute]) {
+    const isFolder = await isDirectory(absolute, path);
+    if (isFolder) searched.add(homeOf(absolute));
+    for (const file of isFolder ? await pipelinesIn(absolute) : [absolute]) {
       const key = await realpath(file);
       if (!found.has(key)) found.set(key, file);
       homes.add(homeOf(dirname(file)));
     }
   }
-  if (found.size === 0)
-    throw noPipelines(named.size > 0 ? [...named].map(dirname) : paths.map((p) => resolve(cwd, p)), cwd);
+  if (found.size === 0) {
+    const [first = cwd] = searched;
+    return { pipelines: [], ...(await findInstance([...named], [...searched], first)) };
+  }
   const { instance, dir } = await findInstance([...named], [...homes], cwd);
   return { pipelines: [...found.values()], instance, dir };
 }
@@ -113,9 +119,14 @@ async function isFile(path: string): Promise<boolean> {
   return (await stat(path).catch(() => null))?.isFile() === true;
 }
 
-function noPipelines(dirs: readonly string[], cwd: string): TailraceError {
+/** @param paths as the command got them */
+export function noPipelines(paths: readonly string[], cwd: string): TailraceError {
+  const dirs = paths
+    .map((path) => resolve(cwd, path))
+    .map((path) => (basename(path) === INSTANCE_FILE ? dirname(path) : path));
   const places = (dirs.length === 0 ? [cwd] : dirs).map(printable).join(', ');
   return new TailraceError('config.not_found', `no pipeline file (*.yaml, *.yml) in ${places}`, {
-    remedy: 'write a pipeline there (README, "A pipeline"), or name a file or directory',
+    remedy:
+      'write a pipeline there (README, "A pipeline"), name a file or directory, or set kafka.listen in the tailrace.yaml there to serve Kafka clients alone',
   });
 }

@@ -1,6 +1,6 @@
 /** What a schema says of its keys, for suggestions, documentation and masking. */
 import { z } from 'zod';
-import type { Path } from './tree.ts';
+import { type Path, scalars, type TreeNode } from './tree.ts';
 
 /** The part of JSON Schema that zod writes and we read. */
 export interface FieldSchema {
@@ -11,6 +11,8 @@ export interface FieldSchema {
   readonly const?: unknown;
   readonly anyOf?: readonly FieldSchema[];
   readonly properties?: Readonly<Record<string, FieldSchema>>;
+  /** Of a map with keys of the user's choice: what each value is. */
+  readonly additionalProperties?: FieldSchema | boolean;
   readonly items?: FieldSchema;
   readonly required?: readonly string[];
   readonly secret?: boolean;
@@ -31,18 +33,22 @@ export function fieldSchema(schema: z.ZodType): FieldSchema {
 /** Keys that a map at `path` may have. */
 export function keysAt(schema: z.ZodType, path: Path): string[] {
   let fields: readonly FieldSchema[] = alternatives(fieldSchema(schema));
-  for (const part of path) {
-    fields = fields.flatMap((field) => {
-      const next = typeof part === 'number' ? field.items : ownProperty(field, part);
-      return next === undefined ? [] : alternatives(next);
-    });
-  }
+  for (const part of path) fields = fields.flatMap((field) => below(field, part));
   return [...new Set(fields.flatMap((field) => Object.keys(field.properties ?? {})))];
 }
 
-/** Paths of the fields that hold secrets. */
+/** Paths of the fields that hold secrets, apart from those in maps with keys of the user's choice. */
 export function secretPaths(schema: z.ZodType): Path[] {
   return markedPaths(fieldSchema(schema), 'secret', []);
+}
+
+/** Paths of everything in the node that is a secret by its schema. */
+export function secretsIn(schema: z.ZodType, node: TreeNode): Path[] {
+  return [...scalars(node)].flatMap(([, path]) => {
+    let fields: readonly FieldSchema[] = alternatives(fieldSchema(schema));
+    for (const part of path) fields = fields.flatMap((field) => below(field, part));
+    return fields.some(({ secret }) => secret === true) ? [path] : [];
+  });
 }
 
 /** Paths of the fields that name files. */
@@ -61,6 +67,12 @@ function alternatives(field: FieldSchema): readonly FieldSchema[] {
   return field.anyOf === undefined ? [field] : [field, ...field.anyOf.flatMap(alternatives)];
 }
 
+function below(field: FieldSchema, part: string | number): readonly FieldSchema[] {
+  const next = typeof part === 'number' ? field.items : ownProperty(field, part);
+  return next === undefined ? [] : alternatives(next);
+}
+
 function ownProperty(field: FieldSchema, key: string): FieldSchema | undefined {
-  return field.properties !== undefined && Object.hasOwn(field.properties, key) ? field.properties[key] : undefined;
+  if (field.properties !== undefined && Object.hasOwn(field.properties, key)) return field.properties[key];
+  return typeof field.additionalProperties === 'object' ? field.additionalProperties : undefined;
 }

@@ -3,7 +3,7 @@ import { z } from 'zod';
 import { didYouMean, nearest } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import type { ConfigFile } from './config-file.ts';
-import { keysAt, secretPaths } from './schema-keys.ts';
+import { keysAt, secretPaths, secretsIn } from './schema-keys.ts';
 import { nodeAt, type Path, type ScalarNode, type TreeNode, toValue } from './tree.ts';
 
 // Schemas are walked, not compiled: no code is made from strings.
@@ -27,7 +27,7 @@ export function checkSchema<T>(check: SchemaCheck<T>): T | undefined {
   const others = new Set(otherKeys);
   const own: TreeNode =
     node.kind === 'map' ? { ...node, entries: node.entries.filter(({ key }) => !others.has(key)) } : node;
-  for (const secret of secretPaths(schema)) file.hide([...path, ...secret]);
+  for (const secret of secretsIn(schema, own)) file.hide([...path, ...secret]);
   let value = toValue(own);
   let result = schema.safeParse(value);
   if (!result.success) {
@@ -125,6 +125,7 @@ function reportIssue<T>(check: SchemaCheck<T>, node: TreeNode, issue: z.core.$Zo
     code,
     message: `${name}${link}${message}`,
     path,
+    onKey: issue.code === 'invalid_key',
     ...(fix === undefined ? {} : { fix }),
   });
 }
@@ -202,6 +203,8 @@ function words(issue: z.core.$ZodIssue, node: TreeNode, keys: readonly string[])
       return { code: 'out-of-range', message: tooSmall(issue) };
     case 'too_big':
       return { code: 'out-of-range', message: `must be at most ${issue.maximum}` };
+    case 'invalid_key':
+      return { code: 'invalid-value', message: issue.issues[0]?.message ?? issue.message };
     case 'invalid_format':
       return { code: 'invalid-value', message: `is not a valid ${issue.format}` };
     default:

@@ -4,9 +4,10 @@ import type { Registry } from '../contracts/registry.ts';
 import { secretPaths } from './schema-keys.ts';
 import { urlSecrets } from './secrets.ts';
 
-/** The mask key, values of secret fields, passwords in URLs, wherever they stand. */
+/** The mask key, passwords of Kafka users, values of secret fields, passwords in URLs, wherever they stand. */
 export function secretValues(instance: InstancePlan, pipelines: readonly PipelinePlan[]): Set<string> {
   const secrets = new Set<string>(instance.maskKey === null ? [] : [instance.maskKey]);
+  for (const { password } of instance.kafka?.users ?? []) secrets.add(password);
   for (const { sources, sinks } of pipelines) {
     for (const { manifest, config } of [...sources, ...sinks]) {
       for (const path of secretPaths(manifest.config)) {

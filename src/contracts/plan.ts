@@ -42,14 +42,62 @@ export interface PipelinePlan {
   readonly sinks: readonly SinkPlan[];
 }
 
+export interface Endpoint {
+  readonly host: string;
+  readonly port: number;
+}
+
+/** One line of the access control lists. */
+export interface AclRule {
+  /** Name of a user; `*`: every user. */
+  readonly user: string;
+  readonly resource: AclResource;
+  /** The whole name, or what it begins with; empty and a prefix: every name. */
+  readonly name: string;
+  readonly isPrefix: boolean;
+  readonly permission: 'allow' | 'deny';
+  readonly operations: readonly AclOperation[];
+  /** Address of the client; `*`: any. */
+  readonly host: string;
+}
+
+export type AclResource = 'topic' | 'group' | 'transactional_id' | 'cluster';
+
+/** Kafka's names, in lower case. */
+export type AclOperation =
+  | 'all'
+  | 'read'
+  | 'write'
+  | 'create'
+  | 'delete'
+  | 'alter'
+  | 'describe'
+  | 'describe_configs'
+  | 'alter_configs'
+  | 'idempotent_write';
+
+/** The Kafka listener. Not loopback without users is refused before it comes here. */
+export interface KafkaPlan extends Endpoint {
+  /** What clients are told to connect to; null: where it listens. */
+  readonly advertise: Endpoint | null;
+  /** PEM texts. Null: not encrypted. */
+  readonly tls: { readonly certificate: string; readonly key: string } | null;
+  /** Empty: clients need not say who they are. */
+  readonly users: readonly { readonly name: string; readonly password: string }[];
+  /** Users that may do everything. */
+  readonly superUsers: readonly string[];
+  /** Null: whoever is let in may do everything that outside clients may. */
+  readonly acls: readonly AclRule[] | null;
+}
+
 /** tailrace.yaml, with defaults applied. */
 export interface InstancePlan {
   readonly instance: string;
   /** Absolute. */
   readonly dataDir: string;
   readonly http: { readonly host: string; readonly port: number } | null;
-  /** Where Kafka clients are served, or null. */
-  readonly kafka: { readonly host: string; readonly port: number } | null;
+  /** Where and how Kafka clients are served, or null. */
+  readonly kafka: KafkaPlan | null;
   /** Budget of all buffers of the process, in bytes (Invariant 10). */
   readonly memoryBytes: number;
   readonly maskKey: string | null;

@@ -24,21 +24,30 @@ export class Project {
   readonly httpPort: number;
   readonly variables: Readonly<Record<string, string>>;
 
-  private constructor(dir: string, httpPort: number, variables: Readonly<Record<string, string>>) {
+  private constructor(dir: string, name: string, httpPort: number, variables: Readonly<Record<string, string>>) {
     this.dir = dir;
-    this.file = join(dir, 'pipeline.yaml');
+    this.file = join(dir, name);
     this.httpPort = httpPort;
     this.variables = variables;
   }
 
   /** Removed when the test ends. `yaml` is the pipeline file; `settings` follow in tailrace.yaml. */
   static async make(yaml: string, variables: Readonly<Record<string, string>>, settings = ''): Promise<Project> {
-    const dir = mkdtempSync(join(tmpdir(), 'tailrace-e2e-'));
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
-    const project = new Project(dir, await freePort(), variables);
+    const project = new Project(newDir(), 'pipeline.yaml', await freePort(), variables);
     writeFileSync(project.file, yaml);
-    writeFileSync(join(dir, 'tailrace.yaml'), `http:\n  port: ${project.httpPort}\n${settings}`);
+    project.#writeSettings(settings);
     return project;
+  }
+
+  /** Without a pipeline: the log alone, for Kafka clients. */
+  static async alone(settings: string, variables: Readonly<Record<string, string>> = {}): Promise<Project> {
+    const project = new Project(newDir(), 'tailrace.yaml', await freePort(), variables);
+    project.#writeSettings(settings);
+    return project;
+  }
+
+  #writeSettings(settings: string): void {
+    writeFileSync(join(this.dir, 'tailrace.yaml'), `http:\n  port: ${this.httpPort}\n${settings}`);
   }
 
   /** `tailrace run` in the background, killed when the test ends. */
@@ -68,6 +77,12 @@ export class Project {
     child.stderr.setEncoding('utf8').on('data', (text: string) => (output.stderr += text));
     return new Promise((resolve) => child.once('close', (code) => resolve({ code, ...output })));
   }
+}
+
+function newDir(): string {
+  const dir = mkdtempSync(join(tmpdir(), 'tailrace-e2e-'));
+  onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+  return dir;
 }
 
 /** Polls until the condition holds; the message of a failure holds what the process wrote. */

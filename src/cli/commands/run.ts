@@ -21,6 +21,8 @@ export const run: RunningCommand = {
   arguments: '[path…]',
   details: `${PATHS_DETAILS}
 
+Without a pipeline file, but with kafka.listen in tailrace.yaml, it serves the log to Kafka clients alone.
+
 SIGINT (Ctrl-C) or SIGTERM stops it gracefully within 5 seconds; a second signal forces it. Whenever and however it ends,
 the next start goes on where the log says. With --json every line of the log is a JSON object.`,
   options: { verbose: { type: 'boolean', short: 'v', summary: 'show the lines of level debug as well' } },
@@ -67,7 +69,8 @@ class Run {
 
   async #serve(running: Running, { instance, pipelines }: Project, log: Logger): Promise<number> {
     const { url } = running;
-    log('info', `running ${pipelines.map(({ name }) => name).join(', ')}`, {
+    const names = pipelines.map(({ name }) => name).join(', ');
+    log('info', names === '' ? 'running without pipelines' : `running ${names}`, {
       instance: instance.instance,
       pid: process.pid,
       data: instance.dataDir,
