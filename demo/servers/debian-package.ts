@@ -4,7 +4,8 @@
  * signatures checked with Debian's keyring. The server then runs on its own loader and libraries, so the release need not
  * be the system's.
  */
-import { chmod, copyFile, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { chmod, copyFile, cp, mkdir, mkdtemp, readdir, readFile, realpath, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { TailraceError } from '../../src/contracts/errors.ts';
@@ -14,11 +15,16 @@ import { onPath, output } from './programs.ts';
 const NOT_NEEDED = /^(perl|libperl|debconf|dpkg|adduser|passwd|systemd|gcc-\d+-base)/;
 const KEYRINGS = '/usr/share/keyrings';
 
-/** Resolves to the path, below `into`, of a script that runs `program`. The tree can be moved. */
-export async function unpackDebian(
-  wanted: { readonly packageName: string; readonly suite: string; readonly program: string },
-  into: string,
-): Promise<void> {
+export interface WantedPackage {
+  readonly packageName: string;
+  readonly suite: string;
+  readonly program: string;
+  /** Directories that the program needs besides, e.g. `usr/share/x`: copied as they are, where the package has them. */
+  readonly directories?: readonly string[];
+}
+
+/** Resolves once there is a script `program` below `into` that runs it. The tree can be moved. */
+export async function unpackDebian(wanted: WantedPackage, into: string): Promise<void> {
   const work = await mkdtemp(join(tmpdir(), 'tailrace-apt-'));
   try {
     const archives = await download(wanted.packageName, wanted.suite, work);
@@ -29,6 +35,10 @@ export async function unpackDebian(
       await output('dpkg-deb', ['--extract', archive, root]);
     }
     await gather(root, wanted.program, into);
+    for (const directory of wanted.directories ?? []) {
+      const from = join(root, directory);
+      if (existsSync(from)) await cp(from, join(into, directory), { recursive: true });
+    }
   } finally {
     await rm(work, { recursive: true, force: true });
   }

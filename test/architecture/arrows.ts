@@ -31,6 +31,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   pg: ['connectors/postgres'],
   'pg-copy-streams': ['connectors/postgres'],
   ioredis: ['connectors/redis'],
+  mysql2: ['connectors/mysql'],
   '@elastic/elasticsearch': ['connectors/elasticsearch'],
 };
 
