@@ -21,7 +21,7 @@ import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import type { Lock } from './lock.ts';
 import { recover } from './recovery.ts';
-import type { SegmentBatch } from './segment.ts';
+import type { SegmentBatch } from './segment-batches.ts';
 import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';

@@ -2,10 +2,11 @@
  * One partition: segments on disk, and behind them the batches that so far are only in the write-ahead log, held in memory
  * or in a staged file until a log checkpoint has moved them into a segment.
  */
-import { TailraceError } from '../contracts/errors.ts';
 import type { Files } from '../lib/files.ts';
-import { placeBatch } from '../wire/record-batch.ts';
-import { Segment, type SegmentBatch } from './segment.ts';
+import type { OpenFiles } from './open-files.ts';
+import { placed, readBatches } from './partition-read.ts';
+import { Segment, type StoredSegment } from './segment.ts';
+import type { SegmentBatch } from './segment-batches.ts';
 import type { StagedFile } from './staged-file.ts';
 
 /** A batch that no segment has yet. */
@@ -26,7 +27,7 @@ export interface Hole {
 /** What the snapshot keeps of a partition. */
 export interface StoredPartition {
   readonly end: string;
-  readonly segments: readonly { readonly base: string; readonly size: number }[];
+  readonly segments: readonly StoredSegment[];
   readonly holes?: readonly (readonly [string, string])[];
   /** Index of the opening → start offset under it (DESIGN § 6, Lineage). */
   readonly openings: readonly (readonly [number, string])[];
@@ -41,6 +42,7 @@ export class Partition {
   readonly partition: number;
   readonly dir: string;
   readonly #files: Files;
+  readonly #open: OpenFiles;
   readonly #segmentBytes: number;
   /** One flush at a time. */
   #moving: Promise<void> | null = null;
@@ -56,20 +58,19 @@ export class Partition {
   #logged = 0;
   #counted = 0;
 
-  constructor(topic: string, partition: number, dir: string, files: Files, segmentBytes: number) {
+  constructor(topic: string, partition: number, dir: string, files: Files, open: OpenFiles, segmentBytes: number) {
     this.topic = topic;
     this.partition = partition;
     this.dir = dir;
     this.#files = files;
+    this.#open = open;
     this.#segmentBytes = segmentBytes;
   }
 
   static restored(stored: StoredPartition, partition: Partition): Partition {
     partition.end = BigInt(stored.end);
     partition.flushed = partition.end;
-    partition.segments = stored.segments.map(({ base, size }) =>
-      Segment.existing(partition.#files, partition.dir, BigInt(base), size),
-    );
+    partition.segments = stored.segments.map((segment) => Segment.existing(partition.#open, partition.dir, segment));
     partition.holes = (stored.holes ?? []).map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) }));
     partition.openings = stored.openings.map(([opening, start]) => [opening, BigInt(start)]);
     return partition;
@@ -107,7 +108,7 @@ export class Partition {
     this.#begins(batches[0]!.base, opening);
     let segment = this.segments.find(({ base }) => base === segmentBase);
     if (segment === undefined) {
-      segment = Segment.existing(this.#files, this.dir, segmentBase, 0);
+      segment = Segment.existing(this.#open, this.dir, { base: String(segmentBase), size: 0 });
       this.segments.push(segment);
     }
     segment.accept(position, batches);
@@ -142,17 +143,18 @@ export class Partition {
   }
 
   /** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */
-  async read(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
-    // Invariant 5: never an automatic reset.
-    if (offset < this.start || offset > this.end) throw this.#outOfRange(offset);
-    if (offset === this.end) return [];
-    const hole = this.holes.find(({ from, to }) => offset >= from && offset < to);
-    if (hole !== undefined) throw this.#lost(hole);
-    if (offset >= this.flushed) return this.#recentFrom(offset, maxBytes);
-    const limit = this.holes.find(({ from }) => from > offset)?.from ?? null;
-    const batches = await this.#segmentOf(offset).read(offset, maxBytes);
-    const readable = limit === null ? batches : batches.filter(({ base }) => base < limit);
-    return this.#checkContiguous(readable, offset);
+  read(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
+    return readBatches(this, offset, maxBytes);
+  }
+
+  /** The segment whose range holds `offset`. */
+  segmentOf(offset: bigint): Segment | undefined {
+    return this.segments.findLast(({ base }) => base <= offset);
+  }
+
+  /** End of the range of the segment that holds `offset`. */
+  segmentEnd(offset: bigint): bigint {
+    return this.segments.find(({ base }) => base > offset)?.base ?? this.flushed;
   }
 
   /** Moves the first `count` recent batches into segments, durably; they stay readable all the while. Resolves to their bytes. */
@@ -179,9 +181,8 @@ export class Partition {
       // Staged batches come from disk: no more of them in memory than in one write.
       let room = Math.min(MAX_WRITE_BYTES, Math.max(1, this.#segmentBytes - segment.size));
       for (; done < batches.length && room > 0; done++) {
-        const { base, next, size } = batches[done]!;
-        part.push({ base, next, bytes: await this.#bytesOf(batches[done]!) });
-        room -= size;
+        part.push(await placed(batches[done]!));
+        room -= batches[done]!.size;
       }
       await segment.append(part);
       this.flushed = part.at(-1)!.next;
@@ -194,7 +195,7 @@ export class Partition {
   stored(): StoredPartition {
     return {
       end: String(this.flushed),
-      segments: this.segments.map(({ base, size }) => ({ base: String(base), size })),
+      segments: this.segments.map((segment) => segment.stored()),
       ...(this.holes.length === 0
         ? {}
         : { holes: this.holes.map(({ from, to }) => [String(from), String(to)] as const) }),
@@ -206,68 +207,12 @@ export class Partition {
     for (const segment of this.segments) await segment.close();
   }
 
-  async #recentFrom(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
-    let low = 0;
-    let high = this.recent.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.recent[middle]!.next <= offset) low = middle + 1;
-      else high = middle;
-    }
-    const wanted: RecentBatch[] = [];
-    for (let bytes = 0, i = low; i < this.recent.length && bytes < maxBytes; i++) {
-      const batch = this.recent[i]!;
-      const before = wanted.at(-1);
-      if (before !== undefined && before.next !== batch.base) break;
-      wanted.push(batch);
-      bytes += batch.size;
-    }
-    const found: SegmentBatch[] = [];
-    for (const batch of wanted) found.push({ base: batch.base, next: batch.next, bytes: await this.#bytesOf(batch) });
-    return found;
-  }
-
-  async #bytesOf({ at, size, base }: RecentBatch): Promise<Uint8Array> {
-    if (at instanceof Uint8Array) return at;
-    const bytes = Buffer.allocUnsafe(size);
-    await at.file.read(bytes, at.position);
-    placeBatch(bytes, 0, base, LEADER_EPOCH);
-    return bytes;
-  }
-
-  #segmentOf(offset: bigint): Segment {
-    return this.segments.findLast(({ base }) => base <= offset)!;
-  }
-
   async #segmentFor(base: bigint): Promise<Segment> {
     const last = this.segments.at(-1);
     if (last !== undefined && last.size < this.#segmentBytes) return last;
     await this.#files.makeDirectory(this.dir);
-    const segment = await Segment.create(this.#files, this.dir, base);
+    const segment = await Segment.create(this.#open, this.dir, base);
     this.segments.push(segment);
     return segment;
-  }
-
-  /** The batch checksum does not cover offsets: they must follow one another. */
-  #checkContiguous(batches: readonly SegmentBatch[], offset: bigint): readonly SegmentBatch[] {
-    const first = batches[0];
-    if (first === undefined || first.base > offset) throw this.#lost({ from: offset, to: first?.base ?? this.flushed });
-    const wrong = batches.findIndex((batch, i) => i > 0 && batch.base !== batches[i - 1]!.next);
-    return wrong < 0 ? batches : batches.slice(0, wrong);
-  }
-
-  #outOfRange(offset: bigint): TailraceError {
-    const { topic, partition, start, end } = this;
-    return new TailraceError(
-      'log.offset_out_of_range',
-      `${topic}-${partition} holds offsets ${start} to ${end}, not ${offset}`,
-    );
-  }
-
-  #lost({ from, to }: Hole): TailraceError {
-    const { topic, partition } = this;
-    return new TailraceError('log.damaged', `${topic}-${partition}: the records ${from} to ${to - 1n} are damaged`, {
-      remedy: `restore the data directory from a backup, or go on at offset ${to}`,
-    });
   }
 }

@@ -1,270 +1,322 @@
 /**
- * One file of a partition, in Kafka's layout: record batches one behind the other, `<base offset, 20 digits>.log`. Beside
- * it `.index`: entries of 16 bytes, offset u64 and position u64 little-endian, about one per 64 KiB. An index that does not
- * fit is made again by reading the file.
+ * One file of a partition, in Kafka's layout: record batches one behind the other, `<base offset, 20 digits>.log`; one that
+ * compaction wrote has its generation between, `<base>.<generation>.log`. Beside it the index, see segment-index.ts.
  */
 import { join } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
-import type { Files, OpenFile } from '../lib/files.ts';
-import { checkBatch, HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
+import type { OpenFile } from '../lib/files.ts';
+import { HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
+import type { OpenFiles } from './open-files.ts';
+import { type BatchPlace, batchPlaces, placeOf, type SegmentBatch, verifiedBatch } from './segment-batches.ts';
+import { BLOCK_BYTES, INDEX_ENTRY_BYTES, SegmentIndex } from './segment-index.ts';
 
-const INDEX_EVERY_BYTES = 64 * 1024;
-const INDEX_ENTRY_BYTES = 16;
 const READ_AHEAD_BYTES = 64 * 1024;
 
-interface IndexEntry {
-  readonly offset: bigint;
-  readonly position: number;
+/** What the snapshot keeps of a segment. */
+export interface StoredSegment {
+  readonly base: string;
+  readonly size: number;
+  /** How often compaction has written it; absent: never. */
+  readonly generation?: number;
+  /** Largest time of its records, ms since 1970; absent: unknown. */
+  readonly maxTime?: number;
 }
 
-export interface SegmentBatch {
-  readonly base: bigint;
-  readonly next: bigint;
-  readonly bytes: Uint8Array;
+export function segmentName(base: bigint, generation: number): string {
+  return `${String(base).padStart(20, '0')}${generation === 0 ? '' : `.${generation}`}`;
 }
 
 export class Segment {
   readonly base: bigint;
-  readonly #files: Files;
-  readonly #path: string;
+  readonly generation: number;
+  readonly path: string;
+  readonly #files: OpenFiles;
   #size: number;
-  #index: IndexEntry[] = [];
-  #indexed = 0;
-  #file: Promise<OpenFile> | null = null;
-  #indexFile: OpenFile | null = null;
-  #indexLoaded: Promise<void> | null;
-  #indexReady: boolean;
+  #index: SegmentIndex | null;
+  #indexing: Promise<SegmentIndex> | null = null;
   /** Entries that the index file has. */
   #indexStored = 0;
+  #maxTime: number | undefined;
+  #reindexed = false;
+  /** Written, not yet counted: see `writeAhead`. */
+  #ahead: readonly BatchPlace[] = [];
 
-  private constructor(files: Files, dir: string, base: bigint, size: number, fresh: boolean) {
+  private constructor(files: OpenFiles, dir: string, base: bigint, generation: number, fresh: boolean) {
     this.#files = files;
     this.base = base;
-    this.#path = join(dir, String(base).padStart(20, '0'));
-    this.#size = size;
-    this.#indexLoaded = fresh ? Promise.resolve() : null;
-    this.#indexReady = fresh;
+    this.generation = generation;
+    this.path = join(dir, segmentName(base, generation));
+    this.#size = 0;
+    this.#index = fresh ? new SegmentIndex(base) : null;
+    if (fresh) this.#maxTime = Number.NEGATIVE_INFINITY;
   }
 
-  static async create(files: Files, dir: string, base: bigint): Promise<Segment> {
-    const segment = new Segment(files, dir, base, 0, true);
+  static async create(files: OpenFiles, dir: string, base: bigint, generation = 0): Promise<Segment> {
+    const segment = new Segment(files, dir, base, generation, true);
     // A start that died here before may have left the files.
-    for (const suffix of ['.log', '.index']) await files.remove(`${segment.#path}${suffix}`).catch(ignoreAbsent);
-    segment.#file = Promise.resolve(await files.open(`${segment.#path}.log`, 'create'));
-    segment.#indexFile = await files.open(`${segment.#path}.index`, 'create');
+    for (const path of [segment.#log, segment.#indexPath]) await files.remove(path);
+    await files.create(segment.#log, async () => {});
     return segment;
   }
 
-  /** Of an existing file, of which `size` bytes count; what lies behind them was never part of the log. */
-  static existing(files: Files, dir: string, base: bigint, size: number): Segment {
-    return new Segment(files, dir, base, size, false);
+  /** Of an existing file; what lies behind the counted bytes was never part of the log. */
+  static existing(files: OpenFiles, dir: string, stored: StoredSegment): Segment {
+    const segment = new Segment(files, dir, BigInt(stored.base), stored.generation ?? 0, false);
+    segment.#size = stored.size;
+    segment.#maxTime = stored.size === 0 ? Number.NEGATIVE_INFINITY : stored.maxTime;
+    return segment;
   }
 
   get size(): number {
     return this.#size;
   }
 
+  stored(): StoredSegment {
+    const maxTime = this.#maxTime;
+    return {
+      base: String(this.base),
+      size: this.#size,
+      ...(this.generation === 0 ? {} : { generation: this.generation }),
+      ...(maxTime === undefined || !Number.isFinite(maxTime) ? {} : { maxTime }),
+    };
+  }
+
   /** Appends placed batches and makes them durable. A repeat after a failure writes the same place again. */
   async append(batches: readonly SegmentBatch[]): Promise<void> {
-    const file = await this.#open();
-    await this.#loadIndex();
-    const entries: IndexEntry[] = [];
-    let position = this.#size;
-    let indexed = this.#indexed;
-    for (const { base, bytes } of batches) {
-      if (position === 0 || position - indexed >= INDEX_EVERY_BYTES) {
-        entries.push({ offset: base, position });
-        indexed = position;
-      }
-      position += bytes.length;
-    }
-    await file.write(
-      batches.map(({ bytes }) => bytes),
-      this.#size,
+    await this.#files.use(this.#log, async (file) => {
+      await file.write(
+        batches.map(({ bytes }) => bytes),
+        this.#size,
+      );
+      await file.sync();
+    });
+    this.#count(
+      placesOf(
+        batches.map(({ bytes }) => bytes),
+        this.#size,
+      ),
     );
-    await file.sync();
-    await this.#appendIndex(entries);
-    this.#size = position;
-    this.#indexed = indexed;
+    await this.#storeIndex();
   }
 
   /** Writes behind the counted bytes, durably, without counting them; returns the position. See `accept`. */
   async writeAhead(data: readonly Uint8Array[]): Promise<number> {
-    const file = await this.#open();
-    await file.write(data, this.#size);
-    await file.sync();
-    return this.#size;
+    const position = this.#size;
+    await this.#files.use(this.#log, async (file) => {
+      await file.write(data, position);
+      await file.sync();
+    });
+    this.#ahead = placesOf(data, position);
+    return position;
   }
 
-  /** Counts batches that `writeAhead` put at `position`. */
-  accept(position: number, batches: readonly { readonly base: bigint; readonly size: number }[]): void {
-    let at = position;
-    for (const { base, size } of batches) {
-      if (at === 0 || at - this.#indexed >= INDEX_EVERY_BYTES) {
-        if (this.#indexReady) this.#index.push({ offset: base, position: at });
-        this.#indexed = at;
-      }
-      at += size;
+  /** Counts batches that `writeAhead`, of this process or an earlier one, put at `position`. */
+  accept(position: number, batches: readonly { readonly size: number }[]): void {
+    const ahead = this.#ahead;
+    this.#ahead = [];
+    if (ahead.length === batches.length && ahead[0]?.position === position) {
+      this.#count(ahead);
+      return;
     }
-    this.#size = at;
+    this.#maxTime = undefined;
+    this.#size = batches.reduce((sum, { size }) => sum + size, position);
   }
 
   /**
-   * Whole batches from the one that holds `offset` (or the first after it), about `maxBytes`, at least one if there is one.
-   * Throws `log.damaged` for bytes that are not what was written.
+   * Whole batches from the one that holds `offset` (or the first after it), about `maxBytes`, at least one if there is one;
+   * also empty ones. Ends before damage; throws `log.damaged` where it would begin with it.
    */
   async read(offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
-    const file = await this.#open();
-    await this.#loadIndex();
-    let position = this.#positionBefore(offset);
-    let wanted = Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES;
-    const found: SegmentBatch[] = [];
-    let bytes = 0;
-    while (position < this.#size && bytes < maxBytes) {
-      const buf = Buffer.allocUnsafe(Math.min(wanted, this.#size - position));
-      if ((await file.read(buf, position)) < buf.length) throw this.#damaged(position);
-      let at = 0;
-      while (at + HEADER_BYTES <= buf.length && bytes < maxBytes) {
-        const { size } = readBatchHeader(buf, at);
-        if (size < HEADER_BYTES || position + at + size > this.#size) throw this.#damaged(position + at);
-        if (at + size > buf.length) break;
-        const batch = this.#batch(buf, at, position + at);
-        at += size;
-        if (batch.next <= offset) continue;
-        found.push(batch);
-        bytes += size;
-      }
-      if (at > 0) position += at;
-      else if (position + buf.length >= this.#size) throw this.#damaged(position);
-      else wanted = Math.max(wanted * 2, readBatchHeader(buf, 0).size);
-    }
-    return found;
-  }
-
-  async close(): Promise<void> {
-    const open = [await this.#file, this.#indexFile];
-    this.#file = null;
-    this.#indexFile = null;
-    for (const file of open) await file?.close();
-  }
-
-  #batch(buf: Buffer, at: number, position: number): SegmentBatch {
+    const index = await this.index();
     try {
-      const size = checkBatch(buf, at, buf.length - at);
-      const { baseOffset, lastOffsetDelta } = readBatchHeader(buf, at);
-      if (baseOffset < this.base) throw this.#damaged(position);
-      return { base: baseOffset, next: baseOffset + BigInt(lastOffsetDelta) + 1n, bytes: buf.subarray(at, at + size) };
+      return await this.#read(index, offset, maxBytes);
     } catch (error) {
-      if (error instanceof TailraceError && error.code === 'log.invalid_batch') throw this.#damaged(position);
-      throw error;
+      if (!(error instanceof TailraceError) || this.#reindexed) throw error;
+      // It may be the index that is damaged.
+      return this.#read(await this.#reindex(), offset, maxBytes);
     }
   }
 
-  #damaged(position: number): TailraceError {
-    const { lower, upper } = this.#around(position);
-    const range = `${lower} to ${upper === null ? 'the end of the file' : upper - 1n}`;
-    return new TailraceError(
-      'log.damaged',
-      `${this.#path}.log is damaged at byte ${position}, within offsets ${range}`,
-      {
-        remedy: 'restore the data directory from a backup; records outside of the range can be read',
-      },
-    );
-  }
-
-  #around(position: number): { lower: bigint; upper: bigint | null } {
-    const after = this.#index.findIndex((entry) => entry.position > position);
-    const before = this.#index[(after < 0 ? this.#index.length : after) - 1];
-    return { lower: before?.offset ?? this.base, upper: this.#index[after]?.offset ?? null };
-  }
-
-  #positionBefore(offset: bigint): number {
-    let low = 0;
-    let high = this.#index.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (this.#index[middle]!.offset <= offset) low = middle + 1;
-      else high = middle;
+  /** The first batch that ends above `from` and has a record at or after the time, ms since 1970; null when none has. */
+  async since(from: bigint, time: number): Promise<SegmentBatch | null> {
+    const index = await this.index();
+    let i = index.since(index.blockOf(from), time);
+    for (; i !== undefined; i = index.since(i + 1, time)) {
+      const { position, length } = index.block(i)!;
+      const found = await this.#files.use(this.#log, async (file) => {
+        for await (const place of batchPlaces(file, position, position + length)) {
+          if (place.next > from && place.maxTime >= time) return place;
+        }
+        return null;
+      });
+      if (found !== null) return (await this.read(found.base, 1))[0] ?? null;
     }
-    return this.#index[low - 1]?.position ?? 0;
+    return null;
   }
 
-  /** Opened once, also by a read and an append that come together. */
-  #open(): Promise<OpenFile> {
-    this.#file ??= this.#files.open(`${this.#path}.log`, 'existing');
-    return this.#file;
+  /** Largest time of its records, ms since 1970; -Infinity when it is empty. */
+  async maxTime(): Promise<number> {
+    this.#maxTime ??= (await this.index()).maxTimeFrom(0);
+    return this.#maxTime;
   }
 
-  async #appendIndex(entries: readonly IndexEntry[]): Promise<void> {
-    this.#index.push(...entries);
-    const missing = this.#index.slice(this.#indexStored);
-    if (missing.length === 0) return;
-    const bytes = Buffer.allocUnsafe(missing.length * INDEX_ENTRY_BYTES);
-    for (const [i, { offset, position }] of missing.entries()) {
-      bytes.writeBigUInt64LE(offset, i * INDEX_ENTRY_BYTES);
-      bytes.writeBigUInt64LE(BigInt(position), i * INDEX_ENTRY_BYTES + 8);
-    }
-    this.#indexFile ??= await this.#files.open(`${this.#path}.index`, 'existing');
-    await this.#indexFile.write([bytes], this.#indexStored * INDEX_ENTRY_BYTES);
-    this.#indexStored += missing.length;
-  }
-
-  /** From its file while that fits the log's; the rest by reading the log. */
-  #loadIndex(): Promise<void> {
-    this.#indexLoaded ??= this.#readIndex();
-    return this.#indexLoaded;
-  }
-
-  async #readIndex(): Promise<void> {
-    const stored = await this.#storedIndex();
-    for (const entry of stored) {
-      const last = this.#index.at(-1);
-      const fits = entry.position < this.#size && entry.offset >= this.base;
-      if (!fits || (last !== undefined && (entry.position <= last.position || entry.offset <= last.offset))) break;
-      if (last === undefined && entry.position !== 0) break;
-      this.#index.push(entry);
-    }
-    this.#indexStored = this.#index.length;
-    await this.#completeIndex();
-    this.#indexReady = true;
-  }
-
-  async #storedIndex(): Promise<readonly IndexEntry[]> {
-    try {
-      this.#indexFile = await this.#files.open(`${this.#path}.index`, 'existing');
-    } catch {
-      this.#indexFile = await this.#files.open(`${this.#path}.index`, 'create');
-      return [];
-    }
-    const bytes = Buffer.alloc(await this.#indexFile.size());
-    await this.#indexFile.read(bytes, 0);
-    return Array.from({ length: Math.floor(bytes.length / INDEX_ENTRY_BYTES) }, (_, i) => ({
-      offset: bytes.readBigUInt64LE(i * INDEX_ENTRY_BYTES),
-      position: Number(bytes.readBigUInt64LE(i * INDEX_ENTRY_BYTES + 8)),
-    }));
-  }
-
-  async #completeIndex(): Promise<void> {
-    const file = await this.#open();
-    const header = Buffer.allocUnsafe(HEADER_BYTES);
-    let position = this.#index.at(-1)?.position ?? 0;
-    const missing: IndexEntry[] = [];
-    let indexed = position;
-    while (position + HEADER_BYTES <= this.#size) {
-      await file.read(header, position);
-      const { baseOffset, size } = readBatchHeader(header, 0);
-      if (size < HEADER_BYTES || position + size > this.#size) break;
-      if (this.#index.length + missing.length === 0 || position - indexed >= INDEX_EVERY_BYTES) {
-        missing.push({ offset: baseOffset, position });
-        indexed = position;
+  /** The same, of the batches that end above `offset`. */
+  async maxTimeFrom(offset: bigint): Promise<number> {
+    if (offset <= this.base) return this.maxTime();
+    const index = await this.index();
+    const i = index.blockOf(offset);
+    const { position, length } = index.block(i) ?? { position: 0, length: 0 };
+    let max = index.maxTimeFrom(i + 1);
+    await this.#files.use(this.#log, async (file) => {
+      for await (const { next, maxTime } of batchPlaces(file, position, position + length)) {
+        if (next > offset) max = Math.max(max, maxTime);
       }
-      position += size;
+    });
+    return max;
+  }
+
+  /** Removes the files. Reads that have begun go on; later ones fail. */
+  async remove(): Promise<void> {
+    for (const path of [this.#log, this.#indexPath]) await this.#files.remove(path);
+  }
+
+  /** Lets go of files and index; the next use opens them again. */
+  async close(): Promise<void> {
+    this.#index = null;
+    await Promise.all([this.#files.close(this.#log), this.#files.close(this.#indexPath)]);
+  }
+
+  /** Of all that is counted. From its file while that fits; the rest by reading the segment. */
+  index(): Promise<SegmentIndex> | SegmentIndex {
+    if (this.#index !== null && this.#index.covered === this.#size) return this.#index;
+    this.#indexing ??= this.#loadIndex().finally(() => {
+      this.#indexing = null;
+    });
+    return this.#indexing;
+  }
+
+  get #log(): string {
+    return `${this.path}.log`;
+  }
+
+  get #indexPath(): string {
+    return `${this.path}.index`;
+  }
+
+  #read(index: SegmentIndex, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
+    return this.#files.use(this.#log, async (file) => {
+      let position = index.block(index.blockOf(offset))?.position ?? 0;
+      let wanted = Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES;
+      const found: SegmentBatch[] = [];
+      let bytes = 0;
+      while (position < this.#size && bytes < maxBytes) {
+        const buf = Buffer.allocUnsafe(Math.min(wanted, this.#size - position));
+        if ((await file.read(buf, position)) < buf.length) return this.#ending(found, index, position);
+        let at = 0;
+        while (at + HEADER_BYTES <= buf.length && bytes < maxBytes) {
+          const { size } = readBatchHeader(buf, at);
+          const fits = size >= HEADER_BYTES && position + at + size <= this.#size;
+          if (fits && at + size > buf.length) break;
+          const batch = fits ? verifiedBatch(buf, at) : null;
+          if (batch === null || batch.base < this.base) return this.#ending(found, index, position + at);
+          at += size;
+          if (batch.next <= offset) continue;
+          // The batch checksum does not cover offsets: they must follow one another.
+          if (found.length > 0 && batch.base !== found.at(-1)!.next) return found;
+          found.push(batch);
+          bytes += size;
+        }
+        if (at > 0) position += at;
+        else if (position + buf.length >= this.#size) return this.#ending(found, index, position);
+        else wanted = Math.max(wanted * 2, readBatchHeader(buf, 0).size);
+      }
+      return found;
+    });
+  }
+
+  /** What was found before damage at `position`, or the damage. */
+  #ending(found: SegmentBatch[], index: SegmentIndex, position: number): SegmentBatch[] {
+    if (found.length > 0) return found;
+    const { from, to } = index.around(position);
+    const range = `${from} to ${to === null ? 'the end of the file' : to - 1n}`;
+    throw new TailraceError('log.damaged', `${this.#log} is damaged at byte ${position}, within offsets ${range}`, {
+      remedy: 'restore the data directory from a backup; records outside of the range can be read',
+    });
+  }
+
+  #count(places: readonly BatchPlace[]): void {
+    const index = this.#index?.covered === this.#size ? this.#index : null;
+    for (const { base, position, size, maxTime } of places) {
+      index?.add(base, size, maxTime);
+      if (this.#maxTime !== undefined && maxTime > this.#maxTime) this.#maxTime = maxTime;
+      this.#size = position + size;
     }
-    await this.#appendIndex(missing);
-    this.#indexed = this.#index.at(-1)?.position ?? 0;
+  }
+
+  async #loadIndex(): Promise<SegmentIndex> {
+    const index = this.#index ?? (await this.#storedIndex());
+    while (index.covered < this.#size) {
+      const size = this.#size;
+      await this.#files.use(this.#log, async (file) => {
+        for await (const { base, size: bytes, maxTime } of batchPlaces(file, index.covered, size)) {
+          index.add(base, bytes, maxTime);
+        }
+      });
+      // Bytes that are no batch: a read of them says so.
+      if (index.covered < size) index.skipTo(size);
+    }
+    this.#index = index;
+    await this.#storeIndex();
+    return index;
+  }
+
+  async #storedIndex(): Promise<SegmentIndex> {
+    const index = new SegmentIndex(this.base);
+    this.#indexStored = 0;
+    if (this.#size < BLOCK_BYTES) return index;
+    try {
+      await this.#files.use(this.#indexPath, async (file) => {
+        const bytes = Buffer.alloc(await file.size());
+        await file.read(bytes, 0);
+        index.restore(bytes, this.#size);
+      });
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
+    }
+    this.#indexStored = index.length;
+    return index;
+  }
+
+  async #reindex(): Promise<SegmentIndex> {
+    await this.#indexing;
+    this.#reindexed = true;
+    this.#index = new SegmentIndex(this.base);
+    this.#indexStored = 0;
+    return this.index();
+  }
+
+  /** Small segments have no index file. One that cannot be written, or is lost, costs time and nothing else: it is not synced. */
+  async #storeIndex(): Promise<void> {
+    const index = this.#index;
+    const from = this.#indexStored;
+    if (index === null || index.complete <= from) return;
+    const entries = index.encode(from);
+    const write = (file: OpenFile) => file.write([entries], from * INDEX_ENTRY_BYTES);
+    this.#indexStored = index.complete;
+    try {
+      if (from === 0) await this.#files.remove(this.#indexPath);
+      await (from === 0 ? this.#files.create(this.#indexPath, write) : this.#files.use(this.#indexPath, write));
+    } catch {
+      this.#indexStored = from;
+    }
   }
 }
 
-function ignoreAbsent(error: NodeJS.ErrnoException): void {
-  if (error.code !== 'ENOENT') throw error;
+function placesOf(data: readonly Uint8Array[], position: number): BatchPlace[] {
+  let at = position;
+  return data.map((bytes) => {
+    const place = placeOf(bytes, 0, at);
+    at += bytes.length;
+    return place;
+  });
 }

@@ -4,8 +4,11 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Checkpoints, Lineage, PartitionInfo, TopicInfo, TopicSettings } from '../contracts/log.ts';
 import type { Files } from '../lib/files.ts';
 import type { CommitRecord } from './commit-record.ts';
+import { OpenFiles } from './open-files.ts';
 import { Partition, type RecentBatch, type StoredPartition } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
+
+const MAX_OPEN_FILES = 500;
 
 export interface StoredState {
   /** Sequence of the last commit in it. */
@@ -36,6 +39,8 @@ export class LogState implements Checkpoints, Lineage {
   readonly #checkpoints = new Map<string, string>();
   readonly fences = new Map<string, number>();
   readonly #openings: string[] = [];
+  /** Of segments. */
+  readonly open: OpenFiles;
   sequence = 0;
   /** Staged files whose batches no segment has yet. */
   staged: StagedFile[] = [];
@@ -44,6 +49,7 @@ export class LogState implements Checkpoints, Lineage {
 
   constructor(options: StateOptions) {
     this.#options = options;
+    this.open = new OpenFiles(options.files, MAX_OPEN_FILES);
   }
 
   restore(stored: StoredState): void {
@@ -165,7 +171,7 @@ export class LogState implements Checkpoints, Lineage {
       settings: { partitions, cleanup },
       partitions: Array.from(
         { length: partitions },
-        (_, i) => new Partition(name, i, join(topicsDir, `${name}-${i}`), files, segmentBytes),
+        (_, i) => new Partition(name, i, join(topicsDir, `${name}-${i}`), files, this.open, segmentBytes),
       ),
     };
     this.#topics.set(name, topic);

@@ -32,10 +32,10 @@ export const logMutants: readonly Mutant[] = [
   {
     // An offset outside of the partition is reset to the nearest that is there.
     invariant: 5,
-    file: 'src/log/partition.ts',
-    find: `    if (offset < this.start || offset > this.end) throw this.#outOfRange(offset);`,
-    replace: `    if (offset < this.start) return this.read(this.start, maxBytes);
-    if (offset > this.end) return [];`,
+    file: 'src/log/partition-read.ts',
+    find: `    if (at < partition.start || at > partition.end) throw outOfRange(partition, at);`,
+    replace: `    if (at < partition.start) return readBatches(partition, partition.start, maxBytes);
+    if (at > partition.end) return [];`,
     test: [LOG, 'invariant 5'],
   },
 ];
