@@ -12,18 +12,19 @@ import type {
   TopicSettings,
   Topics,
 } from '../contracts/log.ts';
+import type { LogAdmin } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
-import { readRecords } from '../wire/record-batch.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
 import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import type { Lock } from './lock.ts';
 import { recover } from './recovery.ts';
-import type { SegmentBatch } from './segment-batches.ts';
 import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
+import { ReadBatch } from './stored-batch.ts';
+import { TimeLookup } from './time-lookup.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';
 import { Waiters } from './waiters.ts';
 import { type FrameContent, Wal } from './wal.ts';
@@ -48,6 +49,7 @@ export interface OpenLogOptions {
 }
 
 export interface EmbeddedLog extends Log {
+  readonly admin: LogAdmin;
   /** Resolves when everything is on disk and the lock is free. Twice without error. */
   close(): Promise<void>;
   /** Resolves with the error when the log has failed for good; never otherwise. */
@@ -89,6 +91,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly topics: Topics;
   readonly checkpoints: Checkpoints;
   readonly lineage: Lineage;
+  readonly admin: LogAdmin;
   readonly failed: Promise<unknown>;
   readonly stageBytes: number;
   readonly #options: OpenLogOptions;
@@ -129,6 +132,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, clock, log, flushBytes });
     this.checkpoints = state;
     this.lineage = state;
+    this.admin = { times: new TimeLookup(state) };
     this.topics = {
       ensure: (name, settings) => this.#ensureTopic(name, settings),
       get: (name) => state.topic(name),
@@ -161,7 +165,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
 
   async read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]> {
     const batches = await this.#state.partition(topic, partition).read(offset, maxBytes);
-    return batches.map((batch) => new Batch(batch));
+    return batches.map((batch) => new ReadBatch(batch));
   }
 
   waitFor(positions: readonly (TopicPartition & { readonly offset: bigint })[], signal: AbortSignal): Promise<void> {
@@ -278,21 +282,5 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       for (const staged of this.#state.staged) await staged.close();
       this.#lock.release();
     }
-  }
-}
-
-class Batch implements StoredBatch {
-  readonly baseOffset: bigint;
-  readonly nextOffset: bigint;
-  readonly bytes: Uint8Array;
-
-  constructor({ base, next, bytes }: SegmentBatch) {
-    this.baseOffset = base;
-    this.nextOffset = next;
-    this.bytes = bytes;
-  }
-
-  records() {
-    return readRecords(this.bytes);
   }
 }

@@ -64,6 +64,10 @@ export class TestBroker {
 
   async #open(port = 0): Promise<void> {
     this.log = await openLog({ dir: this.dir, clock: systemClock, random: Math.random, log: () => {} });
-    this.listener = await startListener(this.log, { ...this.#settings, listen: { host: '127.0.0.1', port } });
+    this.listener = await startListener(this.log, {
+      admin: this.log.admin,
+      ...this.#settings,
+      listen: { host: '127.0.0.1', port },
+    });
   }
 }
