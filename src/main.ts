@@ -118,6 +118,8 @@ async function startKafka(
   const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => `${name}.`));
   const mayProduce = (topic: string) => !topic.startsWith('__') && !sources.some((name) => topic.startsWith(name));
   const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
+  const facade = await kafkaFacade({ log: store, clock, logger: log, topics, failpoint });
+  if (facade !== null) return facade;
   const { host, port, advertise, tls, users, acls, superUsers } = kafka;
   const listener = await startKafkaListener({
     log: store,
@@ -135,6 +137,18 @@ async function startKafka(
   });
   log('info', 'serves Kafka clients', { kafka: `${listener.host}:${listener.port}`, tls: tls !== null });
   return listener;
+}
+
+/** In place of the listener, where the environment asks for it: for test suites of other projects only. */
+async function kafkaFacade(options: Parameters<typeof import('./protocol/facade.ts').startKafkaFacade>[0]) {
+  const { readKafkaFacade } = await import('./config/kafka-facade.ts');
+  const facade = readKafkaFacade(process.env);
+  if (facade === null) return null;
+  const served = await (await import('./protocol/facade.ts')).startKafkaFacade(options, facade);
+  options.logger('warn', 'shows the log as a cluster that does not exist', {
+    kafka: served.endpoints.map(({ host, port }) => `${host}:${port}`),
+  });
+  return served;
 }
 
 async function check(

@@ -1,5 +1,6 @@
 /** The broker's own settings, by Kafka's names, to be shown. They are changed in tailrace.yaml. */
 import type { Broker } from './broker.ts';
+import type { Node } from './nodes.ts';
 import type { ConfigType } from './topic-configs.ts';
 
 export interface BrokerConfig {
@@ -9,12 +10,12 @@ export interface BrokerConfig {
   readonly text: string;
 }
 
-export function brokerConfigs({ endpoint, limits, topics }: Broker): readonly BrokerConfig[] {
+export function brokerConfigs({ nodes, limits, topics }: Broker, { host, port }: Node): readonly BrokerConfig[] {
   const { autoCreate, defaultPartitions } = topics.rules;
   return [
     {
       name: 'advertised.listeners',
-      value: `${endpoint.host}:${endpoint.port}`,
+      value: `${host}:${port}`,
       type: 'string',
       text: 'Where clients connect to.',
     },
@@ -24,7 +25,12 @@ export function brokerConfigs({ endpoint, limits, topics }: Broker): readonly Br
       type: 'boolean',
       text: 'Whether asking for a topic creates it.',
     },
-    { name: 'default.replication.factor', value: '1', type: 'int', text: 'There is one disk.' },
+    {
+      name: 'default.replication.factor',
+      value: String(nodes.replicationFactor),
+      type: 'int',
+      text: 'There is one disk.',
+    },
     {
       name: 'message.max.bytes',
       value: String(limits.maxBatchBytes),

@@ -10,16 +10,14 @@ import { constantEpoch } from './leader-epochs.ts';
 import { locateBatch } from './locate-batch.ts';
 import { LogWriter } from './log-writer.ts';
 import { MemoryBudget } from './memory-budget.ts';
-import { DEFAULT_LIMITS, type Endpoint, type KafkaListenerOptions, type Limits } from './options.ts';
+import type { Nodes } from './nodes.ts';
+import { DEFAULT_LIMITS, type KafkaListenerOptions, type Limits } from './options.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Producers } from './producers.ts';
 import { Acls } from './security/acls.ts';
 import { scanningTimeIndex } from './time-scan.ts';
 import { Topics } from './topics.ts';
 import { TransactionCoordinator } from './transactions/coordinator.ts';
-
-/** Id of the one node. */
-export const NODE_ID = 1;
 
 export interface Broker {
   readonly log: Log;
@@ -40,11 +38,11 @@ export interface Broker {
   /** Null: nobody is restricted. */
   readonly acls: Acls | null;
   readonly failpoint: (name: string) => void;
-  /** Where clients are told to connect to; known when the port is. */
-  endpoint: Endpoint;
+  /** Who leads what and where clients are told to connect to. */
+  readonly nodes: Nodes;
 }
 
-export async function openBroker(options: KafkaListenerOptions): Promise<Broker> {
+export async function openBroker(options: KafkaListenerOptions, nodes: Nodes): Promise<Broker> {
   const { log, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const writer = await LogWriter.open(log);
@@ -71,7 +69,7 @@ export async function openBroker(options: KafkaListenerOptions): Promise<Broker>
     transactions: new TransactionCoordinator(services, limits.transactionBytes),
     acls: acls === undefined ? null : new Acls(log.checkpoints, writer, acls),
     failpoint: options.failpoint ?? (() => {}),
-    endpoint: options.advertise ?? options.listen,
+    nodes,
   };
 }
 

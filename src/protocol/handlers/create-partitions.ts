@@ -2,7 +2,7 @@ import type { TopicAdmin } from '../../contracts/log-admin.ts';
 import type { RequestOf } from '../../wire/messages/api.ts';
 import { createPartitions } from '../../wire/messages/create-partitions.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
-import { type Broker, NODE_ID } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
@@ -32,9 +32,13 @@ function topicProblem(broker: Broker, access: Access, { name, count, assignments
   if (count > MAX_PARTITIONS)
     return [KafkaError.INVALID_PARTITIONS, `a topic has at most ${MAX_PARTITIONS} partitions`];
   if (assignments === null) return null;
-  const here = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID);
-  if (here && assignments.length === count - existing) return null;
-  return [KafkaError.INVALID_REPLICA_ASSIGNMENT, `every new partition has its one replica on node ${NODE_ID}`];
+  const { nodes } = broker;
+  const possible = assignments.every(({ brokerIds }) => nodes.accepts(brokerIds));
+  if (possible && assignments.length === count - existing) return null;
+  return [
+    KafkaError.INVALID_REPLICA_ASSIGNMENT,
+    `every new partition has its one replica on node ${nodes.controllerId}`,
+  ];
 }
 
 async function add(admin: TopicAdmin, { name, count }: RequestTopic): Promise<Problem | null> {

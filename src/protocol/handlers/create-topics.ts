@@ -4,8 +4,9 @@ import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { createTopics } from '../../wire/messages/create-topics.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
-import { type Broker, NODE_ID } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { errorCodeOf } from '../log-errors.ts';
+import type { Nodes } from '../nodes.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
@@ -43,7 +44,7 @@ async function createOne(
   const { name } = topic;
   const problem =
     nameRefusal(broker, access, name) ??
-    replicaProblem(topic) ??
+    replicaProblem(broker.nodes, topic) ??
     partitionProblem(topic) ??
     configsProblem(broker, topic);
   if (problem !== null) return failed(name, problem);
@@ -54,7 +55,7 @@ async function createOne(
       return failed(name, [KafkaError.TOPIC_ALREADY_EXISTS, 'the topic exists']);
     }
     const topicId = validateOnly ? NO_UUID : broker.topics.idOf(name);
-    return created(name, topicId, partitions, config);
+    return created(name, topicId, partitions, broker.nodes.replicationFactor, config);
   } catch (error) {
     return failed(name, [errorCodeOf(error), (error as Error).message]);
   }
@@ -71,15 +72,14 @@ function nameRefusal({ topics }: Broker, access: Access, name: string): Problem 
   return [KafkaError.TOPIC_AUTHORIZATION_FAILED, `only Tailrace itself creates ${name}`];
 }
 
-function replicaProblem({ replicationFactor, assignments }: RequestTopic): Problem | null {
+function replicaProblem(nodes: Nodes, { replicationFactor, assignments }: RequestTopic): Problem | null {
   if (assignments.length > 0) {
     const partitions = new Set(assignments.map(({ partitionIndex }) => partitionIndex));
     const dense = partitions.size === assignments.length && assignments.every((_, index) => partitions.has(index));
-    const here = assignments.every(({ brokerIds }) => brokerIds.length === 1 && brokerIds[0] === NODE_ID);
-    if (dense && here) return null;
-    return [KafkaError.INVALID_REPLICA_ASSIGNMENT, `every partition has its one replica on node ${NODE_ID}`];
+    if (dense && assignments.every(({ brokerIds }) => nodes.accepts(brokerIds))) return null;
+    return [KafkaError.INVALID_REPLICA_ASSIGNMENT, `every partition has its one replica on node ${nodes.controllerId}`];
   }
-  if (replicationFactor === DEFAULT || replicationFactor === 1) return null;
+  if (replicationFactor === DEFAULT || (replicationFactor >= 1 && replicationFactor <= nodes.ids.length)) return null;
   const message = `the embedded log has replication factor 1; for ${replicationFactor}, run on a cluster with "log: kafka"`;
   return [KafkaError.INVALID_REPLICATION_FACTOR, message];
 }
@@ -107,7 +107,13 @@ function configsProblem({ topics }: Broker, { configs }: RequestTopic): Problem 
   return null;
 }
 
-function created(name: string, topicId: string, numPartitions: number, config: TopicConfig): TopicResponse {
+function created(
+  name: string,
+  topicId: string,
+  numPartitions: number,
+  replicationFactor: number,
+  config: TopicConfig,
+): TopicResponse {
   const configs = effectiveConfigs(config).map((entry) => ({
     name: entry.key.name,
     value: entry.value,
@@ -121,7 +127,7 @@ function created(name: string, topicId: string, numPartitions: number, config: T
     errorCode: KafkaError.NONE,
     errorMessage: null,
     numPartitions,
-    replicationFactor: 1,
+    replicationFactor,
     configs,
   };
 }

@@ -1,7 +1,7 @@
 import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { describeConfigs } from '../../wire/messages/describe-configs.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
-import { type Broker, NODE_ID } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { type BrokerConfig, brokerConfigs } from '../broker-configs.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
@@ -47,11 +47,13 @@ function describe(broker: Broker, access: Access, resource: Resource, request: R
   if (!access.cluster(Operation.DESCRIBE_CONFIGS)) {
     return failed(KafkaError.CLUSTER_AUTHORIZATION_FAILED, 'not allowed on the cluster');
   }
-  if (resourceName !== '' && resourceName !== String(NODE_ID)) {
-    return failed(KafkaError.INVALID_REQUEST, `the only broker is ${NODE_ID}`);
-  }
   // Without a name the dynamic defaults of all brokers are meant: there are none.
-  return answer(resourceName === '' ? [] : brokerConfigs(broker).map((config) => brokerEntry(config, request)));
+  if (resourceName === '') return answer([]);
+  const node = broker.nodes.list().find(({ nodeId }) => String(nodeId) === resourceName);
+  if (node === undefined) {
+    return failed(KafkaError.INVALID_REQUEST, `the only broker is ${broker.nodes.controllerId}`);
+  }
+  return answer(brokerConfigs(broker, node).map((config) => brokerEntry(config, request)));
 }
 
 function topicEntry(config: EffectiveConfig, request: Request): Entry {

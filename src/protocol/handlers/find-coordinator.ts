@@ -1,6 +1,6 @@
 import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { findCoordinator } from '../../wire/messages/find-coordinator.ts';
-import { type Broker, NODE_ID } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
@@ -9,7 +9,6 @@ const GROUP = 0;
 const TRANSACTION = 1;
 const KEYS_FROM = 4;
 
-/** The one node coordinates every group and every transaction. */
 export function findCoordinatorHandler(broker: Broker) {
   return handler(findCoordinator, ({ key, keyType, coordinatorKeys }, { header, access }) => {
     if (header.apiVersion < KEYS_FROM) return { ...coordinatorOf(broker, access, keyType, key), coordinators: [] };
@@ -19,7 +18,7 @@ export function findCoordinatorHandler(broker: Broker) {
   });
 }
 
-function coordinatorOf({ endpoint }: Broker, access: Access, keyType: number, key: string) {
+function coordinatorOf({ nodes }: Broker, access: Access, keyType: number, key: string) {
   const none = { nodeId: -1, host: '', port: -1 };
   if (keyType !== GROUP && keyType !== TRANSACTION) {
     const errorMessage = `coordinators of kind ${keyType} are not offered`;
@@ -32,5 +31,5 @@ function coordinatorOf({ endpoint }: Broker, access: Access, keyType: number, ke
     const errorCode = KafkaError.TRANSACTIONAL_ID_AUTHORIZATION_FAILED;
     return { ...none, errorCode, errorMessage: 'not allowed to see the transactional id' };
   }
-  return { nodeId: NODE_ID, ...endpoint, errorCode: KafkaError.NONE, errorMessage: null };
+  return { ...nodes.coordinatorOf(key), errorCode: KafkaError.NONE, errorMessage: null };
 }

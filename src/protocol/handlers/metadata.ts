@@ -4,7 +4,7 @@ import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes
 import { metadata } from '../../wire/messages/metadata.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
 import { clusterOperations, NOT_ASKED, topicOperations } from '../authorized-operations.ts';
-import { type Broker, NODE_ID } from '../broker.ts';
+import type { Broker } from '../broker.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
@@ -18,13 +18,12 @@ type TopicResponse = ResponseOf<typeof metadata>['topics'][number];
 
 export function metadataHandler(broker: Broker) {
   return handler(metadata, async (request, { header, access }) => {
-    const { host, port } = broker.endpoint;
     const create = header.apiVersion < ASKS_TO_CREATE_FROM || request.allowAutoTopicCreation;
     const topics = await topicResponses(broker, access, request, header.apiVersion, create);
     return {
-      brokers: [{ nodeId: NODE_ID, host, port }],
+      brokers: broker.nodes.list(),
       clusterId: broker.clusterId,
-      controllerId: NODE_ID,
+      controllerId: broker.nodes.controllerId,
       topics: topics.map((topic) => ({
         ...topic,
         topicAuthorizedOperations:
@@ -91,10 +90,10 @@ function described(broker: Broker, { name, partitions }: TopicInfo): TopicRespon
     partitions: partitions.map(({ partition }) => ({
       errorCode: KafkaError.NONE,
       partitionIndex: partition,
-      leaderId: NODE_ID,
+      leaderId: broker.nodes.leaderOf(name, partition),
       leaderEpoch: broker.epochs.current(name, partition),
-      replicaNodes: [NODE_ID],
-      isrNodes: [NODE_ID],
+      replicaNodes: broker.nodes.replicasOf(name, partition),
+      isrNodes: broker.nodes.replicasOf(name, partition),
       offlineReplicas: [],
     })),
   };

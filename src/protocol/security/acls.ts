@@ -59,6 +59,8 @@ export interface AclOptions {
   readonly superUsers: readonly string[];
   /** Always there; clients add others. */
   readonly rules: readonly AclBinding[];
+  /** What no rule names is allowed to everybody: Kafka's `allow.everyone.if.no.acl.found`. */
+  readonly allowUnlisted?: boolean;
 }
 
 export interface Client {
@@ -75,13 +77,15 @@ const IMPLIED_BY: ReadonlyMap<number, readonly number[]> = new Map([
 export class Acls {
   readonly #superUsers: ReadonlySet<string>;
   readonly #fixed: readonly AclBinding[];
+  readonly #allowUnlisted: boolean;
   readonly #writer: LogWriter;
   /** By checkpoint name. */
   readonly #added = new Map<string, AclBinding>();
 
-  constructor(checkpoints: Checkpoints, writer: LogWriter, { superUsers, rules }: AclOptions) {
+  constructor(checkpoints: Checkpoints, writer: LogWriter, { superUsers, rules, allowUnlisted = false }: AclOptions) {
     this.#superUsers = new Set(superUsers);
     this.#fixed = rules;
+    this.#allowUnlisted = allowUnlisted;
     this.#writer = writer;
     for (const [name, value] of checkpoints.list(ACL_PREFIX)) this.#added.set(name, JSON.parse(value) as AclBinding);
   }
@@ -90,7 +94,7 @@ export class Acls {
     if (this.#superUsers.has(client.user)) return true;
     const matching = this.#of(client, resourceType).filter((binding) => covers(binding, resourceName));
     if (matching.some((binding) => binding.permission === Permission.DENY && names(binding, operation))) return false;
-    return matching.some((binding) => permits(binding, operation));
+    return matching.some((binding) => permits(binding, operation)) || this.#isUnlisted(resourceType, resourceName);
   }
 
   /** Whether there is any resource of the type on which the client may do it, as far as the lists can tell. */
@@ -107,7 +111,7 @@ export class Acls {
             : binding.resourceName === WILDCARD ||
               (binding.resourceName === pattern.resourceName && pattern.patternType === PatternType.LITERAL)),
       );
-    return bindings.some((binding) => permits(binding, operation) && !denied(binding));
+    return this.#allowUnlisted || bindings.some((binding) => permits(binding, operation) && !denied(binding));
   }
 
   list(filter: AclFilter): readonly AclBinding[] {
@@ -132,6 +136,12 @@ export class Acls {
       throw error;
     }
     return removed.map(([, binding]) => binding);
+  }
+
+  #isUnlisted(resourceType: number, resourceName: string): boolean {
+    if (!this.#allowUnlisted) return false;
+    const rules = [...this.#fixed, ...this.#added.values()];
+    return !rules.some((binding) => binding.resourceType === resourceType && covers(binding, resourceName));
   }
 
   #of({ user, host }: Client, resourceType: number): AclBinding[] {

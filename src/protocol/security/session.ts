@@ -7,6 +7,8 @@ import type { Users } from './users.ts';
 
 export type Mechanism = 'PLAIN' | 'SCRAM-SHA-256' | 'SCRAM-SHA-512';
 
+export const MECHANISMS: readonly Mechanism[] = ['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'];
+
 export interface Authentication {
   readonly users: Users;
   readonly mechanisms: readonly Mechanism[];

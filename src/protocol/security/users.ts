@@ -4,6 +4,8 @@ import { createHash, createHmac, pbkdf2Sync, randomBytes, timingSafeEqual } from
 export interface KafkaUser {
   readonly name: string;
   readonly password: string;
+  /** The one that the password is for; left out: all. */
+  readonly mechanism?: 'PLAIN' | ScramMechanism;
 }
 
 /** SCRAM's hash functions, by the name of the mechanism. */
@@ -29,10 +31,11 @@ export class Users {
   readonly #secret = randomBytes(32);
 
   constructor(users: readonly KafkaUser[]) {
-    this.#passwords = new Map(users.map(({ name, password }) => [name, password]));
+    const having = (wanted: string) => users.filter(({ mechanism = wanted }) => mechanism === wanted);
+    this.#passwords = new Map(having('PLAIN').map(({ name, password }) => [name, password]));
     // Now and not when asked: the time that it takes would tell which users exist.
-    for (const [name, password] of this.#passwords) {
-      for (const mechanism of Object.keys(HASHES) as ScramMechanism[]) {
+    for (const mechanism of Object.keys(HASHES) as ScramMechanism[]) {
+      for (const { name, password } of having(mechanism)) {
         this.#credentials.set(credentialName(name, mechanism), derive(mechanism, password));
       }
     }
