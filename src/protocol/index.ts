@@ -1,7 +1,9 @@
 /** The Kafka listener: a Kafka broker of one node over the log, for any Kafka client. */
 import { TailraceError } from '../contracts/errors.ts';
+import type { GroupMembership } from '../contracts/operations.ts';
 import { openBroker } from './broker.ts';
 import type { Counters } from './connection.ts';
+import { groupDesk } from './groups/group-desk.ts';
 import { NODE_ID, Nodes } from './nodes.ts';
 import type { KafkaListenerOptions } from './options.ts';
 import type { Authentication } from './security/session.ts';
@@ -17,6 +19,7 @@ export interface KafkaListener {
   readonly port: number;
   /** Since the start. */
   readonly counters: Readonly<Counters>;
+  readonly groups: GroupMembership;
   /** Takes no more connections, lets running requests end for two seconds, closes. Idempotent. Does not close the log. */
   close(): Promise<void>;
 }
@@ -30,7 +33,8 @@ export async function startKafkaListener(options: KafkaListenerOptions): Promise
   const door = { nodeId: NODE_ID, listen, advertise };
   const served = await serve(options, broker, [{ nodes, authentication, tls: security?.tls, doors: [door] }]);
   const [{ host, port } = listen] = served.endpoints;
-  return { host, port, counters: served.counters, close: () => served.close() };
+  const groups = groupDesk(broker.groups, broker.offsets, broker.clock);
+  return { host, port, counters: served.counters, groups, close: () => served.close() };
 }
 
 /** Passwords in the clear only where nobody can listen. */
