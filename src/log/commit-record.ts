@@ -5,6 +5,9 @@ import type { TopicSettings } from '../contracts/log.ts';
 /** `[topic, partition, base offset, offset after the last, bytes]`; offsets as decimal text. */
 export type BatchEntry = readonly [topic: string, partition: number, base: string, next: string, bytes: number];
 
+/** Offset as decimal text. */
+export type StartEntry = readonly [topic: string, partition: number, start: string];
+
 export interface DirectEntry {
   /** Base offset of the segment, decimal. */
   readonly segment: string;
@@ -25,6 +28,8 @@ export interface CommitRecord {
   /** Epochs of writers. */
   readonly fences?: Readonly<Record<string, number>>;
   readonly topics?: readonly ({ readonly name: string } & TopicSettings)[];
+  /** Offsets below which the records of a partition are deleted. */
+  readonly starts?: readonly StartEntry[];
   /** Id of an opening of the log (DESIGN § 6, Lineage). */
   readonly opened?: string;
 }

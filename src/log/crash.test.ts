@@ -29,7 +29,15 @@ const limits = {
 };
 
 function open(disk: SimulatedDisk, random: Random): Promise<EmbeddedLog> {
-  return openLog({ dir, clock: eagerClock, random: () => random.unit(), log: () => {}, files: disk, ...limits });
+  return openLog({
+    dir,
+    clock: eagerClock,
+    random: () => random.unit(),
+    log: () => {},
+    files: disk,
+    ...limits,
+    cleanEveryMs: null,
+  });
 }
 
 interface Image {

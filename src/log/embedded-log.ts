@@ -12,18 +12,21 @@ import type {
   TopicSettings,
   Topics,
 } from '../contracts/log.ts';
-import type { LogAdmin } from '../contracts/log-admin.ts';
+import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
+import { CLEAN_EVERY_MS, Cleaner } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
 import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import type { Lock } from './lock.ts';
+import { RecordDeletion } from './record-deletion.ts';
 import { recover } from './recovery.ts';
 import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
 import { ReadBatch } from './stored-batch.ts';
+import { removeStrayFiles } from './stray-files.ts';
 import { TimeLookup } from './time-lookup.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';
 import { Waiters } from './waiters.ts';
@@ -46,10 +49,16 @@ export interface OpenLogOptions {
   /** Bytes of one partition in one commit that go straight to its segment. */
   readonly directBytes?: number;
   readonly walFileBytes?: number;
+  /** Settings of a topic that differ from the default. */
+  readonly topicConfig?: (topic: string) => TopicConfig;
+  /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
+  readonly cleanEveryMs?: number | null;
 }
 
 export interface EmbeddedLog extends Log {
   readonly admin: LogAdmin;
+  /** Deletes and compacts now what is due. Resolves when it is done. */
+  clean(): Promise<void>;
   /** Resolves when everything is on disk and the lock is free. Twice without error. */
   close(): Promise<void>;
   /** Resolves with the error when the log has failed for good; never otherwise. */
@@ -78,6 +87,7 @@ export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
     await flushState({ state, files, paths }, nextEpoch);
     for (const name of walNames) await files.remove(join(paths.wal, name));
     for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
+    await removeStrayFiles(state, files);
     const log = new DiskLog(options, files, paths, lock, state, nextEpoch);
     await log.open();
     return log;
@@ -101,6 +111,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #state: LogState;
   readonly #wal: Wal;
   readonly #flusher: Flusher;
+  readonly #cleaner: Cleaner;
   readonly #waiters = new Waiters();
   /** Uncommitted transaction of each writer. */
   readonly #writers = new Map<string, Transaction>();
@@ -132,7 +143,17 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, clock, log, flushBytes });
     this.checkpoints = state;
     this.lineage = state;
-    this.admin = { times: new TimeLookup(state) };
+    this.#cleaner = new Cleaner({
+      state,
+      flusher: this.#flusher,
+      clock,
+      log,
+      topicConfig: options.topicConfig ?? (() => ({})),
+      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      everyMs: options.cleanEveryMs === undefined ? CLEAN_EVERY_MS : options.cleanEveryMs,
+    });
+    const deletion = new RecordDeletion(state, (record) => this.#append(record, [], null, null));
+    this.admin = { times: new TimeLookup(state), retention: deletion };
     this.topics = {
       ensure: (name, settings) => this.#ensureTopic(name, settings),
       get: (name) => state.topic(name),
@@ -173,6 +194,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       positions.map((position) => ({ ...position, at: this.#state.partition(position.topic, position.partition) })),
       signal,
     );
+  }
+
+  clean(): Promise<void> {
+    return this.#cleaner.run();
   }
 
   close(): Promise<void> {
@@ -268,6 +293,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   async #close(): Promise<void> {
+    await this.#cleaner.stop();
     await this.#wal.drained();
     try {
       if (this.#wal.error === null) await this.#flusher.finish();

@@ -40,6 +40,21 @@ export class Flusher {
     this.#running = this.#loop();
   }
 
+  /** One now, behind the one that may be running. Throws what stands in its way. */
+  async checkpoint(): Promise<void> {
+    while (this.#running !== null) await this.#running;
+    const { wal } = this.#options;
+    if (this.#stopped || wal.error !== null) return;
+    const work = this.#flush();
+    this.#running = work
+      .catch(() => {})
+      .then(() => {
+        this.#running = null;
+        this.onCommit();
+      });
+    await work;
+  }
+
   /** Undefined while there is room. */
   room(): Promise<void> | undefined {
     const { state, flushBytes } = this.#options;
@@ -62,13 +77,18 @@ export class Flusher {
     return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES;
   }
 
+  async #flush(): Promise<void> {
+    const { wal } = this.#options;
+    const sequence = await flushState(this.#options, wal.nextEpoch);
+    await wal.recycle(sequence);
+    for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
   async #loop(): Promise<void> {
     const { wal, clock, log } = this.#options;
     while (!this.#stopped && this.#isDue() && wal.error === null) {
       try {
-        const sequence = await flushState(this.#options, wal.nextEpoch);
-        await wal.recycle(sequence);
-        for (const resolve of this.#waiting.splice(0)) resolve();
+        await this.#flush();
       } catch (error) {
         log('warn', 'the log could not be checkpointed; it is tried again', {
           cause: (error as NodeJS.ErrnoException).code ?? (error as Error).name,
@@ -97,9 +117,16 @@ export async function flushState(
   // New directories of partitions, before the snapshot names them.
   if (dirty.length > 0) await files.syncDirectory(paths.topics);
   const snapshot: Snapshot = { ...stored, topics: topics(), walEpoch };
+  const garbage = state
+    .partitions()
+    .flatMap((partition) => partition.garbage.map((segment) => ({ partition, segment })));
   await writeSnapshot(files, paths.snapshot, snapshot);
   for (const count of counted) count();
   state.staged = state.staged.filter((file) => !staged.includes(file));
   for (const file of staged) await file.remove();
+  for (const { partition, segment } of garbage) {
+    await segment.remove();
+    partition.garbage = partition.garbage.filter((other) => other !== segment);
+  }
   return stored.sequence;
 }

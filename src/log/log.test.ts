@@ -19,7 +19,7 @@ function directory(): string {
 }
 
 function open(dir: string, options: Partial<OpenLogOptions> = {}): Promise<EmbeddedLog> {
-  return openLog({ dir, clock: eager, random: Math.random, log: () => {}, ...options });
+  return openLog({ dir, clock: eager, random: Math.random, log: () => {}, cleanEveryMs: null, ...options });
 }
 
 function batch(...values: readonly string[]): Uint8Array {
@@ -278,7 +278,7 @@ describe('durability', () => {
     await log.close();
     const wal = join(killed, 'wal', readdirSync(join(killed, 'wal'))[0]!);
     const bytes = readFileSync(wal);
-    const last = bytes.lastIndexOf('TRF1');
+    const last = bytes.lastIndexOf('TRF2');
     const end = bytes.length - [...bytes].reverse().findIndex((byte) => byte !== 0);
     for (let cut = last; cut < end; cut += 7) {
       const copy = directory();

@@ -26,6 +26,8 @@ export interface Hole {
 
 /** What the snapshot keeps of a partition. */
 export interface StoredPartition {
+  /** Absent: where the first segment begins, or 0. */
+  readonly start?: string;
   readonly end: string;
   readonly segments: readonly StoredSegment[];
   readonly holes?: readonly (readonly [string, string])[];
@@ -43,9 +45,17 @@ export class Partition {
   readonly dir: string;
   readonly #files: Files;
   readonly #open: OpenFiles;
-  readonly #segmentBytes: number;
+  /** Size at which a new segment is begun. */
+  segmentBytes: number;
   /** One flush at a time. */
   #moving: Promise<void> | null = null;
+  /** A large commit is being written behind the last segment's counted bytes. */
+  #writingDirect = false;
+  /** The next batch begins a segment. */
+  #rolled = false;
+  #start = 0n;
+  /** Segments that are no part of the log any more; their files go when a snapshot without them is on disk. */
+  garbage: Segment[] = [];
   segments: Segment[] = [];
   recent: RecentBatch[] = [];
   holes: Hole[] = [];
@@ -64,10 +74,11 @@ export class Partition {
     this.dir = dir;
     this.#files = files;
     this.#open = open;
-    this.#segmentBytes = segmentBytes;
+    this.segmentBytes = segmentBytes;
   }
 
   static restored(stored: StoredPartition, partition: Partition): Partition {
+    partition.#start = BigInt(stored.start ?? 0);
     partition.end = BigInt(stored.end);
     partition.flushed = partition.end;
     partition.segments = stored.segments.map((segment) => Segment.existing(partition.#open, partition.dir, segment));
@@ -77,7 +88,9 @@ export class Partition {
   }
 
   get start(): bigint {
-    return this.segments[0]?.base ?? this.recent[0]?.base ?? this.end;
+    const first = this.segments[0]?.base ?? this.recent[0]?.base ?? this.end;
+    if (first > this.#start) return first;
+    return this.#start;
   }
 
   get sizeBytes(): number {
@@ -111,6 +124,7 @@ export class Partition {
       segment = Segment.existing(this.#open, this.dir, { base: String(segmentBase), size: 0 });
       this.segments.push(segment);
     }
+    this.#writingDirect = false;
     segment.accept(position, batches);
     this.end = last.next;
     this.flushed = last.next;
@@ -132,7 +146,9 @@ export class Partition {
 
   /** Puts batches, placed, behind the last segment's counted bytes. Only while no batch waits to be moved there. */
   async writeDirect(base: bigint, data: readonly Uint8Array[]): Promise<{ segment: string; position: number }> {
-    const segment = await this.#segmentFor(base);
+    const bytes = data.reduce((sum, { length }) => sum + length, 0);
+    this.#writingDirect = true;
+    const segment = await this.#segmentFor(base, bytes);
     return { segment: String(segment.base), position: await segment.writeAhead(data) };
   }
 
@@ -176,11 +192,11 @@ export class Partition {
     let bytes = 0;
     const batches = this.recent.slice(0, count);
     for (let done = 0; done < batches.length; ) {
-      const segment = await this.#segmentFor(batches[done]!.base);
+      const segment = await this.#segmentFor(batches[done]!.base, batches[done]!.size);
       const part: SegmentBatch[] = [];
       // Staged batches come from disk: no more of them in memory than in one write.
-      let room = Math.min(MAX_WRITE_BYTES, Math.max(1, this.#segmentBytes - segment.size));
-      for (; done < batches.length && room > 0; done++) {
+      let room = Math.min(MAX_WRITE_BYTES, this.segmentBytes - segment.size);
+      for (; done < batches.length && (part.length === 0 || batches[done]!.size <= room); done++) {
         part.push(await placed(batches[done]!));
         room -= batches[done]!.size;
       }
@@ -192,8 +208,44 @@ export class Partition {
     return bytes;
   }
 
+  /** Readers find nothing below it any more. Not below the start so far, not above the end. */
+  moveStart(offset: bigint): void {
+    const start = offset < this.end ? offset : this.end;
+    if (start > this.#start) this.#start = start;
+  }
+
+  /** Lets the next batch begin a segment. False while something is being written to the last one. */
+  roll(): boolean {
+    if (this.#moving !== null || this.#writingDirect) return false;
+    this.#rolled ||= (this.segments.at(-1)?.size ?? 0) > 0;
+    return this.#rolled;
+  }
+
+  /** Segments that nothing is added to any more. */
+  get closed(): readonly Segment[] {
+    return this.#rolled ? this.segments : this.segments.slice(0, -1);
+  }
+
+  /** Takes the segments that end at or below the start out of the log; rolls where that is the last one. */
+  dropBelowStart(): void {
+    const { start } = this;
+    if (this.flushed <= start) this.roll();
+    const dropped = this.closed.filter(({ base }) => this.segmentEnd(base) <= start);
+    this.#remove(dropped);
+  }
+
+  #remove(segments: readonly Segment[]): void {
+    if (segments.length === 0) return;
+    // What it began at stays: an empty partition begins where it ends.
+    this.moveStart(this.segmentEnd(segments.at(-1)!.base));
+    this.segments = this.segments.filter((segment) => !segments.includes(segment));
+    if (this.segments.length === 0) this.#rolled = false;
+    this.garbage.push(...segments);
+  }
+
   stored(): StoredPartition {
     return {
+      ...(this.#start === 0n ? {} : { start: String(this.#start) }),
       end: String(this.flushed),
       segments: this.segments.map((segment) => segment.stored()),
       ...(this.holes.length === 0
@@ -207,12 +259,14 @@ export class Partition {
     for (const segment of this.segments) await segment.close();
   }
 
-  async #segmentFor(base: bigint): Promise<Segment> {
+  async #segmentFor(base: bigint, bytes: number): Promise<Segment> {
     const last = this.segments.at(-1);
-    if (last !== undefined && last.size < this.#segmentBytes) return last;
+    const room = last !== undefined && (last.size === 0 || last.size + bytes <= this.segmentBytes);
+    if (room && !this.#rolled) return last;
     await this.#files.makeDirectory(this.dir);
     const segment = await Segment.create(this.#open, this.dir, base);
     this.segments.push(segment);
+    this.#rolled = false;
     return segment;
   }
 }

@@ -29,6 +29,8 @@ export function segmentName(base: bigint, generation: number): string {
 export class Segment {
   readonly base: bigint;
   readonly generation: number;
+  /** Made by this process. */
+  readonly fresh: boolean;
   readonly path: string;
   readonly #files: OpenFiles;
   #size: number;
@@ -46,6 +48,7 @@ export class Segment {
     this.base = base;
     this.generation = generation;
     this.path = join(dir, segmentName(base, generation));
+    this.fresh = fresh;
     this.#size = 0;
     this.#index = fresh ? new SegmentIndex(base) : null;
     if (fresh) this.#maxTime = Number.NEGATIVE_INFINITY;
@@ -158,6 +161,14 @@ export class Segment {
   async maxTime(): Promise<number> {
     this.#maxTime ??= (await this.index()).maxTimeFrom(0);
     return this.#maxTime;
+  }
+
+  /** Time of its first batch, ms since 1970; only of one that is not empty. */
+  firstTime(): Promise<number> {
+    return this.#files.use(this.#log, async (file) => {
+      for await (const { maxTime } of batchPlaces(file, 0, this.#size)) return maxTime;
+      return Number.POSITIVE_INFINITY;
+    });
   }
 
   /** The same, of the batches that end above `offset`. */

@@ -98,6 +98,7 @@ export class LogState implements Checkpoints, Lineage {
     for (const [i, [topic, number, base, next, size]] of (record.batches ?? []).entries()) {
       add(topic, number, { base: BigInt(base), next: BigInt(next), size, at: data[i]! });
     }
+    for (const [topic, number, start] of record.starts ?? []) this.partition(topic, number).moveStart(BigInt(start));
     for (const [name, value] of Object.entries(record.checkpoints ?? {})) {
       if (value === null) this.#checkpoints.delete(name);
       else this.#checkpoints.set(name, value);
