@@ -14,6 +14,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   protocol: [...EVERYONE, 'wire'],
   envelope: [...EVERYONE, 'wire'],
   rules: [...EVERYONE, 'sdk'],
+  operations: [...EVERYONE, 'wire'],
   pipeline: EVERYONE,
   config: EVERYONE,
   api: [...EVERYONE, 'config'],
@@ -23,7 +24,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
 
 const CONNECTORS_MAY_IMPORT = ['sdk', ...EVERYONE];
 
-/** npm package → where it may be imported (outside tests, demo and bench). */
+/** npm package → where it may be imported (outside tests, examples, demo and bench). */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
   zod: ['src/contracts', 'src/lib', 'src/sdk', 'src/config'],
   yaml: ['src/config'],
@@ -36,7 +37,7 @@ const PACKAGES: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Folders whose files may import and name anything. */
-const FREE = /^(demo|bench|test)\//;
+const FREE = /^(pipelines|demo|bench|test)\//;
 
 export function arrowViolations(files: readonly SourceFile[]): string[] {
   return files
