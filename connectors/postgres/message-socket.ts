@@ -3,8 +3,8 @@
  * Messages are handed out as places in the receive buffer, never copied or allocated by their declared size.
  *
  * Reading: over TCP the server sends every row on its own, and a reader that takes each at once costs both sides a system
- * call and a wake-up a row. So when a read has taken all there was and data is streaming in, the socket rests: a
- * millisecond, and up to five while each rest fills tens of kilobytes, as when a backlog is read. A Unix socket never rests.
+ * call and a wake-up a row. So while data is streaming in, the socket rests for a millisecond after a small read. A Unix
+ * socket never rests.
  */
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../src/sdk/index.ts';
@@ -12,11 +12,9 @@ import { TailraceError } from '../../src/sdk/index.ts';
 const HEADER_BYTES = 5;
 /** Up to here the pieces of a cut message are joined without room for more. */
 const SMALL_MESSAGE_BYTES = 128 * 1024;
-/** Node reads this much at once; a smaller read has taken all there was. */
-const FULL_READ_BYTES = 64 * 1024;
-const MAX_REST_MS = 5;
-/** What a rest must have brought in for the next to be longer. */
-const BACKLOG_BYTES = 32 * 1024;
+/** Half of what Node reads at once: after less the socket was empty. */
+const SMALL_READ_BYTES = 32 * 1024;
+const REST_MS = 1;
 /** Reads further apart than this are not a stream: they are handed on without a rest. */
 const STREAM_GAP_MS = 4;
 /** PostgreSQL sends no message above 1 GiB. */
@@ -54,8 +52,6 @@ export class MessageSocket {
   #end = 0;
   #busy = false;
   #lastRead = 0;
-  #restMs = 1;
-  #sinceRest = 0;
   #timer: NodeJS.Timeout | undefined;
   #settle: { resolve(): void; reject(error: unknown): void } | null = null;
   #over = false;
@@ -105,21 +101,17 @@ export class MessageSocket {
     const now = performance.now();
     const streaming = now - this.#lastRead < STREAM_GAP_MS;
     this.#lastRead = now;
-    this.#sinceRest += chunk.length;
     this.#work();
-    if (this.#rests && streaming && chunk.length < FULL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
+    if (this.#rests && streaming && chunk.length < SMALL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
   }
 
   #rest(): void {
-    const longer = this.#sinceRest >= BACKLOG_BYTES;
-    this.#restMs = longer ? Math.min(MAX_REST_MS, this.#restMs + 1) : Math.max(1, this.#restMs - 1);
-    this.#sinceRest = 0;
     this.#pause();
     this.#timer = setTimeout(() => {
       // What comes now has been waiting.
       this.#lastRead = performance.now();
       if (!this.#over && !this.#busy) this.#resume();
-    }, this.#restMs);
+    }, REST_MS);
   }
 
   /** `Socket.pause` goes on reading, into a queue of small pieces: only the handle really rests. */
