@@ -3,6 +3,7 @@ import type { Socket } from 'node:net';
 import pg from 'pg';
 import { TailraceError } from '../../src/sdk/index.ts';
 import type { SourceOptions } from './names.ts';
+import { createSocket } from './read-buffer.ts';
 import { asSourceError } from './source-errors.ts';
 
 const CONNECT_MS = 10_000;
@@ -62,7 +63,11 @@ export function connectSql(options: SourceOptions): Promise<pg.Client> {
 /** A walsender connection: takes replication commands as simple queries. */
 export function connectReplication(options: SourceOptions): Promise<pg.Client> {
   // `replication` is a parameter of the start-up packet that pg passes on and its types do not know.
-  return connect(options, { ...clientConfig(options), replication: 'database' } as pg.ClientConfig);
+  return connect(options, {
+    ...clientConfig(options),
+    stream: createSocket,
+    replication: 'database',
+  } as pg.ClientConfig);
 }
 
 async function connect({ config }: SourceOptions, settings: pg.ClientConfig): Promise<pg.Client> {

@@ -8,10 +8,11 @@
  */
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../src/sdk/index.ts';
+import { takeReads } from './read-buffer.ts';
 
 const HEADER_BYTES = 5;
-/** Up to here the pieces of a cut message are joined without room for more. */
-const SMALL_MESSAGE_BYTES = 128 * 1024;
+/** The buffer's size while messages are no larger. */
+const BUFFER_BYTES = 256 * 1024;
 /** Half of what Node reads at once: after less the socket was empty. */
 const SMALL_READ_BYTES = 32 * 1024;
 const REST_MS = 1;
@@ -21,7 +22,7 @@ const STREAM_GAP_MS = 4;
 const MAX_MESSAGE_BYTES = 0x40000000 + 1024;
 
 /**
- * Takes one message at buf[from, to). A promise stops reading until it resolves; `again` then gives the same message once
+ * Takes one message at buf[from, to), which is good until it returns. A promise stops reading until it resolves; `again` then gives the same message once
  * more, otherwise the next one follows.
  */
 export type TakeMessage = (type: number, buf: Buffer, from: number, to: number) => Pause | undefined;
@@ -47,7 +48,7 @@ export class MessageSocket {
   readonly #socket: Socket;
   readonly #options: MessageSocketOptions;
   readonly #rests: boolean;
-  #buffer: Buffer = Buffer.allocUnsafe(0);
+  #buffer: Buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
   #start = 0;
   #end = 0;
   #busy = false;
@@ -66,7 +67,7 @@ export class MessageSocket {
       this.#settle = { resolve, reject };
     });
     this.done.catch(() => {});
-    this.#socket.on('data', (chunk: Buffer) => this.#onData(chunk));
+    takeReads(this.#socket, (buf, count) => this.#onData(buf, count));
     this.#socket.on('error', (error) => this.#finish({ error }));
     this.#socket.on('close', () => this.#finish({ error: closed() }));
     this.#socket.on('end', () => this.#finish({ error: closed() }));
@@ -91,9 +92,9 @@ export class MessageSocket {
     else this.#settle?.reject(failure.error);
   }
 
-  #onData(chunk: Buffer): void {
+  #onData(buf: Buffer, count: number): void {
     if (this.#over) return;
-    this.#append(chunk);
+    this.#append(buf, count);
     if (this.#busy) {
       this.#pause();
       return;
@@ -102,7 +103,7 @@ export class MessageSocket {
     const streaming = now - this.#lastRead < STREAM_GAP_MS;
     this.#lastRead = now;
     this.#work();
-    if (this.#rests && streaming && chunk.length < SMALL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
+    if (this.#rests && streaming && count < SMALL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
   }
 
   #rest(): void {
@@ -127,29 +128,23 @@ export class MessageSocket {
     return (this.#socket as unknown as { readonly _handle: ReadHandle | null })._handle;
   }
 
-  #append(chunk: Buffer): void {
+  #append(buf: Buffer, count: number): void {
     const kept = this.#end - this.#start;
-    if (kept === 0) {
-      this.#buffer = chunk;
-      this.#start = 0;
-      this.#end = chunk.length;
-      return;
-    }
-    if (this.#buffer.length - this.#end < chunk.length) this.#grow(kept + chunk.length);
-    chunk.copy(this.#buffer, this.#end);
-    this.#end += chunk.length;
+    if (kept === 0 || this.#buffer.length - this.#end < count) this.#makeRoom(kept, count);
+    buf.copy(this.#buffer, this.#end, 0, count);
+    this.#end += count;
   }
 
-  /**
-   * Room for a message that goes on: doubled, so that one of many pieces is not copied again for each. A buffer is never
-   * overwritten, only added to: places in it that were handed out stay good while more arrives.
-   */
-  #grow(needed: number): void {
-    const larger = Buffer.allocUnsafe(needed > SMALL_MESSAGE_BYTES ? 2 * needed : needed);
-    this.#buffer.copy(larger, 0, this.#start, this.#end);
-    this.#buffer = larger;
-    this.#end -= this.#start;
+  /** Doubled for a message that goes on, so that one of many pieces is not copied again for each; as before behind it. */
+  #makeRoom(kept: number, count: number): void {
+    const from = this.#buffer;
+    const needed = kept + count;
+    if (needed > from.length) this.#buffer = Buffer.allocUnsafeSlow(2 * needed);
+    else if (from.length > BUFFER_BYTES && 2 * needed <= BUFFER_BYTES)
+      this.#buffer = Buffer.allocUnsafeSlow(BUFFER_BYTES);
+    from.copy(this.#buffer, 0, this.#start, this.#end);
     this.#start = 0;
+    this.#end = kept;
   }
 
   #work(): void {
