@@ -118,11 +118,12 @@ async function startKafka(
   const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => `${name}.`));
   const mayProduce = (topic: string) => !topic.startsWith('__') && !sources.some((name) => topic.startsWith(name));
   const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
-  const facade = await kafkaFacade({ log: store, clock, logger: log, topics, failpoint });
+  const facade = await kafkaFacade({ log: store, admin: store.admin, clock, logger: log, topics, failpoint });
   if (facade !== null) return facade;
   const { host, port, advertise, tls, users, acls, superUsers } = kafka;
   const listener = await startKafkaListener({
     log: store,
+    admin: store.admin,
     clock,
     logger: log,
     listen: { host, port },
