@@ -6,8 +6,8 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Files } from '../lib/files.ts';
 import { type Lock, takeLock } from './lock.ts';
 
-/** Raised when an older Tailrace could not read what this one writes. */
-export const FORMAT = 1;
+/** Raised when an older Tailrace could not read what this one writes. 1 had other frames; they are still read. */
+export const FORMAT = 2;
 
 export interface DataPaths {
   readonly root: string;
@@ -43,7 +43,7 @@ export async function openDirectory(root: string, files: Files): Promise<{ paths
   }
 }
 
-/** Throws `log.newer_format`. With `create`, writes the version where there is none. */
+/** Throws `log.newer_format`. With `create`, writes the version where there is none or an older one. */
 export function checkFormat(root: string, create: boolean): void {
   const path = join(root, 'format');
   let text: string;
@@ -56,6 +56,10 @@ export function checkFormat(root: string, create: boolean): void {
   }
   const version = Number(text.trim());
   if (version === FORMAT) return;
+  if (version >= 1 && version < FORMAT) {
+    if (create) writeFileSync(path, `${FORMAT}\n`, { mode: 0o600 });
+    return;
+  }
   throw new TailraceError(
     'log.newer_format',
     `the data directory ${root} has format ${text.trim()}, this Tailrace knows ${FORMAT}`,

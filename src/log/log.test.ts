@@ -278,9 +278,10 @@ describe('durability', () => {
     await log.close();
     const wal = join(killed, 'wal', readdirSync(join(killed, 'wal'))[0]!);
     const bytes = readFileSync(wal);
-    const last = bytes.lastIndexOf('TRF2');
-    const end = bytes.length - [...bytes].reverse().findIndex((byte) => byte !== 0);
-    for (let cut = last; cut < end; cut += 7) {
+    // Its second head only tells what a damaged first one would have.
+    const end = bytes.lastIndexOf('TRF2');
+    // The last byte of the batches is zero already.
+    for (let cut = bytes.lastIndexOf('TRF2', end - 1); cut < end - 1; cut += 7) {
       const copy = directory();
       cpSync(killed, copy, { recursive: true });
       rmSync(join(copy, 'lock'), { recursive: true });

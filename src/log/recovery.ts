@@ -6,7 +6,7 @@ import type { DataPaths } from './data-directory.ts';
 import { readSnapshot } from './snapshot-file.ts';
 import { StagedFile } from './staged-file.ts';
 import { LogState } from './state.ts';
-import { recoverWal } from './wal-recovery.ts';
+import { type RecoveredCommit, recoverWal } from './wal-recovery.ts';
 
 export interface Recovered {
   readonly state: LogState;
@@ -15,34 +15,55 @@ export interface Recovered {
   readonly walNames: readonly string[];
 }
 
+const RESTORE = 'restore the data directory from a backup';
+
 /** Changes nothing on disk. Throws `log.damaged` where nothing can be read any more. */
 export async function recover(paths: DataPaths, files: Files, segmentBytes: number, log: Logger): Promise<Recovered> {
   const state = new LogState({ files, topicsDir: paths.topics, segmentBytes });
   const snapshot = await readSnapshot(files, paths.snapshot);
   if (snapshot !== null) state.restore(snapshot);
   const recovery = await recoverWal(files, paths.wal, state.sequence);
-  if (recovery.damaged.length > 0) {
+  if (recovery.lost.length > 0) {
     log('error', 'the log is damaged: commits that were acknowledged cannot be read', {
-      commits: recovery.damaged.length,
-      first: recovery.damaged[0],
-      last: recovery.damaged.at(-1),
+      commits: recovery.lost.length,
+      first: recovery.lost[0],
+      last: recovery.lost.at(-1),
+      remedy: `${RESTORE}, or go on without them`,
     });
   }
   const stagedNames = new Set(await files.list(paths.staged));
-  for (const { sequence, record, data } of recovery.commits) {
-    const name = record.staged?.file;
+  for (const commit of recovery.commits) {
+    const name = commit.record.staged?.file;
     if (name !== undefined && !stagedNames.has(name)) {
       throw new TailraceError('log.damaged', `the staged file ${name} of an acknowledged commit is gone`, {
-        remedy: 'restore the data directory from a backup',
+        remedy: RESTORE,
       });
     }
     const staged = name === undefined ? null : await StagedFile.existing(files, paths.staged, name);
     const before = state.partitions().map(({ holes }) => holes.length);
-    state.apply(sequence, record, data, staged);
+    apply(state, commit, staged);
+    reportDamage(commit, log);
     reportHoles(state, before, log);
   }
   const nextEpoch = Math.max(recovery.nextEpoch, snapshot?.walEpoch ?? 1);
   return { state, nextEpoch, walNames: recovery.names };
+}
+
+function apply(state: LogState, { sequence, record, data }: RecoveredCommit, staged: StagedFile | null): void {
+  try {
+    state.apply(sequence, record, data, staged);
+  } catch (cause) {
+    if (!(cause instanceof TailraceError) || cause.code !== 'log.no_such_topic') throw cause;
+    const message = `the commit ${sequence} writes to a topic whose creation is lost: ${cause.message}`;
+    throw new TailraceError('log.damaged', message, { remedy: RESTORE, cause });
+  }
+}
+
+function reportDamage({ record, damaged }: RecoveredCommit, log: Logger): void {
+  for (const number of damaged) {
+    const [topic, partition, from, to] = record.batches![number]!;
+    log('error', 'records are damaged', { topic, partition, from, to });
+  }
 }
 
 function reportHoles(state: LogState, before: readonly number[], log: Logger): void {

@@ -2,6 +2,7 @@
  * One file of the write-ahead log. It grows in its first use and is used again and again: then fdatasync has no size to write.
  *
  *     0  magic u32 "TRW1" · 4 crc u32 of bytes 8…24 · 8 epoch u64 (of this use of the file) · 16 first sequence u64
+ *  2048  the same once more: without it none of the frames could be verified
  *  4096  frames
  */
 import { join } from 'node:path';
@@ -14,6 +15,7 @@ export const FRAMES_AT = 4096;
 const ROOM_BYTES = 1 << 20;
 const MAGIC = 0x31575254;
 const HEADER_BYTES = 24;
+const COPY_AT = 2048;
 
 export interface WalHeader {
   readonly epoch: number;
@@ -54,13 +56,21 @@ export class WalFile {
     header.writeBigUInt64LE(BigInt(epoch), 8);
     header.writeBigUInt64LE(BigInt(firstSequence), 16);
     header.writeUInt32LE(crc32c(header.subarray(8, HEADER_BYTES)), 4);
+    header.copy(header, COPY_AT, 0, HEADER_BYTES);
     await this.file.write([header], 0);
   }
 }
 
 /** Null for a file that was never begun, or whose beginning was torn. */
 export function readWalHeader(bytes: Buffer): WalHeader | null {
-  if (bytes.length < HEADER_BYTES || bytes.readUInt32LE(0) !== MAGIC) return null;
-  if (crc32c(bytes.subarray(8, HEADER_BYTES)) !== bytes.readUInt32LE(4)) return null;
-  return { epoch: Number(bytes.readBigUInt64LE(8)), firstSequence: Number(bytes.readBigUInt64LE(16)) };
+  const [first, second] = [headerAt(bytes, 0), headerAt(bytes, COPY_AT)];
+  // A torn beginning leaves one of the use before.
+  if (first === null || second === null) return first ?? second;
+  return first.epoch >= second.epoch ? first : second;
+}
+
+function headerAt(bytes: Buffer, at: number): WalHeader | null {
+  if (bytes.length < at + HEADER_BYTES || bytes.readUInt32LE(at) !== MAGIC) return null;
+  if (crc32c(bytes.subarray(at + 8, at + HEADER_BYTES)) !== bytes.readUInt32LE(at + 4)) return null;
+  return { epoch: Number(bytes.readBigUInt64LE(at + 8)), firstSequence: Number(bytes.readBigUInt64LE(at + 16)) };
 }

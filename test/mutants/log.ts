@@ -6,11 +6,11 @@ const CRASH = 'src/log/crash.test.ts';
 
 export const logMutants: readonly Mutant[] = [
   {
-    // A frame is taken for whole by its lengths alone.
+    // A frame is taken for whole by its head alone.
     invariant: 3,
     file: 'src/log/frame.ts',
-    find: `  return end <= buf.length && crc32c(buf.subarray(at + 8, end), seed) === buf.readUInt32LE(at + 4);`,
-    replace: `  return end <= buf.length && seed !== undefined;`,
+    find: `  return placesCrc(data, seed) === dataCrc && data.every(isWhole);`,
+    replace: `  return data.length >= 0 && seed !== dataCrc + 0.5;`,
     test: [LOG, 'invariant 3'],
   },
   {
