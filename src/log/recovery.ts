@@ -20,7 +20,9 @@ const RESTORE = 'restore the data directory from a backup';
 /** Changes nothing on disk. Throws `log.damaged` where nothing can be read any more. */
 export async function recover(paths: DataPaths, files: Files, segmentBytes: number, log: Logger): Promise<Recovered> {
   const state = new LogState({ files, topicsDir: paths.topics, segmentBytes });
-  const snapshot = await readSnapshot(files, paths.snapshot);
+  const snapshot = await readSnapshot(files, paths.snapshot, (path) =>
+    log('warn', 'a file that says what the log holds is damaged; its copy is not, and is used', { path }),
+  );
   if (snapshot !== null) state.restore(snapshot);
   const recovery = await recoverWal(files, paths.wal, state.sequence);
   if (recovery.lost.length > 0) {
