@@ -1,0 +1,53 @@
+/** Numbers of column types in table maps (enum_field_types), and how long their metadata is. */
+export const ColumnType = {
+  TINY: 1,
+  SHORT: 2,
+  LONG: 3,
+  FLOAT: 4,
+  DOUBLE: 5,
+  LONGLONG: 8,
+  INT24: 9,
+  DATE: 10,
+  YEAR: 13,
+  VARCHAR: 15,
+  BIT: 16,
+  TIMESTAMP2: 17,
+  DATETIME2: 18,
+  TIME2: 19,
+  VECTOR: 242,
+  JSON: 245,
+  NEWDECIMAL: 246,
+  ENUM: 247,
+  SET: 248,
+  BLOB: 252,
+  VAR_STRING: 253,
+  STRING: 254,
+  GEOMETRY: 255,
+} as const;
+
+const META_BYTES: Readonly<Record<number, number>> = {
+  [ColumnType.FLOAT]: 1,
+  [ColumnType.DOUBLE]: 1,
+  [ColumnType.VARCHAR]: 2,
+  [ColumnType.BIT]: 2,
+  [ColumnType.TIMESTAMP2]: 1,
+  [ColumnType.DATETIME2]: 1,
+  [ColumnType.TIME2]: 1,
+  // MariaDB's compressed BLOB and VARCHAR.
+  140: 1,
+  141: 2,
+  [ColumnType.VECTOR]: 1,
+  [ColumnType.JSON]: 1,
+  [ColumnType.NEWDECIMAL]: 2,
+  [ColumnType.ENUM]: 2,
+  [ColumnType.SET]: 2,
+  249: 1,
+  250: 1,
+  251: 1,
+  [ColumnType.BLOB]: 1,
+  [ColumnType.VAR_STRING]: 2,
+  [ColumnType.STRING]: 2,
+  [ColumnType.GEOMETRY]: 1,
+};
+
+export const metaBytes = (type: number): number => META_BYTES[type] ?? 0;

@@ -1,0 +1,23 @@
+/** Configuration of the `mysql` source. */
+import { secret, z } from '../../src/sdk/index.ts';
+
+const MAX_SERVER_ID = 2 ** 32 - 1;
+
+export const sourceConfig = z.strictObject({
+  url: secret()
+    .refine((text) => /^(mysql|mariadb):\/\//.test(text), { error: 'must start with mysql:// or mariadb://' })
+    .describe(
+      'Connection string, `mysql://user:password@host:port/`; with `ssl-mode` (DISABLED, REQUIRED, VERIFY_CA, ' +
+        'VERIFY_IDENTITY) and `ssl-ca` as the `mysql` client has them.',
+    ),
+  server_id: z
+    .int()
+    .min(1)
+    .max(MAX_SERVER_ID)
+    .optional()
+    .describe(
+      'As which replica the binary log is read: no other reader of this server may use it. Default: made of the names of instance and source.',
+    ),
+});
+
+export type SourceConfig = z.output<typeof sourceConfig>;

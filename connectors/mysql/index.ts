@@ -1,0 +1,16 @@
+/** Manifest of the `mysql` connector. */
+import { defineSource } from '../../src/sdk/index.ts';
+import { sourceConfig } from './config.ts';
+
+export const source = defineSource({
+  type: 'mysql',
+  summary:
+    'Changes of MySQL (8.0 to 9.7) and MariaDB (10.6 to 11.8) tables from the binary log, after a consistent snapshot.',
+  config: sourceConfig,
+  emits: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  check: async (options) => (await import('./source-check.ts')).checkSource(options),
+  describe: async (options) => (await import('./source-check.ts')).describeSource(options),
+  open: async (options) => new (await import('./reader.ts')).MysqlReader(options),
+  // Nothing was made on the server.
+  teardown: async () => {},
+});

@@ -1,0 +1,96 @@
+/** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
+import type { Position, SourceOutput, SourceReader } from '../../src/sdk/index.ts';
+import { BinlogStream } from './binlog-stream.ts';
+import { Charsets } from './charsets.ts';
+import { SqlSession } from './connections.ts';
+import { replicaOf, type SourceOptions } from './names.ts';
+import { type MysqlPosition, readPosition } from './position.ts';
+import { type Prepared, prepare } from './set-up.ts';
+import { snapshotTable } from './snapshot.ts';
+import { asSourceError, asStreamError } from './source-errors.ts';
+import { StatementEvents } from './statement-events.ts';
+import { StreamDecoder } from './stream-decoder.ts';
+import { StreamTables } from './stream-tables.ts';
+
+export class MysqlReader implements SourceReader {
+  readonly #options: SourceOptions;
+  readonly #sql: SqlSession;
+  #stream: BinlogStream | null = null;
+
+  constructor(options: SourceOptions) {
+    this.#options = options;
+    this.#sql = new SqlSession(options.config.url);
+  }
+
+  async run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
+    const aborted = new Promise<void>((resolve) => {
+      if (signal.aborted) resolve();
+      signal.addEventListener('abort', () => resolve(), { once: true });
+    });
+    // A statement that waits in the server must not hold up the end.
+    await Promise.race([aborted, this.#run(from, output, signal)]);
+  }
+
+  async #run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
+    try {
+      const prepared = await prepare(this.#options, this.#sql, from === null ? null : readPosition(from));
+      if (signal.aborted) return;
+      // Saved before anything is read: what was there before is the snapshots', what follows the stream's.
+      if (from === null) output.heartbeat(prepared.position);
+      const position = await this.#snapshots(prepared, output, signal);
+      if (!signal.aborted) await this.#streaming({ ...prepared, position }, output, signal);
+    } catch (error) {
+      if (!signal.aborted) throw asSourceError(error, this.#options.config.url);
+    }
+  }
+
+  /** The server keeps its binary logs by its own settings: nothing to tell it. */
+  acknowledge(): void {}
+
+  async close(): Promise<void> {
+    this.#stream?.close();
+    this.#stream = null;
+    await this.#sql.close();
+  }
+
+  async #snapshots(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<MysqlPosition> {
+    let { position } = prepared;
+    for (const table of prepared.unread) {
+      position = await snapshotTable(this.#options, { table, facts: prepared.facts, position }, output, signal);
+      await output.drain();
+    }
+    return position;
+  }
+
+  async #streaming({ facts, position, tables }: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
+    const { config, context, name } = this.#options;
+    const charsets = await Charsets.load(this.#sql, facts);
+    const decoder = new StreamDecoder({
+      output,
+      tables: new StreamTables({ source: name, output, sql: this.#sql, facts, charsets, captured: tables }),
+      statements: new StatementEvents(tables, facts.variables.get('lower_case_table_names') !== '0'),
+      position,
+      failpoint: context.failpoint,
+    });
+    try {
+      const stream = await BinlogStream.start({
+        url: config.url,
+        replica: replicaOf(this.#options),
+        from: position,
+        now: context.clock.monotonic,
+        take: (buf, at, to) => decoder.take(buf, at, to),
+        afterRead: () => output.drain(),
+      });
+      this.#stream = stream;
+      const onAbort = () => stream.close();
+      signal.addEventListener('abort', onAbort, { once: true });
+      if (signal.aborted) onAbort();
+      await stream.done.finally(() => {
+        signal.removeEventListener('abort', onAbort);
+        stream.close();
+      });
+    } catch (error) {
+      throw asStreamError(error, config.url);
+    }
+  }
+}

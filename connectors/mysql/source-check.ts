@@ -1,0 +1,92 @@
+/** Pre-flight of the source: what is missing, each with the exact SQL. Changes nothing. */
+import type { Finding, TableDescription } from '../../src/sdk/index.ts';
+import { catalogTable } from './catalog.ts';
+import { tableFindings, userOf } from './check-tables.ts';
+import { describe } from './columns.ts';
+import { SqlSession } from './connections.ts';
+import { type SourceOptions, tableName } from './names.ts';
+import { logFiles, serverFacts, statusSql } from './server.ts';
+import { retentionSeconds, serverProblems } from './server-check.ts';
+import { asSourceError, placeOf } from './source-errors.ts';
+
+const DAY_SECONDS = 86_400;
+const HOUR_SECONDS = 3_600;
+
+export async function checkSource(options: SourceOptions): Promise<readonly Finding[]> {
+  const sql = new SqlSession(options.config.url);
+  try {
+    const facts = await serverFacts(sql);
+    const findings: Finding[] = serverProblems(facts).map(({ message, remedy }) => problem(message, remedy, 'url'));
+    findings.push(...(await privileges(sql, facts.flavor, statusSql(facts))));
+    const kept = retentionSeconds(facts);
+    if (kept !== null && kept < DAY_SECONDS) {
+      const hours = Math.round((kept / HOUR_SECONDS) * 10) / 10;
+      const message = `binary logs are removed after ${hours} hours: if Tailrace is down for longer, changes are lost`;
+      const set = facts.flavor === 'mysql' ? 'SET PERSIST' : 'SET GLOBAL';
+      findings.push({
+        level: 'warning',
+        message,
+        remedy: `${set} binlog_expire_logs_seconds = 604800;`,
+        path: ['url'],
+      });
+    }
+    findings.push(...(await tableFindings(options, sql, facts)));
+    const name = facts.flavor === 'mysql' ? 'MySQL' : 'MariaDB';
+    const ok = `${name} ${facts.version} at ${placeOf(options.config.url)}, user ${await userOf(sql)}`;
+    return [{ level: 'ok', message: ok, path: ['url'] }, ...findings];
+  } catch (error) {
+    const { code, message, remedy } = asSourceError(error, options.config.url);
+    return [{ ...problem(message, remedy ?? 'try again when the server answers', 'url'), code }];
+  } finally {
+    await sql.close();
+  }
+}
+
+/** The tables as the stream will describe them. */
+export async function describeSource(options: SourceOptions): Promise<readonly TableDescription[]> {
+  const sql = new SqlSession(options.config.url);
+  try {
+    const { flavor } = await serverFacts(sql);
+    const found: TableDescription[] = [];
+    for (const label of options.tables) {
+      const name = tableName(label);
+      const table = await catalogTable((text, values) => sql.rows(text, values), name, flavor);
+      if (table !== undefined) found.push(describe(options.name, name, table.columns, table.primaryKey));
+    }
+    return found;
+  } finally {
+    await sql.close();
+  }
+}
+
+function problem(message: string, remedy: string, key: string): Finding {
+  return { level: 'problem', message, remedy, path: [key] };
+}
+
+/** What the reading needs, of the server as a whole. MariaDB's names are those since 10.5. */
+const PRIVILEGES = {
+  mysql: ['REPLICATION SLAVE', 'REPLICATION CLIENT'],
+  mariadb: ['REPLICATION SLAVE', 'BINLOG MONITOR'],
+} as const;
+
+async function privileges(sql: SqlSession, flavor: 'mysql' | 'mariadb', status: string): Promise<Finding[]> {
+  const user = await userOf(sql);
+  const [replication, monitor] = PRIVILEGES[flavor];
+  const found: Finding[] = [];
+  const grants = await sql.rows('SHOW GRANTS FOR CURRENT_USER()');
+  const text = grants.flatMap((row) => Object.values(row)).join('\n');
+  if (
+    !new RegExp(`GRANT [^\\n]*(\\b${replication}\\b|REPLICATION REPLICA\\b|ALL PRIVILEGES ON \\*\\.\\*)`).test(text)
+  ) {
+    const message = `${user} may not read the binary log`;
+    found.push({ ...problem(message, `GRANT ${replication} ON *.* TO ${user};`, 'url'), level: 'warning' });
+  }
+  try {
+    await sql.rows(status);
+    await logFiles(sql);
+  } catch {
+    const message = `${user} may not ask where the binary log ends`;
+    found.push(problem(message, `GRANT ${monitor} ON *.* TO ${user};`, 'url'));
+  }
+  return found;
+}

@@ -1,0 +1,121 @@
+/** What the statements of the binary log mean for the captured tables. Throws where changes are not in it as rows (Invariant 5). */
+import type { QueryEvent } from './binlog-event.ts';
+import type { TableName } from './names.ts';
+import { gap, unsupported } from './source-errors.ts';
+import { effectOf, mentions, type NamedTable } from './statements.ts';
+
+export type CapturedEffect =
+  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'rollback-to' | 'xa-end' | 'none' }
+  | { readonly kind: 'truncate' | 'altered'; readonly table: TableName };
+
+const NONE: CapturedEffect = { kind: 'none' };
+
+export class StatementEvents {
+  readonly #captured: readonly TableName[];
+  readonly #anyCase: boolean;
+
+  /** @param anyCase names of tables are the same in upper and lower case (lower_case_table_names) */
+  constructor(captured: readonly TableName[], anyCase: boolean) {
+    this.#captured = captured;
+    this.#anyCase = anyCase;
+  }
+
+  captured(label: string): TableName {
+    return this.#captured.find((table) => table.label === label)!;
+  }
+
+  effect({ sql, schema, ansiQuotes }: QueryEvent): CapturedEffect {
+    // The two most frequent, without a look at their words.
+    if (sql === 'BEGIN') return { kind: 'begin' };
+    if (sql === 'COMMIT') return { kind: 'commit' };
+    const effect = effectOf(sql, schema, ansiQuotes);
+    switch (effect.kind) {
+      case 'truncate':
+      case 'altered': {
+        const table = this.#find(effect.table);
+        return table === undefined ? NONE : { kind: effect.kind, table };
+      }
+      case 'replaced':
+        return this.#replaced(effect.tables, effect.by);
+      case 'renamed':
+        return this.#renamed(effect.pairs);
+      case 'schema-dropped':
+        return this.#schemaDropped(effect.schema);
+      case 'dml':
+        throw unsupported(
+          `the binary log has a statement (${effect.verb}) in place of the rows that it changed`,
+          'SET GLOBAL binlog_format = ROW, and in the sessions that set another; then set `on_gap: resnapshot` on the source',
+        );
+      case 'unknown':
+        return this.#unknown(sql);
+      default:
+        return effect;
+    }
+  }
+
+  #find({ schema, table }: NamedTable): TableName | undefined {
+    return this.#captured.find((one) => this.#same(one.schema, schema) && this.#same(one.table, table));
+  }
+
+  #same(a: string, b: string): boolean {
+    return a === b || (this.#anyCase && a.toLowerCase() === b.toLowerCase());
+  }
+
+  #replaced(tables: readonly NamedTable[], by: string): CapturedEffect {
+    for (const named of tables) {
+      const table = this.#find(named);
+      if (table !== undefined)
+        throw gap(`rows of ${table.label} went or came by ${by}, which the binary log does not have as rows`);
+    }
+    return NONE;
+  }
+
+  #renamed(pairs: readonly (readonly [NamedTable, NamedTable])[]): CapturedEffect {
+    const migrated = this.#migrated(pairs);
+    if (migrated !== undefined) return { kind: 'altered', table: migrated };
+    for (const table of pairs.flat()) {
+      const found = this.#find(table);
+      if (found === undefined) continue;
+      throw gap(
+        `the captured table ${found.label} was renamed, or another was given its name`,
+        'correct `tables:` if need be, and set `on_gap: resnapshot` on the source, then start Tailrace',
+      );
+    }
+    return NONE;
+  }
+
+  /**
+   * The last step of pt-online-schema-change and gh-ost: the table makes way for a copy of it with the same rows, whose
+   * name is made of its own.
+   */
+  #migrated(pairs: readonly (readonly [NamedTable, NamedTable])[]): TableName | undefined {
+    const [old, copy] = pairs;
+    if (pairs.length !== 2 || old === undefined || copy === undefined) return undefined;
+    const table = this.#find(old[0]);
+    if (table === undefined || this.#find(copy[1]) !== table) return undefined;
+    const name = old[0].table;
+    const from = copy[0].table;
+    const sameSchema = [old[1], copy[0]].every(({ schema }) => this.#same(schema, old[0].schema));
+    const ptOsc =
+      new RegExp(`^_+${escaped(name)}_new$`).test(from) && new RegExp(`^_+${escaped(name)}_old$`).test(old[1].table);
+    const ghOst = from === `_${name}_gho` && /^_.*_del$/.test(old[1].table);
+    return sameSchema && (ptOsc || ghOst) ? table : undefined;
+  }
+
+  #schemaDropped(schema: string): CapturedEffect {
+    const table = this.#captured.find((one) => this.#same(one.schema, schema));
+    if (table !== undefined) throw gap(`the database of ${table.label} was dropped`);
+    return NONE;
+  }
+
+  #unknown(sql: string): CapturedEffect {
+    const table = this.#captured.find((one) => mentions(sql, one.table));
+    if (table === undefined) return NONE;
+    throw unsupported(
+      `the binary log has a statement that is not understood and may concern ${table.label}`,
+      'set `on_gap: resnapshot` on the source to read its tables as they are now',
+    );
+  }
+}
+
+const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

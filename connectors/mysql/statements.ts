@@ -1,0 +1,333 @@
+/**
+ * Statements of the binary log (QUERY events): what they do to tables. Only the beginning of a statement is understood, as
+ * far as it says which table is meant; what is not understood and names a captured table is for the caller to refuse
+ * (Invariant 5).
+ */
+
+export interface NamedTable {
+  readonly schema: string;
+  readonly table: string;
+}
+
+export type Effect =
+  | { readonly kind: 'begin' | 'commit' | 'rollback' | 'xa-end' | 'none' }
+  /** Changes of the open transaction are taken back to a savepoint. */
+  | { readonly kind: 'rollback-to' }
+  /** Changes of rows that are not in the log as rows. */
+  | { readonly kind: 'dml'; readonly verb: string }
+  | { readonly kind: 'truncate'; readonly table: NamedTable }
+  /** Columns may be others from here on. */
+  | { readonly kind: 'altered'; readonly table: NamedTable }
+  /** Rows went without being in the log, or the name stands for another table. `by`: what did it. */
+  | { readonly kind: 'replaced'; readonly tables: readonly NamedTable[]; readonly by: string }
+  | { readonly kind: 'renamed'; readonly pairs: readonly (readonly [from: NamedTable, to: NamedTable])[] }
+  | { readonly kind: 'schema-dropped'; readonly schema: string }
+  | { readonly kind: 'unknown' };
+
+interface Token {
+  /** `word`: a bare word, keyword or name. `name`: quoted. */
+  readonly kind: 'word' | 'name' | 'text' | 'sign';
+  readonly text: string;
+}
+
+const TOKEN =
+  /\/\*!\d*|\*\/|\/\*[\s\S]*?(?:\*\/|$)|--(?:[ \t][^\n]*|(?=\n|$))|#[^\n]*|`((?:[^`]|``)*)`|"((?:[^"\\]|""|\\[\s\S])*)"|'(?:[^'\\]|''|\\[\s\S])*'|[\w$@\u0080-\uffff]+|\S/g;
+
+function tokensOf(sql: string, ansiQuotes: boolean, limit: number): Token[] {
+  const tokens: Token[] = [];
+  for (const [text, backquoted, doubleQuoted] of sql.matchAll(TOKEN)) {
+    if (tokens.length >= limit) break;
+    // Comments; what stands in those that the server executes are tokens like others.
+    if (/^(\/\*|\*\/|--(?:[ \t]|$)|#)/.test(text)) continue;
+    if (backquoted !== undefined) tokens.push({ kind: 'name', text: backquoted.replaceAll('``', '`') });
+    else if (doubleQuoted !== undefined && ansiQuotes)
+      tokens.push({ kind: 'name', text: doubleQuoted.replaceAll('""', '"') });
+    else if (/^['"]/.test(text)) tokens.push({ kind: 'text', text });
+    else tokens.push({ kind: /^[\w$@\u0080-\uffff]/.test(text) ? 'word' : 'sign', text });
+  }
+  return tokens;
+}
+
+const MAX_TOKENS = 20_000;
+const DML = new Set([
+  'INSERT',
+  'UPDATE',
+  'DELETE',
+  'REPLACE',
+  'LOAD',
+  'WITH',
+  'CALL',
+  'DO',
+  'SELECT',
+  'VALUES',
+  'TABLE',
+]);
+/** Of objects that hold no rows, and of upkeep that changes none. */
+const HARMLESS = new Set([
+  'GRANT',
+  'REVOKE',
+  'SET',
+  'FLUSH',
+  'ANALYZE',
+  'OPTIMIZE',
+  'REPAIR',
+  'CHECK',
+  'INSTALL',
+  'UNINSTALL',
+  'USE',
+  'RESET',
+  'CHANGE',
+  'SAVEPOINT',
+  'RELEASE',
+]);
+const OBJECTS = new Set([
+  'VIEW',
+  'TRIGGER',
+  'PROCEDURE',
+  'FUNCTION',
+  'EVENT',
+  'USER',
+  'ROLE',
+  'INDEX',
+  'SERVER',
+  'TABLESPACE',
+  'UNDO',
+  'LOGFILE',
+  'RESOURCE',
+  'LIBRARY',
+  'SPATIAL',
+  'SEQUENCE',
+  'PACKAGE',
+  'INSTANCE',
+  'MATERIALIZED',
+]);
+
+/** @param schema the statement's default database */
+export function effectOf(sql: string, schema: string, ansiQuotes: boolean): Effect {
+  const reader = new TokenReader(tokensOf(sql, ansiQuotes, MAX_TOKENS), schema);
+  const verb = reader.word();
+  switch (verb) {
+    case 'BEGIN':
+    case 'START':
+      return { kind: 'begin' };
+    case 'COMMIT':
+      return { kind: 'commit' };
+    case 'ROLLBACK':
+      return { kind: reader.rest.some(({ text }) => text.toUpperCase() === 'TO') ? 'rollback-to' : 'rollback' };
+    case 'XA':
+      return xaEffect(reader.word());
+    case 'TRUNCATE': {
+      reader.skip('TABLE');
+      const table = reader.table();
+      return table === null ? { kind: 'unknown' } : { kind: 'truncate', table };
+    }
+    case 'ALTER':
+      return alterEffect(reader);
+    case 'RENAME':
+      return renameEffect(reader);
+    case 'DROP':
+      return dropEffect(reader);
+    case 'CREATE':
+      return createEffect(reader);
+    default:
+      if (DML.has(verb)) return { kind: 'dml', verb };
+      return { kind: HARMLESS.has(verb) ? 'none' : 'unknown' };
+  }
+}
+
+/** True when any word or name of the statement is this one, in any case. */
+export function mentions(sql: string, name: string): boolean {
+  return sql.toLowerCase().includes(name.toLowerCase());
+}
+
+function xaEffect(word: string): Effect {
+  if (word === 'START' || word === 'BEGIN') return { kind: 'begin' };
+  return { kind: word === 'COMMIT' || word === 'ROLLBACK' ? 'xa-end' : 'none' };
+}
+
+const ALTER_FILLERS = ['ONLINE', 'OFFLINE', 'IGNORE'];
+
+function alterEffect(reader: TokenReader): Effect {
+  while (ALTER_FILLERS.includes(reader.peek())) reader.word();
+  const object = reader.word();
+  if (object === 'DATABASE' || object === 'SCHEMA') return { kind: 'none' };
+  if (object !== 'TABLE')
+    return {
+      kind:
+        OBJECTS.has(object) || object.startsWith('DEFINER') || object === 'ALGORITHM' || object === 'SQL'
+          ? 'none'
+          : 'unknown',
+    };
+  reader.skip('IF', 'EXISTS');
+  const table = reader.table();
+  if (table === null) return { kind: 'unknown' };
+  reader.skipWait();
+  return tableChange(reader, table);
+}
+
+/** The clauses of ALTER TABLE at the top level. */
+function tableChange(reader: TokenReader, table: NamedTable): Effect {
+  for (const clause of reader.clauses()) {
+    const [first = '', second = ''] = clause.map(({ kind, text }) => (kind === 'word' ? text.toUpperCase() : ''));
+    const partitioned = second === 'PARTITION' || first === 'EXCHANGE';
+    if (partitioned && ['DROP', 'TRUNCATE', 'EXCHANGE', 'DISCARD', 'IMPORT'].includes(first)) {
+      return { kind: 'replaced', tables: [table], by: `ALTER TABLE … ${first} PARTITION` };
+    }
+    if (['DISCARD', 'IMPORT'].includes(first))
+      return { kind: 'replaced', tables: [table], by: `ALTER TABLE … ${first} TABLESPACE` };
+    if (['CONVERT'].includes(first) && ['PARTITION', 'TABLE'].includes(second)) {
+      return { kind: 'replaced', tables: [table], by: 'ALTER TABLE … CONVERT PARTITION' };
+    }
+    if (first === 'RENAME' && !['COLUMN', 'INDEX', 'KEY'].includes(second)) {
+      const rest = new TokenReader(clause.slice(1), table.schema);
+      rest.skip('TO');
+      rest.skip('AS');
+      rest.skipSign('=');
+      const to = rest.table();
+      return to === null ? { kind: 'unknown' } : { kind: 'renamed', pairs: [[table, { ...to }]] };
+    }
+  }
+  return { kind: 'altered', table };
+}
+
+function renameEffect(reader: TokenReader): Effect {
+  const object = reader.word();
+  if (object === 'USER') return { kind: 'none' };
+  if (object !== 'TABLE' && object !== 'TABLES') return { kind: 'unknown' };
+  reader.skip('IF', 'EXISTS');
+  const pairs: (readonly [NamedTable, NamedTable])[] = [];
+  do {
+    const from = reader.table();
+    reader.skipWait();
+    reader.skip('TO');
+    const to = reader.table();
+    if (from === null || to === null) return { kind: 'unknown' };
+    pairs.push([from, to]);
+  } while (reader.skipSign(','));
+  return { kind: 'renamed', pairs };
+}
+
+function dropEffect(reader: TokenReader): Effect {
+  const object = reader.word();
+  if (object === 'TEMPORARY') return { kind: 'none' };
+  if (object === 'DATABASE' || object === 'SCHEMA') {
+    reader.skip('IF', 'EXISTS');
+    const schema = reader.name();
+    return schema === null ? { kind: 'unknown' } : { kind: 'schema-dropped', schema };
+  }
+  if (object !== 'TABLE' && object !== 'TABLES')
+    return { kind: OBJECTS.has(object) || object === 'PREPARE' ? 'none' : 'unknown' };
+  reader.skip('IF', 'EXISTS');
+  const tables: NamedTable[] = [];
+  do {
+    const table = reader.table();
+    if (table === null) return { kind: 'unknown' };
+    tables.push(table);
+  } while (reader.skipSign(','));
+  return { kind: 'replaced', tables, by: 'DROP TABLE' };
+}
+
+function createEffect(reader: TokenReader): Effect {
+  const replacing = reader.skip('OR', 'REPLACE');
+  let object = reader.word();
+  while (/^(DEFINER|ALGORITHM|SQL|AGGREGATE|UNIQUE|FULLTEXT|ONLINE|OFFLINE|EXTERNAL)$/.test(object)) {
+    if (object === 'UNIQUE' || object === 'FULLTEXT' || object === 'EXTERNAL') return { kind: 'none' };
+    object = reader.until(OBJECTS);
+  }
+  if (object === 'TEMPORARY' || object === 'DATABASE' || object === 'SCHEMA') return { kind: 'none' };
+  if (object !== 'TABLE') return { kind: OBJECTS.has(object) ? 'none' : 'unknown' };
+  const careful = reader.skip('IF', 'NOT', 'EXISTS');
+  const table = reader.table();
+  if (table === null) return { kind: 'unknown' };
+  // With IF NOT EXISTS nothing happens to a table that is there.
+  if (careful && !replacing) return { kind: 'none' };
+  return { kind: 'replaced', tables: [table], by: 'CREATE TABLE' };
+}
+
+class TokenReader {
+  readonly #tokens: readonly Token[];
+  readonly #schema: string;
+  #at = 0;
+
+  constructor(tokens: readonly Token[], schema: string) {
+    this.#tokens = tokens;
+    this.#schema = schema;
+  }
+
+  get rest(): readonly Token[] {
+    return this.#tokens.slice(this.#at);
+  }
+
+  /** The next bare word in upper case, or an empty text. */
+  peek(): string {
+    const token = this.#tokens[this.#at];
+    return token?.kind === 'word' ? token.text.toUpperCase() : '';
+  }
+
+  word(): string {
+    const word = this.peek();
+    this.#at++;
+    return word;
+  }
+
+  /** Skips the words if they are next. */
+  skip(...words: readonly string[]): boolean {
+    const next = words.every((word, i) => {
+      const token = this.#tokens[this.#at + i];
+      return token?.kind === 'word' && token.text.toUpperCase() === word;
+    });
+    if (next) this.#at += words.length;
+    return next;
+  }
+
+  skipSign(sign: string): boolean {
+    const token = this.#tokens[this.#at];
+    if (token?.kind !== 'sign' || token.text !== sign) return false;
+    this.#at++;
+    return true;
+  }
+
+  /** MariaDB: WAIT n, NOWAIT. */
+  skipWait(): void {
+    if (this.skip('WAIT')) this.#at++;
+    else this.skip('NOWAIT');
+  }
+
+  /** The next of these words, and what was before it is left out. */
+  until(words: ReadonlySet<string>): string {
+    while (this.#at < this.#tokens.length) {
+      const word = this.word();
+      if (words.has(word) || word === 'TABLE') return word;
+    }
+    return '';
+  }
+
+  name(): string | null {
+    const token = this.#tokens[this.#at];
+    if (token === undefined || (token.kind !== 'word' && token.kind !== 'name')) return null;
+    this.#at++;
+    return token.text;
+  }
+
+  /** `table`, `schema.table`; with the default database where none is named. */
+  table(): NamedTable | null {
+    const first = this.name();
+    if (first === null) return null;
+    if (!this.skipSign('.')) return { schema: this.#schema, table: first };
+    const second = this.name();
+    return second === null ? null : { schema: first, table: second };
+  }
+
+  /** What is left, cut at commas that stand in no parenthesis. */
+  clauses(): Token[][] {
+    const clauses: Token[][] = [[]];
+    let depth = 0;
+    for (const token of this.rest) {
+      if (token.kind === 'sign' && token.text === '(') depth++;
+      if (token.kind === 'sign' && token.text === ')') depth--;
+      if (token.kind === 'sign' && token.text === ',' && depth === 0) clauses.push([]);
+      else clauses.at(-1)!.push(token);
+    }
+    return clauses;
+  }
+}

@@ -1,0 +1,348 @@
+/**
+ * Turns the events of the binary log into rows of the output. Invariant 4: a position is given only at the end of a
+ * transaction; Invariant 5: what is not understood stops the source.
+ */
+import { crc32 } from 'node:zlib';
+import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
+import * as event from './binlog-event.ts';
+import { EventType } from './binlog-event.ts';
+import { type GtidSet, gtidText, parseGtidSet } from './gtid.ts';
+import type { Wait } from './packet-socket.ts';
+import { payloadEvents } from './payload.ts';
+import { comparedSnapshots, type MysqlPosition, type Seen, type TableState } from './position.ts';
+import { RowsEvents } from './rows-event.ts';
+import { gap, need, unsupported } from './source-errors.ts';
+import type { StatementEvents } from './statement-events.ts';
+import type { StreamTable, StreamTables } from './stream-tables.ts';
+
+export interface StreamDecoderOptions {
+  readonly output: SourceOutput;
+  readonly tables: StreamTables;
+  readonly statements: StatementEvents;
+  readonly position: MysqlPosition;
+  readonly failpoint: (name: string) => void;
+}
+
+const TABLE_ID_BYTES = 6;
+/** Of the event that only ends a statement. */
+const DUMMY_TABLE_ID = 0xffffff;
+const WORD = 2 ** 32;
+
+interface OpenTransaction extends event.TransactionStart {
+  readonly id: string;
+  readonly position: string;
+  readonly second: number;
+  /** A BEGIN came: it ends with a commit of its own. */
+  grouped: boolean;
+  /** Something of it was written to the output. */
+  begun: boolean;
+}
+
+export class StreamDecoder {
+  readonly #output: SourceOutput;
+  readonly #tables: StreamTables;
+  readonly #statements: StatementEvents;
+  readonly #failpoint: (name: string) => void;
+  readonly #mariadb: boolean;
+  readonly #executed: GtidSet | null;
+  readonly #rows: RowsEvents;
+  #position: MysqlPosition;
+  #seen: Map<string, Seen>;
+  #checksums = false;
+  #transaction: OpenTransaction | null = null;
+
+  constructor(options: StreamDecoderOptions) {
+    const { output, tables, statements, position, failpoint } = options;
+    this.#output = output;
+    this.#tables = tables;
+    this.#statements = statements;
+    this.#failpoint = failpoint;
+    this.#position = position;
+    this.#mariadb = position.flavor === 'mariadb';
+    this.#executed = position.gtid === null ? null : parseGtidSet(position.gtid, this.#mariadb);
+    this.#seen = comparedSnapshots(position);
+    this.#rows = new RowsEvents((label) => this.#open(label));
+  }
+
+  /** One event, as it stands in the file, at buf[from, to). */
+  take(buf: Buffer, from: number, to: number): Wait {
+    need(to - from >= event.HEADER_BYTES && buf.readUInt32LE(from + 9) === to - from);
+    const type = buf[from + 4]!;
+    if (type === EventType.FORMAT_DESCRIPTION) this.#checksums = hasChecksum(buf, from, to);
+    const end = this.#checksums ? verified(buf, from, to) : to;
+    this.#advance(buf, from);
+    return this.#event(type, buf, from, end);
+  }
+
+  /** Moves on in the file; positions of events have 32 bits, files may be longer. */
+  #advance(buf: Buffer, from: number): void {
+    const flags = buf.readUInt16LE(from + 17);
+    const end = buf.readUInt32LE(from + 13);
+    if (end === 0 || (flags & event.ARTIFICIAL) !== 0 || isHeartbeat(buf[from + 4]!)) return;
+    const { pos } = this.#position;
+    let reached = Math.floor(pos / WORD) * WORD + end;
+    if (pos - reached > WORD / 2) reached += WORD;
+    if (reached > pos) this.#position = { ...this.#position, pos: reached };
+  }
+
+  /** @param end without the checksum */
+  #event(type: number, buf: Buffer, from: number, end: number): Wait {
+    const body = from + event.HEADER_BYTES;
+    switch (type) {
+      case EventType.TABLE_MAP:
+        need(body + 8 <= end && this.#transaction !== null);
+        return this.#tables.map(buf.readUIntLE(body, TABLE_ID_BYTES), buf, body + 8, end);
+      case EventType.XID:
+        return this.#end();
+      case EventType.GTID:
+      case EventType.ANONYMOUS_GTID:
+        return this.#begin(event.readGtid(buf, body, end, type === EventType.ANONYMOUS_GTID), buf, from);
+      case EventType.GTID_TAGGED:
+        return this.#begin(event.readTaggedGtid(buf, body, end), buf, from);
+      case EventType.MARIADB_GTID:
+        return this.#begin(event.readMariadbGtid(buf, body, end, buf.readUInt32LE(from + 5)), buf, from);
+      case EventType.QUERY:
+      case EventType.QUERY_COMPRESSED:
+        return this.#query(event.readQuery(buf, body, end, type === EventType.QUERY_COMPRESSED));
+      case EventType.TRANSACTION_PAYLOAD:
+        return this.#payload(event.readPayloadHeader(buf, body, end), buf);
+      default:
+        return this.#rarer(type, buf, from, end);
+    }
+  }
+
+  #rarer(type: number, buf: Buffer, from: number, end: number): Wait {
+    const body = from + event.HEADER_BYTES;
+    const form = RowsEvents.form(type);
+    if (form !== undefined) {
+      need(body + 8 <= end && this.#transaction !== null);
+      const id = buf.readUIntLE(body, TABLE_ID_BYTES);
+      if (id === DUMMY_TABLE_ID) return undefined;
+      const table = this.#tables.get(id);
+      need(table !== undefined);
+      if (table !== null && table !== undefined && !this.#isLeftOut(table))
+        this.#rows.take(form, table, buf, body, end);
+      return undefined;
+    }
+    switch (type) {
+      case EventType.ROTATE:
+        return this.#rotate(buf, body, end);
+      case EventType.FORMAT_DESCRIPTION:
+        return this.#format(buf, from, end);
+      case EventType.HEARTBEAT:
+      case EventType.HEARTBEAT_V2:
+        return this.#idle();
+      case EventType.XA_PREPARE:
+        return this.#prepared(body < end && buf[body] === 1);
+      default:
+        if (event.WITHOUT_CHANGE.has(type)) return undefined;
+        return this.#unknown(type, buf.readUInt16LE(from + 17));
+    }
+  }
+
+  #unknown(type: number, flags: number): undefined {
+    // A later kind of event may say of itself that it can be left out.
+    if ((flags & event.IGNORABLE) !== 0) return undefined;
+    const found = UNREADABLE[type];
+    const message = found?.[0] ?? `an event of the unknown type ${type}`;
+    throw unsupported(`the binary log has ${message}`, found?.[1] ?? 'this server may need a newer Tailrace');
+  }
+
+  #format(buf: Buffer, from: number, end: number): undefined {
+    need(end - from >= event.HEADER_BYTES + 57);
+    if (this.#transaction?.begun === true) {
+      throw unsupported(
+        'a transaction with changes of captured tables was cut off in the binary log: the server crashed',
+      );
+    }
+    this.#transaction = null;
+    this.#position = { ...this.#position, begun: buf.readUInt32LE(from) };
+    return this.#idle();
+  }
+
+  #rotate(buf: Buffer, body: number, end: number): undefined {
+    need(body + 8 < end);
+    const pos = Number(buf.readBigUInt64LE(body));
+    const file = buf.toString('utf8', body + 8, end);
+    // When it was begun says its first event, before anything of it is given out as a position.
+    this.#position = { ...this.#position, file, pos };
+    return undefined;
+  }
+
+  /** Outside of transactions: everything before the position has been seen. */
+  #idle(): undefined {
+    if (this.#transaction === null) this.#output.heartbeat(this.#passed());
+    return undefined;
+  }
+
+  #begin(start: event.TransactionStart, buf: Buffer, from: number): undefined {
+    need(this.#transaction === null);
+    const { file, pos } = this.#position;
+    const position = `${file}:${pos}`;
+    const id = start.gtid === null ? position : gtidText(start.gtid, this.#mariadb);
+    const second = buf.readUInt32LE(from);
+    // MariaDB's says that a transaction begins; MySQL writes a BEGIN.
+    const grouped = this.#mariadb && !start.standalone;
+    this.#transaction = { ...start, id, position, second, grouped, begun: false };
+    return undefined;
+  }
+
+  #query(query: event.QueryEvent): Wait {
+    // A server before GTIDs begins with nothing: none that can be captured does so.
+    need(this.#transaction !== null);
+    const effect = this.#statements.effect(query);
+    switch (effect.kind) {
+      case 'begin':
+        this.#transaction.grouped = true;
+        return undefined;
+      case 'commit':
+      case 'xa-end':
+        return this.#end();
+      case 'rollback':
+      case 'rollback-to':
+        return this.#rollback(effect.kind === 'rollback');
+      case 'truncate': {
+        const { label } = effect.table;
+        return this.#truncate(label).then(() => this.#ended());
+      }
+      case 'altered':
+        this.#tables.altered(effect.table.label);
+        return this.#ended();
+      default:
+        return this.#ended();
+    }
+  }
+
+  /** A statement that stands alone is its own transaction. */
+  #ended(): undefined {
+    return this.#transaction?.grouped === true ? undefined : this.#end();
+  }
+
+  async #truncate(label: string): Promise<void> {
+    const table = await this.#tables.registered(this.#statements.captured(label));
+    if (this.#isSeen(label)) return;
+    this.#open(label);
+    this.#output.marker({ op: 'truncate', table });
+  }
+
+  #rollback(whole: boolean): undefined {
+    if (this.#transaction?.begun === true) {
+      throw unsupported(
+        'a transaction with changes of captured tables was rolled back in the binary log (of several engines)',
+      );
+    }
+    return whole ? this.#end() : undefined;
+  }
+
+  #prepared(onePhase: boolean): undefined {
+    if (!onePhase && this.#transaction?.begun === true) {
+      throw unsupported('a captured table was changed by an XA transaction of two phases, which is not supported');
+    }
+    return this.#end();
+  }
+
+  #payload(header: event.PayloadHeader, buf: Buffer): Wait {
+    need(this.#transaction !== null);
+    return payloadEvents(header, buf, {
+      take: (bytes, from, to) => this.#event(bytes[from + 4]!, bytes, from, to),
+      drain: () => this.#output.drain(),
+    });
+  }
+
+  #end(): undefined {
+    const transaction = this.#transaction;
+    need(transaction !== null);
+    this.#transaction = null;
+    if (transaction.gtid !== null && this.#executed !== null) {
+      // A server that numbers out of order within a domain would be resumed at the wrong place.
+      if (this.#mariadb && this.#executed.has(transaction.gtid))
+        throw gap(`the transaction ${transaction.id} came out of order`);
+      this.#executed.add(transaction.gtid);
+    }
+    const position = this.#passed();
+    if (transaction.begun) this.#output.end(position);
+    else this.#output.heartbeat(position);
+    return undefined;
+  }
+
+  /** The position here, without comparisons that the stream has passed. */
+  #passed(): MysqlPosition {
+    const gtid = this.#executed === null ? null : this.#executed.toString();
+    if (this.#seen.size > 0) {
+      const passed = [...this.#seen].filter(([, seen]) => seen.isPast(this.#executed, this.#position));
+      if (passed.length > 0) {
+        const tables: Record<string, TableState> = { ...this.#position.tables };
+        for (const [label] of passed) {
+          tables[label] = { read: 'past' };
+          this.#seen.delete(label);
+        }
+        this.#position = { ...this.#position, tables };
+      }
+    }
+    this.#position = { ...this.#position, gtid };
+    return this.#position;
+  }
+
+  #isLeftOut({ label }: StreamTable): boolean {
+    return this.#seen.size > 0 && this.#isSeen(label);
+  }
+
+  #isSeen(label: string): boolean {
+    return this.#seen.get(label)?.sees(this.#transaction?.gtid ?? null, this.#position) ?? false;
+  }
+
+  /** Before each row. */
+  #open(_label: string): void {
+    const transaction = this.#transaction;
+    need(transaction !== null);
+    if (transaction.begun) {
+      this.#failpoint('source.mid-transaction');
+      return;
+    }
+    transaction.begun = true;
+    const { id, position, second } = transaction;
+    this.#output.begin({ id, kind: 'stream', timeUs: transaction.timeUs ?? second * 1_000_000, position });
+  }
+}
+
+const UNREADABLE: Readonly<Record<number, readonly [what: string, remedy: string]>> = {
+  [EventType.PARTIAL_UPDATE_ROWS]: [
+    'a partial update of a JSON column (binlog_row_value_options = PARTIAL_JSON)',
+    "SET GLOBAL binlog_row_value_options = ''; then set `on_gap: resnapshot` on the source",
+  ],
+  [EventType.INCIDENT]: [
+    'an incident: the server could not write a change',
+    'look into the server log; then set `on_gap: resnapshot` on the source',
+  ],
+  [EventType.BEGIN_LOAD_QUERY]: [
+    'a LOAD DATA as statement',
+    'SET GLOBAL binlog_format = ROW; then set `on_gap: resnapshot` on the source',
+  ],
+  [EventType.EXECUTE_LOAD_QUERY]: [
+    'a LOAD DATA as statement',
+    'SET GLOBAL binlog_format = ROW; then set `on_gap: resnapshot` on the source',
+  ],
+};
+
+const isHeartbeat = (type: number): boolean => type === EventType.HEARTBEAT || type === EventType.HEARTBEAT_V2;
+
+const NO_CHECKSUM = 0;
+const CRC32 = 1;
+
+/** The format description ends with the algorithm (1) and, whatever it is, room for a checksum (4). */
+function hasChecksum(buf: Buffer, from: number, to: number): boolean {
+  need(to - from >= event.HEADER_BYTES + event.CHECKSUM_BYTES + 1);
+  const algorithm = buf[to - event.CHECKSUM_BYTES - 1];
+  need(algorithm === CRC32 || algorithm === NO_CHECKSUM);
+  return algorithm === CRC32;
+}
+
+/** The end without the checksum. What was changed on the way is not delivered: it is read again. */
+function verified(buf: Buffer, from: number, to: number): number {
+  const end = to - event.CHECKSUM_BYTES;
+  need(end - from >= event.HEADER_BYTES);
+  if (crc32(buf.subarray(from, end)) === buf.readUInt32LE(end)) return end;
+  throw new TailraceError('source.unreachable', 'an event of the binary log does not have its checksum', {
+    remedy: 'if it does not pass: the network or the disk of the server changes data; look into the server log',
+  });
+}
