@@ -24,7 +24,7 @@ export class StagedFile {
 
   static async existing(files: Files, dir: string, name: string): Promise<StagedFile> {
     const path = join(dir, name);
-    return new StagedFile(files, path, name, await files.open(path, 'existing'));
+    return new StagedFile(files, path, name, await files.open(path, 'read'));
   }
 
   /** Behind what was appended before. */

@@ -12,7 +12,7 @@ export function batchOf(values: readonly string[]): Uint8Array {
 
 /** Values of all records of a partition from `from` on, read in pieces of about `maxBytes`; checks that offsets have no holes. */
 export async function valuesIn(
-  log: Pick<Log, 'read' | 'topics'>,
+  log: Pick<Log, 'read'> & { readonly topics: Pick<Log['topics'], 'get'> },
   { topic, partition }: TopicPartition,
   maxBytes = 1 << 20,
   from = 0n,
