@@ -113,7 +113,11 @@ export async function flushState(
     const count = partition.recent.length;
     return count > 0 ? [{ partition, count }] : [];
   });
-  for (const { partition, count } of dirty) state.recentBytes -= await partition.flush(count);
+  for (const { partition, count } of dirty) {
+    const moved = await partition.flush(count);
+    // Not in one expression: commits add to it while the flush runs.
+    state.recentBytes -= moved;
+  }
   // New directories of partitions, before the snapshot names them.
   if (dirty.length > 0) await files.syncDirectory(paths.topics);
   const snapshot: Snapshot = { ...stored, topics: topics(), walEpoch };
