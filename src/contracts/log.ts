@@ -68,6 +68,16 @@ export interface PartitionInfo {
   /** One past the last durable record: the high watermark (Invariant 8). */
   readonly endOffset: bigint;
   readonly sizeBytes: number;
+  /**
+   * Below it, compaction has left of each key only the last record (and all records without a key). A reader that needs every
+   * change and stands below it has a `gap`. Absent: 0.
+   */
+  readonly compactedTo?: bigint;
+  /**
+   * One past the last delete that compaction has removed. A reader that stands below it may never hear of that delete: it has a
+   * `gap` unless its target starts empty (Invariant 5). Absent: 0.
+   */
+  readonly deletesRemovedTo?: bigint;
 }
 
 export interface TopicInfo {

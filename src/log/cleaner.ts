@@ -1,10 +1,13 @@
 /**
  * What the log does in the background, one partition after the other, in small steps: begins segments that have become old,
- * deletes what is past its retention. Nothing here is needed for what is stored to be right: whatever is cut short by the end
+ * deletes what is past its retention, compacts. Nothing here is needed for what is stored to be right: whatever is cut short by the end
  * of the process is done at the next round.
  */
+import { TailraceError } from '../contracts/errors.ts';
 import type { TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
+import { Compactor } from './compaction/compactor.ts';
+import { dirtyRange } from './compaction/plan.ts';
 import type { Flusher } from './flusher.ts';
 import type { Partition } from './partition.ts';
 import { retentionStart } from './retention.ts';
@@ -26,6 +29,16 @@ export interface CleanerOptions {
   readonly flusher: Flusher;
   readonly clock: Clock;
   readonly log: Logger;
+  /** Uniform in [0, 1). */
+  readonly random: () => number;
+  /** Memory for the keys of a compaction. */
+  readonly keyBytes: number;
+}
+
+/** What `run` does besides what is due. */
+export interface CleanRequest {
+  /** Topic that is compacted as far as its lag allows, the last segment included, however little there is to do. */
+  readonly compact?: string;
 }
 
 export class Cleaner {
@@ -35,6 +48,8 @@ export class Cleaner {
   #round: Promise<void> = Promise.resolve();
   /** When the last segment of a partition was seen first, ms since 1970. */
   readonly #begun = new WeakMap<Segment, number>();
+  /** Not compacted again before a restart. */
+  readonly #damaged = new WeakSet<Partition>();
   #flushedAt: number;
 
   constructor(options: CleanerOptions) {
@@ -44,8 +59,8 @@ export class Cleaner {
   }
 
   /** One round now, behind the one that may be running. Resolves when it is done or the log closes. */
-  run(): Promise<void> {
-    const round = this.#round.then(() => this.#clean(true));
+  run(request: CleanRequest = {}): Promise<void> {
+    const round = this.#round.then(() => this.#clean(request));
     this.#round = round.catch(() => {});
     return round;
   }
@@ -64,7 +79,7 @@ export class Cleaner {
       await clock.sleep(everyMs, signal).catch(() => {});
       if (signal.aborted) return;
       this.#round = this.#round
-        .then(() => this.#clean(false))
+        .then(() => this.#clean(null))
         .catch((error: unknown) => {
           const cause = (error as { code?: unknown }).code ?? (error as Error).name;
           log('warn', 'the log could not be cleaned; it is tried again', { cause });
@@ -73,10 +88,10 @@ export class Cleaner {
     }
   }
 
-  /** @param everything also what only the write-ahead log holds */
-  async #clean(everything: boolean): Promise<void> {
+  /** @param request null: the interval is over */
+  async #clean(request: CleanRequest | null): Promise<void> {
     const { state, flusher, clock, segmentBytes, topicConfig } = this.#options;
-    if (everything || clock.monotonic() - this.#flushedAt >= FLUSH_EVERY_MS) {
+    if (request !== null || clock.monotonic() - this.#flushedAt >= FLUSH_EVERY_MS) {
       this.#flushedAt = clock.monotonic();
       if (state.recentBytes > 0) await flusher.checkpoint();
     }
@@ -84,16 +99,59 @@ export class Cleaner {
       if (this.#stopping.signal.aborted) return;
       const cleanup = state.topic(partition.topic)?.settings.cleanup;
       if (cleanup === undefined) continue;
-      await this.#cleanPartition(partition, rulesOf(cleanup, topicConfig(partition.topic), segmentBytes));
+      const rules = rulesOf(cleanup, topicConfig(partition.topic), segmentBytes);
+      partition.segmentBytes = rules.segmentBytes;
+      await this.#retain(partition, rules);
+      if (rules.compacts) await this.#compact(partition, rules, request?.compact === partition.topic);
     }
-    if (state.partitions().some(({ garbage }) => garbage.length > 0)) await flusher.checkpoint();
+    await this.#free(0);
   }
 
-  async #cleanPartition(partition: Partition, rules: TopicRules): Promise<void> {
-    partition.segmentBytes = rules.segmentBytes;
-    if (await this.#isOld(partition.segments.at(-1), rules.segmentMs)) partition.roll();
+  async #retain(partition: Partition, rules: TopicRules): Promise<void> {
+    const { segmentMs, maxCompactionLagMs, compacts } = rules;
+    const limitMs = compacts ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
+    if (await this.#isOld(partition.segments.at(-1), limitMs)) partition.roll();
     partition.moveStart(await retentionStart(partition, rules, this.#options.clock.now()));
     partition.dropBelowStart();
+  }
+
+  async #compact(partition: Partition, rules: TopicRules, force: boolean): Promise<void> {
+    const { clock, log, random, keyBytes } = this.#options;
+    if (this.#damaged.has(partition)) return;
+    if (force) partition.roll();
+    const nowMs = clock.now();
+    try {
+      const range = await dirtyRange(partition, rules, { nowMs, hold: null, force });
+      if (range === null) return;
+      const { deleteRetentionMs, segmentBytes } = rules;
+      const { signal } = this.#stopping;
+      const replaced = () => this.#free(2 * segmentBytes);
+      await new Compactor(partition, {
+        nowMs,
+        deleteRetentionMs,
+        mapBytes: keyBytes,
+        random,
+        signal,
+        replaced,
+      }).run(range);
+    } catch (error) {
+      if (!(error instanceof TailraceError) || error.code !== 'log.damaged') throw error;
+      // Keys that cannot be read may have newer records there.
+      this.#damaged.add(partition);
+      log('error', 'a partition is not compacted any more: it is damaged', {
+        topic: partition.topic,
+        partition: partition.partition,
+        cause: error.message,
+      });
+    }
+  }
+
+  /** Takes segments that were dropped or replaced off the disk when they are more than so many bytes. */
+  async #free(limitBytes: number): Promise<void> {
+    const { state, flusher } = this.#options;
+    const garbage = state.partitions().flatMap((partition) => partition.garbage);
+    const bytes = garbage.reduce((sum, { size }) => sum + size, 0);
+    if (garbage.length > 0 && bytes >= limitBytes) await flusher.checkpoint();
   }
 
   /** Kafka's segment.ms. A segment of an earlier process counts from its first record, one of this from when it was begun. */

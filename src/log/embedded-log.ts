@@ -15,7 +15,7 @@ import type {
 import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
-import { CLEAN_EVERY_MS, Cleaner } from './cleaner.ts';
+import { CLEAN_EVERY_MS, Cleaner, type CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
 import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
@@ -51,14 +51,16 @@ export interface OpenLogOptions {
   readonly walFileBytes?: number;
   /** Settings of a topic that differ from the default. */
   readonly topicConfig?: (topic: string) => TopicConfig;
+  /** Memory for the keys of a compaction. */
+  readonly keyBytes?: number;
   /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
   readonly cleanEveryMs?: number | null;
 }
 
 export interface EmbeddedLog extends Log {
   readonly admin: LogAdmin;
-  /** Deletes and compacts now what is due. Resolves when it is done. */
-  clean(): Promise<void>;
+  /** Deletes and compacts now what is due, and what is asked for. Resolves when it is done. */
+  clean(request?: CleanRequest): Promise<void>;
   /** Resolves when everything is on disk and the lock is free. Twice without error. */
   close(): Promise<void>;
   /** Resolves with the error when the log has failed for good; never otherwise. */
@@ -69,6 +71,9 @@ const FLUSH_BYTES = 16 << 20;
 const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
+const KEY_BYTES = 32 << 20;
+/** Of a topic that nobody has configured: all changes of seven days, then the last of each key (DESIGN § 6). */
+const KEEP_HISTORY: TopicConfig = { 'min.compaction.lag.ms': String(7 * 86_400_000) };
 /** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
@@ -148,8 +153,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       flusher: this.#flusher,
       clock,
       log,
-      topicConfig: options.topicConfig ?? (() => ({})),
+      random: options.random,
+      topicConfig: options.topicConfig ?? (() => KEEP_HISTORY),
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
+      keyBytes: options.keyBytes ?? KEY_BYTES,
       everyMs: options.cleanEveryMs === undefined ? CLEAN_EVERY_MS : options.cleanEveryMs,
     });
     const deletion = new RecordDeletion(state, (record) => this.#append(record, [], null, null));
@@ -196,8 +203,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     );
   }
 
-  clean(): Promise<void> {
-    return this.#cleaner.run();
+  clean(request?: CleanRequest): Promise<void> {
+    return this.#cleaner.run(request);
   }
 
   close(): Promise<void> {

@@ -11,10 +11,12 @@ export async function readBatches(
   offset: bigint,
   maxBytes: number,
 ): Promise<readonly SegmentBatch[]> {
+  let last: SegmentBatch | undefined;
   for (let at = offset; ; ) {
     // Invariant 5: never an automatic reset.
     if (at < partition.start || at > partition.end) throw outOfRange(partition, at);
-    if (at === partition.end) return [];
+    // Below the end there is always something: where nothing is left, an empty batch moves the reader on.
+    if (at === partition.end) return last === undefined ? [] : [last];
     const hole = partition.holes.find(({ from, to }) => at >= from && at < to);
     if (hole !== undefined) throw lost(partition, hole);
     if (at >= partition.flushed) {
@@ -30,7 +32,8 @@ export async function readBatches(
     }
     const visible = batches.filter(({ bytes }) => !isEmptyBatch(bytes));
     if (visible.length > 0) return visible;
-    at = batches.at(-1)!.next;
+    last = batches.at(-1)!;
+    at = last.next;
   }
 }
 

@@ -31,6 +31,8 @@ export interface StoredPartition {
   readonly end: string;
   readonly segments: readonly StoredSegment[];
   readonly holes?: readonly (readonly [string, string])[];
+  /** See `compactedTo` and `deletesRemovedTo`. */
+  readonly compacted?: readonly [to: string, deletesRemovedTo: string];
   /** Index of the opening → start offset under it (DESIGN § 6, Lineage). */
   readonly openings: readonly (readonly [number, string])[];
 }
@@ -64,6 +66,10 @@ export class Partition {
   /** One past the last record in a segment. */
   flushed = 0n;
   openings: (readonly [opening: number, start: bigint])[] = [];
+  /** Below it, of each key only the last record is there that stood below it. */
+  compactedTo = 0n;
+  /** Below it, tombstones may have been removed: whoever read up to a lower offset may never hear of a delete. */
+  deletesRemovedTo = 0n;
   /** Batches that came through the write-ahead log so far, and how many of them the last snapshot has in segments. */
   #logged = 0;
   #counted = 0;
@@ -83,6 +89,8 @@ export class Partition {
     partition.flushed = partition.end;
     partition.segments = stored.segments.map((segment) => Segment.existing(partition.#open, partition.dir, segment));
     partition.holes = (stored.holes ?? []).map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) }));
+    partition.compactedTo = BigInt(stored.compacted?.[0] ?? 0);
+    partition.deletesRemovedTo = BigInt(stored.compacted?.[1] ?? 0);
     partition.openings = stored.openings.map(([opening, start]) => [opening, BigInt(start)]);
     return partition;
   }
@@ -243,6 +251,19 @@ export class Partition {
     this.garbage.push(...segments);
   }
 
+  /** An empty segment that can take the place of neighbours; it is no part of the partition yet. */
+  createReplacement(segments: readonly Segment[]): Promise<Segment> {
+    const generation = 1 + Math.max(...segments.map((segment) => segment.generation));
+    return Segment.create(this.#open, this.dir, segments[0]!.base, generation);
+  }
+
+  /** Puts a segment in the place of closed neighbours; both hold for readers. Durable with the next snapshot. */
+  replace(segments: readonly Segment[], replacement: Segment, deletesRemovedTo: bigint): void {
+    this.segments.splice(this.segments.indexOf(segments[0]!), segments.length, replacement);
+    this.garbage.push(...segments);
+    if (deletesRemovedTo > this.deletesRemovedTo) this.deletesRemovedTo = deletesRemovedTo;
+  }
+
   stored(): StoredPartition {
     return {
       ...(this.#start === 0n ? {} : { start: String(this.#start) }),
@@ -251,6 +272,9 @@ export class Partition {
       ...(this.holes.length === 0
         ? {}
         : { holes: this.holes.map(({ from, to }) => [String(from), String(to)] as const) }),
+      ...(this.compactedTo === 0n && this.deletesRemovedTo === 0n
+        ? {}
+        : { compacted: [String(this.compactedTo), String(this.deletesRemovedTo)] as const }),
       openings: this.openings.map(([opening, start]) => [opening, String(start)] as const),
     };
   }

@@ -85,21 +85,17 @@ export class Segment {
   }
 
   /** Appends placed batches and makes them durable. A repeat after a failure writes the same place again. */
-  async append(batches: readonly SegmentBatch[]): Promise<void> {
-    await this.#files.use(this.#log, async (file) => {
-      await file.write(
-        batches.map(({ bytes }) => bytes),
-        this.#size,
-      );
-      await file.sync();
-    });
-    this.#count(
-      placesOf(
-        batches.map(({ bytes }) => bytes),
-        this.#size,
-      ),
-    );
-    await this.#storeIndex();
+  append(batches: readonly SegmentBatch[]): Promise<void> {
+    return this.#append(batches, true);
+  }
+
+  /** The same, durable only after `sync`. */
+  write(batches: readonly SegmentBatch[]): Promise<void> {
+    return this.#append(batches, false);
+  }
+
+  sync(): Promise<void> {
+    return this.#files.use(this.#log, (file) => file.sync());
   }
 
   /** Writes behind the counted bytes, durably, without counting them; returns the position. See `accept`. */
@@ -212,6 +208,16 @@ export class Segment {
 
   get #indexPath(): string {
     return `${this.path}.index`;
+  }
+
+  async #append(batches: readonly SegmentBatch[], durable: boolean): Promise<void> {
+    const data = batches.map(({ bytes }) => bytes);
+    await this.#files.use(this.#log, async (file) => {
+      await file.write(data, this.#size);
+      if (durable) await file.sync();
+    });
+    this.#count(placesOf(data, this.#size));
+    await this.#storeIndex();
   }
 
   #read(index: SegmentIndex, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {

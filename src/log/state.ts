@@ -180,6 +180,6 @@ export class LogState implements Checkpoints, Lineage {
   }
 }
 
-function partitionInfo({ partition, start, end, sizeBytes }: Partition): PartitionInfo {
-  return { partition, startOffset: start, endOffset: end, sizeBytes };
+function partitionInfo({ partition, start, end, sizeBytes, compactedTo, deletesRemovedTo }: Partition): PartitionInfo {
+  return { partition, startOffset: start, endOffset: end, sizeBytes, compactedTo, deletesRemovedTo };
 }

@@ -34,6 +34,8 @@ const LAST_CODEC = 4;
 export const CODEC_BITS = 0x07;
 export const LOG_APPEND_TIME_BIT = 0x08;
 export const CONTROL_BIT = 0x20;
+/** The base timestamp is when tombstones of the batch may be removed (KIP-534). */
+export const DELETE_HORIZON_BIT = 0x40;
 
 export interface BatchHeader {
   readonly baseOffset: bigint;

@@ -1,0 +1,117 @@
+/** Compaction against a naive model. `TAILRACE_FULL` runs many more programs, `TAILRACE_SEED` repeats a run. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
+import { Random } from '../../../demo/shop/random.ts';
+import {
+  batchFrom,
+  CompactionModel,
+  type NewRecord,
+  randomRecords,
+  recordsIn,
+  TOPIC,
+} from '../../../test/support/compacted-log.ts';
+import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { SimulatedDisk } from '../../../test/support/simulated-disk.ts';
+import type { TopicConfig } from '../../contracts/log-admin.ts';
+import { type EmbeddedLog, openLog } from '../embedded-log.ts';
+
+const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const full = process.env.TAILRACE_FULL !== undefined;
+console.log(`compaction, seed ${seed}`);
+
+/** Holds only the lock: the files are in memory. */
+const dir = mkdtempSync(join(tmpdir(), 'tailrace-compaction-'));
+afterAll(() => rmSync(dir, { recursive: true, force: true }));
+
+/** What the log had to complain about. */
+const problems: string[] = [];
+
+const DELETE_RETENTION_MS = 1_000;
+
+function open(disk: SimulatedDisk, clock: ManualClock, config: TopicConfig = {}): Promise<EmbeddedLog> {
+  return openLog({
+    dir,
+    clock,
+    random: Math.random,
+    log: (level, message, fields) => level === 'info' || problems.push(`${message} ${JSON.stringify(fields)}`),
+    files: disk,
+    cleanEveryMs: null,
+    flushBytes: 8 << 10,
+    segmentBytes: 4 << 10,
+    directBytes: 2 << 10,
+    walFileBytes: 32 << 10,
+    // Room for 48 keys: several passes.
+    keyBytes: 64 * 24,
+    topicConfig: () => ({
+      'cleanup.policy': 'compact',
+      'delete.retention.ms': String(DELETE_RETENTION_MS),
+      'min.cleanable.dirty.ratio': '0',
+      ...config,
+    }),
+  });
+}
+
+async function append(log: EmbeddedLog, records: readonly NewRecord[], codec = 0): Promise<void> {
+  const transaction = log.begin('w', 0);
+  await transaction.append(TOPIC, 0, batchFrom(records, codec));
+  await transaction.commit();
+}
+
+const info = (log: EmbeddedLog) => log.topics.get(TOPIC)!.partitions[0]!;
+
+async function check(log: EmbeddedLog, model: CompactionModel, what: string): Promise<void> {
+  expect(problems, what).toEqual([]);
+  const { startOffset, endOffset, compactedTo, deletesRemovedTo } = info(log);
+  expect({ startOffset, endOffset, compactedTo }, what).toEqual({
+    startOffset: model.start,
+    endOffset: model.end,
+    compactedTo: model.compactedTo,
+  });
+  // Between passes a tombstone may go by its horizon where the model sees that a later record follows.
+  expect(deletesRemovedTo, what).toBeGreaterThanOrEqual(model.deletesRemovedTo);
+  expect(deletesRemovedTo, what).toBeLessThanOrEqual(model.tombstonesGoneTo);
+  const plain = (records: readonly (NewRecord & { offset: bigint })[]) =>
+    records.map(({ offset, key, value, time }) => ({ offset, key, value, time }));
+  expect(plain(await recordsIn(log, startOffset)), what).toEqual(plain(model.visible()));
+}
+
+describe('compaction', () => {
+  test.each(Array.from({ length: full ? 400 : 12 }, (_, i) => i))(
+    'leaves what a naive model leaves, program %i',
+    async (number) => {
+      const random = new Random(seed, number);
+      const keys = random.pick([3, 20, 150]);
+      const clock = new ManualClock();
+      const disk = new SimulatedDisk();
+      const model = new CompactionModel(DELETE_RETENTION_MS);
+      let log = await open(disk, clock);
+      onTestFinished(() => log.close());
+      await log.topics.ensure(TOPIC, { partitions: 1, cleanup: 'compact' });
+      for (let step = 0; step < 60; step++) {
+        const what = `seed ${seed}, program ${number}, step ${step}`;
+        const kind = random.unit();
+        if (kind < 0.75) {
+          for (let i = random.between(1, 12); i > 0; i--) {
+            const records = randomRecords(random, clock.now(), keys);
+            await append(log, records, random.pick([0, 0, 1, 4]));
+            model.appended(records);
+          }
+        } else if (kind < 0.9) {
+          await clock.advance(random.between(0, 700));
+          await log.clean({ compact: TOPIC });
+          model.compacted(model.end, clock.now());
+          await check(log, model, what);
+        } else if (kind < 0.95) {
+          const to = BigInt(random.between(Number(model.start), Number(model.end)));
+          if (to > model.start) model.start = await log.admin.retention!.deleteBefore(TOPIC, 0, to);
+        } else {
+          await log.close();
+          log = await open(disk, clock);
+          await check(log, model, what);
+        }
+      }
+    },
+  );
+});
