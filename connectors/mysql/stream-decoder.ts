@@ -48,7 +48,8 @@ export class StreamDecoder {
   readonly #rows: RowsEvents;
   #position: MysqlPosition;
   #seen: Map<string, Seen>;
-  #checksums = false;
+  /** Null before the first format description says so. */
+  #checksums: boolean | null = null;
   #transaction: OpenTransaction | null = null;
 
   constructor(options: StreamDecoderOptions) {
@@ -69,7 +70,8 @@ export class StreamDecoder {
     need(to - from >= event.HEADER_BYTES && buf.readUInt32LE(from + 9) === to - from);
     const type = buf[from + 4]!;
     if (type === EventType.FORMAT_DESCRIPTION) this.#checksums = hasChecksum(buf, from, to);
-    const end = this.#checksums ? verified(buf, from, to) : to;
+    const checked = this.#checksums ?? matches(buf, from, to);
+    const end = checked ? verified(buf, from, to) : to;
     this.#advance(buf, from);
     return this.#event(type, buf, from, end);
   }
@@ -339,10 +341,13 @@ function hasChecksum(buf: Buffer, from: number, to: number): boolean {
 
 /** The end without the checksum. What was changed on the way is not delivered: it is read again. */
 function verified(buf: Buffer, from: number, to: number): number {
-  const end = to - event.CHECKSUM_BYTES;
-  need(end - from >= event.HEADER_BYTES);
-  if (crc32(buf.subarray(from, end)) === buf.readUInt32LE(end)) return end;
+  if (matches(buf, from, to)) return to - event.CHECKSUM_BYTES;
   throw new TailraceError('source.unreachable', 'an event of the binary log does not have its checksum', {
     remedy: 'if it does not pass: the network or the disk of the server changes data; look into the server log',
   });
+}
+
+function matches(buf: Buffer, from: number, to: number): boolean {
+  const end = to - event.CHECKSUM_BYTES;
+  return end - from >= event.HEADER_BYTES && crc32(buf.subarray(from, end)) === buf.readUInt32LE(end);
 }

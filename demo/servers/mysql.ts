@@ -55,7 +55,7 @@ const FLAVOR_SETTINGS = {
     '--server-id=1',
     '--gtid-mode=ON',
     '--enforce-gtid-consistency=ON',
-    '--innodb-redo-log-capacity=8M',
+    '--innodb-redo-log-capacity=64M',
     '--mysqlx=OFF',
     '--secure-file-priv=',
   ],
