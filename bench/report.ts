@@ -9,6 +9,8 @@ export interface Section {
   readonly notes: readonly string[];
   readonly header: readonly string[];
   readonly rows: readonly (readonly string[])[];
+  /** Rows of an earlier run stay where this one has none of the same first cell. */
+  readonly merge?: boolean;
 }
 
 export function median(values: readonly number[]): number {
@@ -27,8 +29,12 @@ function markdown({ title, notes, header, rows }: Section): string {
   return [`## ${title}`, '', ...table, '', ...notes.map((note) => `* ${note}`), `* ${machine()}`].join('\n');
 }
 
+export function currentCommit(): string {
+  return execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+}
+
 function machine(): string {
-  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  const commit = currentCommit();
   const memory = Math.round(totalmem() / 2 ** 30);
   const day = new Date().toISOString().slice(0, 10);
   return `commit ${commit}, ${day}; ${cpus().length} × ${cpus()[0]?.model ?? 'CPU'}, ${memory} GiB, Linux ${release()}, Node ${process.version}`;
@@ -41,13 +47,28 @@ machine named below each table, ratios are what to compare.
 `;
 
 export function publish(section: Section, file = new URL('../docs/figures.md', import.meta.url)): void {
-  const text = markdown(section);
-  process.stdout.write(`\n${text}\n`);
+  process.stdout.write(`\n${markdown(section)}\n`);
   const begin = `<!-- ${section.name} -->`;
   const end = `<!-- /${section.name} -->`;
   const old = existsSync(file) ? readFileSync(file, 'utf8') : HEAD;
-  const block = `${begin}\n${text}\n${end}`;
   const at = old.indexOf(begin);
+  const earlier = section.merge === true && at >= 0 ? tableRows(old.slice(at, old.indexOf(end)), section.header) : [];
+  const block = `${begin}\n${markdown({ ...section, rows: merged(earlier, section.rows) })}\n${end}`;
   const next = at < 0 ? `${old}\n${block}\n` : old.slice(0, at) + block + old.slice(old.indexOf(end) + end.length);
   writeFileSync(file, next);
+}
+
+/** Rows of the table with this header; none when it is another. */
+function tableRows(text: string, header: readonly string[]): string[][] {
+  const lines = text.split('\n').filter((line) => line.startsWith('| '));
+  const cells = lines.map((line) => line.slice(2, -2).split(' | '));
+  if (cells[0]?.join() !== header.join()) return [];
+  return cells.slice(2);
+}
+
+function merged(earlier: readonly (readonly string[])[], rows: Section['rows']): Section['rows'] {
+  const fresh = new Map(rows.map((row) => [row[0], row]));
+  const kept = earlier.map((row) => fresh.get(row[0]) ?? row);
+  const known = new Set(earlier.map((row) => row[0]));
+  return [...kept, ...rows.filter((row) => !known.has(row[0]))];
 }

@@ -25,6 +25,10 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     summary: 'crash points, power loss, cut and flipped bytes of the log',
     command: tests('src/log', 'test/acceptance'),
   },
+  kafka: {
+    summary: 'the Kafka listener: client matrix, hostile clients, codecs, random transactions and groups',
+    command: tests('test/compat', 'src/protocol', 'src/wire'),
+  },
   source: {
     summary: 'the source: type matrix, cut connections, kills, decoder',
     command: tests('connectors/postgres/'),
