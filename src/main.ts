@@ -1,14 +1,19 @@
 /** Composition root: the only file that sees every part. */
 import { readFileSync } from 'node:fs';
 import { connectors } from '../connectors/index.ts';
+import type { ApiOptions } from './api/server.ts';
 import { main } from './cli/main.ts';
-import type { App, CheckResult, Running } from './contracts/app.ts';
+import type { App, CheckResult, Running, StoredReader } from './contracts/app.ts';
+import type { Control, InstanceStatus } from './contracts/control.ts';
+import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
 import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './contracts/plugin.ts';
 import type { Registry } from './contracts/registry.ts';
 import { systemClock } from './lib/clock.ts';
 import { failpointFrom } from './lib/failpoint.ts';
 import type { EmbeddedLog } from './log/embedded-log.ts';
+import type { ReadOnlyLog } from './log/read-only.ts';
+import type { TopicRules } from './operations/index.ts';
 import { createRules } from './rules/index.ts';
 
 const version = productVersion();
@@ -77,12 +82,13 @@ async function start(
     });
     closers.push(() => running.stop());
     // What listens comes first: a taken port is found before anything was made at a source.
-    const { http, dataDir } = instance;
-    const api =
-      http === null ? null : await (await import('./api/server.ts')).startApi(running, { ...http, dataDir, log });
-    if (api !== null) closers.push(() => api.close());
-    const kafka = await startKafka(instance, pipelines, store, context);
+    const isOpen = openTopics(pipelines.flatMap(({ sources }) => sources.map(({ name }) => name)));
+    const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
+    const { http, dataDir } = instance;
+    const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
+    const api = http === null ? null : await startApi(running, store, isOpen, groups, { ...http, dataDir, log });
+    if (api !== null) closers.push(() => api.close());
     running.begin();
     // Without pipelines there is nothing that could end by itself but the log.
     const done =
@@ -103,10 +109,47 @@ async function start(
   }
 }
 
-/** The log for Kafka clients. They may not write to what sources and Tailrace itself write. */
+/** Whether outside clients and people may write to a topic: not to what sources and Tailrace itself write. */
+function openTopics(sources: readonly string[]): (topic: string) => boolean {
+  return (topic) => !topic.startsWith('__') && !sources.some((source) => topic.startsWith(`${source}.`));
+}
+
+async function topicRules(isOpen: (topic: string) => boolean): Promise<TopicRules> {
+  const [{ configProblem, effectiveConfigs }, { nameProblem }, { MAX_PARTITIONS }] = await Promise.all([
+    import('./protocol/topic-configs.ts'),
+    import('./protocol/topics.ts'),
+    import('./protocol/topic-changes.ts'),
+  ]);
+  return {
+    isOpen,
+    maxPartitions: MAX_PARTITIONS,
+    nameProblem,
+    settingProblem: configProblem,
+    settings: (config) =>
+      effectiveConfigs(config).map(({ key: { name }, value, isDefault }) => ({ name, value, isDefault })),
+  };
+}
+
+async function startApi(
+  control: Control,
+  log: EmbeddedLog,
+  isOpen: (topic: string) => boolean,
+  membership: GroupMembership | null,
+  options: ApiOptions,
+) {
+  const [{ startApi: start }, { createOperations }, rules] = await Promise.all([
+    import('./api/server.ts'),
+    import('./operations/index.ts'),
+    topicRules(isOpen),
+  ]);
+  const operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership });
+  return start({ control, operations }, options);
+}
+
+/** The log for Kafka clients. */
 async function startKafka(
   { kafka }: InstancePlan,
-  pipelines: readonly PipelinePlan[],
+  mayProduce: (topic: string) => boolean,
   store: EmbeddedLog,
   { clock, log, failpoint }: ConnectorContext,
 ) {
@@ -115,8 +158,6 @@ async function startKafka(
     import('./protocol/index.ts'),
     import('./protocol/security/acl-rules.ts'),
   ]);
-  const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => `${name}.`));
-  const mayProduce = (topic: string) => !topic.startsWith('__') && !sources.some((name) => topic.startsWith(name));
   const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
   const facade = await kafkaFacade({ log: store, admin: store.admin, clock, logger: log, topics, failpoint });
   if (facade !== null) return facade;
@@ -164,17 +205,29 @@ async function check(
 
 const silent: Logger = () => {};
 
-async function stored<T>(
-  instance: InstancePlan,
-  read: (log: import('./log/read-only.ts').ReadOnlyLog) => T,
-): Promise<T> {
-  const { openLogReadOnly } = await import('./log/read-only.ts');
-  const log = await openLogReadOnly({ dir: instance.dataDir, clock: systemClock, random: Math.random, log: silent });
+function openStored({ dataDir }: InstancePlan): Promise<ReadOnlyLog> {
+  const options = { dir: dataDir, clock: systemClock, random: Math.random, log: silent };
+  return import('./log/read-only.ts').then(({ openLogReadOnly }) => openLogReadOnly(options));
+}
+
+async function storedStatus(instance: InstancePlan): Promise<InstanceStatus> {
+  const { offlineStatus } = await import('./pipeline/offline-status.ts');
+  const log = await openStored(instance);
   try {
-    return read(log);
+    return offlineStatus(instance.instance, log);
   } finally {
     await log.close();
   }
+}
+
+/** Pipelines are not read: which topics belong to a source is known from what it has stored. */
+async function storedReader(instance: InstancePlan): Promise<StoredReader> {
+  const { createLogReader } = await import('./operations/index.ts');
+  const log = await openStored(instance);
+  const sources = log.checkpoints.list('source/').map(([name]) => name.slice('source/'.length));
+  const rules = await topicRules(openTopics(sources));
+  const reader = createLogReader({ log, admin: { times: log.times }, rules });
+  return { ...reader, close: () => log.close() };
 }
 
 export async function createApp(): Promise<App> {
@@ -184,16 +237,7 @@ export async function createApp(): Promise<App> {
     version,
     start: (instance, pipelines, log) => start(registry, instance, pipelines, log),
     check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
-    offline: {
-      status: async (instance) => {
-        const { offlineStatus } = await import('./pipeline/offline-status.ts');
-        return stored(instance, (log) => offlineStatus(instance.instance, log));
-      },
-      topics: async (instance) => {
-        const { topicStatus } = await import('./pipeline/topic-status.ts');
-        return stored(instance, (log) => log.topics.list().map(topicStatus));
-      },
-    },
+    offline: { status: storedStatus, open: storedReader },
     demo: async (args) => {
       const { runDemo } = await import('../demo/main.ts');
       return runDemo([...args]);

@@ -1,6 +1,30 @@
 import type { Route } from './route.ts';
+import { compactTopic } from './routes/compact-topic.ts';
+import { createTopic } from './routes/create-topic.ts';
+import { deleteTopic } from './routes/delete-topic.ts';
+import { group } from './routes/group.ts';
+import { groups } from './routes/groups.ts';
 import { health } from './routes/health.ts';
+import { planSeek } from './routes/plan-seek.ts';
+import { readRecords } from './routes/read-records.ts';
+import { seek } from './routes/seek.ts';
 import { status } from './routes/status.ts';
+import { topic } from './routes/topic.ts';
 import { topics } from './routes/topics.ts';
+import { writeRecords } from './routes/write-records.ts';
 
-export const routes: readonly Route[] = [health, status, topics];
+export const routes: readonly Route[] = [
+  health,
+  status,
+  topics,
+  createTopic,
+  topic,
+  deleteTopic,
+  readRecords,
+  writeRecords,
+  compactTopic,
+  groups,
+  group,
+  planSeek,
+  seek,
+];

@@ -4,8 +4,10 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
+import { fakeOperations } from '../../test/support/cli.ts';
 import { ID_HEADER, readApiAddress } from '../config/api-address.ts';
 import type { Control, InstanceStatus, TaskState } from '../contracts/control.ts';
+import type { Operations } from '../contracts/operations.ts';
 import { startApi } from './server.ts';
 
 const problem = { code: 'source.gap', message: 'lost', remedy: 'resnapshot', since: 1 };
@@ -36,12 +38,17 @@ const topics = [
   },
 ];
 
-async function started(control: Partial<Control> = {}, options: { host?: string; port?: number } = {}) {
+async function started(
+  control: Partial<Control> = {},
+  options: { host?: string; port?: number; operations?: Operations } = {},
+) {
   const dataDir = mkdtempSync(join(tmpdir(), 'tailrace-api-'));
   const full: Control = { status: () => statusWith('streaming', 'running'), topics: () => topics, ...control };
   const lines: string[] = [];
   const log = (level: string, message: string) => void lines.push(`${level} ${message}`);
-  const api = await startApi(full, { host: '127.0.0.1', port: 0, dataDir, log, ...options });
+  const { operations = fakeOperations(), ...more } = options;
+  const subjects = { control: full, operations };
+  const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir, log, ...more });
   onTestFinished(async () => {
     await api.close();
     rmSync(dataDir, { recursive: true, force: true });
@@ -167,15 +174,16 @@ test('the address is in the data directory for its owner, and goes when the API 
 
 test("another process's address is left alone; addresses elsewhere are not used", async () => {
   const { api, dataDir } = await started();
-  const other = '{"url":"http://127.0.0.1:1","pid":1,"id":"a"}';
+  const other = '{"url":"http://127.0.0.1:1","pid":1,"id":"a","token":"t"}';
   writeFileSync(join(dataDir, 'api.json'), other);
   await api.close();
   expect(readFileSync(join(dataDir, 'api.json'), 'utf8')).toBe(other);
   for (const text of [
     '{}',
     'null',
-    '{"url":"http://evil.example:1","pid":1,"id":"a"}',
-    '{"url":"http://127.0.0.1:1","pid":"1","id":"a"}',
+    '{"url":"http://evil.example:1","pid":1,"id":"a","token":"t"}',
+    '{"url":"http://127.0.0.1:1","pid":"1","id":"a","token":"t"}',
+    '{"url":"http://127.0.0.1:1","pid":1,"id":"a"}',
   ]) {
     writeFileSync(join(dataDir, 'api.json'), text);
     expect(readApiAddress(dataDir), text).toBeNull();

@@ -1,11 +1,18 @@
-/** The HTTP API: read-only JSON on a loopback address, for this machine's own programs. */
+/**
+ * The HTTP API: JSON on a loopback address, for this machine's own programs. Looking at states is free; what changes
+ * something or gives records away needs the token of the file in the data directory (`api-address.ts`).
+ */
+import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { ID_HEADER, newApiAddress, removeApiAddress, writeApiAddress } from '../config/api-address.ts';
-import type { Control } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
-import type { Answer } from './route.ts';
+import { errorAnswer, errorBody } from './errors.ts';
+import { Fields } from './fields.ts';
+import { paramsOf, routesOf } from './match.ts';
+import { BodyReader } from './request-body.ts';
+import type { Answer, Lines, Route, Subjects } from './route.ts';
 import { routes } from './routes.ts';
 
 /** A request is one short line and a few headers. */
@@ -28,11 +35,16 @@ export interface Api {
 }
 
 /** Throws `api.port_in_use`, or `log.unwritable` when the address cannot be written into the data directory. */
-export async function startApi(control: Control, { host, port, dataDir, log }: ApiOptions): Promise<Api> {
+export async function startApi(subjects: Subjects, { host, port, dataDir, log }: ApiOptions): Promise<Api> {
   let id = '';
+  let token = '';
+  const bodies = new BodyReader();
   const server = createServer(LIMITS, (request, response) => {
     response.setHeader(ID_HEADER, id);
-    send(response, answerTo(request, control, host, log));
+    answer(request, response, { subjects, host, log, token, bodies }).catch((error: Error) => {
+      if (!response.destroyed) log('warn', 'the HTTP API could not send an answer', { error: error.name });
+      response.destroy();
+    });
   });
   server.maxConnections = MAX_CONNECTIONS;
   await listen(server, host, port);
@@ -40,7 +52,7 @@ export async function startApi(control: Control, { host, port, dataDir, log }: A
   const { port: bound } = server.address() as AddressInfo;
   const url = `http://${host.includes(':') ? `[${host}]` : host}:${bound}`;
   const address = newApiAddress(url);
-  id = address.id;
+  ({ id, token } = address);
   const close = async () => {
     removeApiAddress(dataDir, address);
     server.closeAllConnections();
@@ -82,19 +94,50 @@ function listenError(error: NodeJS.ErrnoException, host: string, port: number): 
   });
 }
 
-function answerTo(request: IncomingMessage, control: Control, host: string, log: Logger): Answer {
-  const refusal = refused(request, host);
-  if (refusal !== null) return refusal;
-  const path = (request.url ?? '').split('?', 1)[0];
-  const route = routes.find((candidate) => candidate.path === path);
-  if (route === undefined) return error(404, 'not_found', `there is no such path; there are: ${paths()}`);
-  if (request.method !== 'GET') return error(405, 'method_not_allowed', 'the API is read-only: GET');
+interface Serving {
+  readonly subjects: Subjects;
+  readonly host: string;
+  readonly log: Logger;
+  readonly token: string;
+  readonly bodies: BodyReader;
+}
+
+async function answer(request: IncomingMessage, response: ServerResponse, serving: Serving): Promise<void> {
+  const { log } = serving;
+  const [path = ''] = (request.url ?? '').split('?', 1);
+  let answered: Answer | Lines;
   try {
-    return route.answer(control);
+    answered = refused(request, serving.host) ?? (await answerTo(request, path, serving));
   } catch (cause) {
-    log('error', 'the HTTP API could not answer', { path, error: cause instanceof Error ? cause.name : typeof cause });
-    return error(500, 'internal', 'the answer could not be made; see the log');
+    answered = errorAnswer(cause, path, log);
   }
+  if ('lines' in answered) await sendLines(response, answered, (cause) => errorBody(cause, path, log));
+  else send(response, answered);
+}
+
+async function answerTo(request: IncomingMessage, path: string, serving: Serving): Promise<Answer | Lines> {
+  const found = routesOf(routes, path);
+  if (found.length === 0) return error(404, 'not_found', `there is no such path; there are: ${paths()}`);
+  const route = found.find(({ method }) => method === request.method);
+  if (route === undefined) {
+    const allowed = found.map(({ method }) => method).join(', ');
+    return { ...error(405, 'method_not_allowed', `this path answers to ${allowed}`), allow: allowed };
+  }
+  if (route.needsToken) checkToken(request, serving.token);
+  const params = paramsOf(route, path)!;
+  const query = new Fields(Object.fromEntries(new URL(request.url ?? '', 'http://localhost').searchParams));
+  const body = new Fields(route.method === 'POST' ? await serving.bodies.read(request) : {});
+  return route.answer({ ...serving.subjects, params, query, body });
+}
+
+/** Invariant 12: records go to nobody who may not read the data directory. Takes the same time for every token. */
+function checkToken({ headers }: IncomingMessage, token: string): void {
+  const [, given = ''] = /^Bearer (\S+)$/.exec(headers.authorization ?? '') ?? [];
+  const digest = (text: string) => createHash('sha256').update(text).digest();
+  if (timingSafeEqual(digest(given), digest(token))) return;
+  throw new TailraceError('api.unauthorized', 'this needs the token of the instance: Authorization: Bearer TOKEN', {
+    remedy: 'the token is in api.json in the data directory',
+  });
 }
 
 /**
@@ -127,19 +170,53 @@ function error(status: number, code: string, message: string): Answer {
 }
 
 function paths(): string {
-  return routes.map(({ path }) => path).join(', ');
+  return [...new Set(routes.map(({ path }: Route) => path))].join(', ');
 }
 
-function send(response: ServerResponse, { status, body }: Answer): void {
+const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
+
+function send(response: ServerResponse, { status, body, allow }: Answer): void {
   const text = `${JSON.stringify(body)}\n`;
   response.writeHead(status, {
+    ...HEADERS,
     'content-type': 'application/json; charset=utf-8',
     'content-length': Buffer.byteLength(text),
-    'cache-control': 'no-store',
-    'x-content-type-options': 'nosniff',
-    ...(status === 405 ? { allow: 'GET' } : {}),
+    ...(allow === undefined ? {} : { allow }),
     // A body that was sent along is not read.
     ...(status === 200 ? {} : { connection: 'close' }),
   });
   response.end(text);
+}
+
+/** As fast as the other side takes them (Invariant 10). */
+async function sendLines(
+  response: ServerResponse,
+  { lines }: Lines,
+  brokeOff: (cause: unknown) => unknown,
+): Promise<void> {
+  response.writeHead(200, { ...HEADERS, 'content-type': 'application/x-ndjson; charset=utf-8' });
+  response.flushHeaders();
+  let last: unknown = { end: true };
+  try {
+    for await (const values of lines) {
+      if (response.destroyed) return;
+      const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
+      if (!response.write(text)) await drained(response);
+    }
+  } catch (cause) {
+    last = brokeOff(cause);
+  }
+  response.end(`${JSON.stringify(last)}\n`);
+}
+
+/** Resolves when there is room again, or nobody is there to take more. */
+function drained(response: ServerResponse): Promise<void> {
+  if (response.destroyed) return Promise.resolve();
+  return new Promise((resolve) => {
+    const done = () => {
+      response.off('drain', done).off('close', done);
+      resolve();
+    };
+    response.once('drain', done).once('close', done);
+  });
 }

@@ -1,13 +1,13 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { cli, fakeApp, projectDir, STOPPED } from '../../test/support/cli.ts';
+import { cli, fakeApp, fakeOperations, projectDir, STOPPED, storedTopics } from '../../test/support/cli.ts';
 import { startApi } from '../api/server.ts';
 import { newApiAddress, writeApiAddress } from '../config/api-address.ts';
 import type { CheckResult } from '../contracts/app.ts';
 import type { InstanceStatus } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
-import { commands } from './commands.ts';
+import { commands, singleCommands } from './commands.ts';
 
 const SHOP = `name: shop
 source:
@@ -28,13 +28,27 @@ describe('words', () => {
     }
   });
 
-  test.each(commands.filter(({ kind }) => kind !== 'forwarding'))(
+  test('help of commands with two words', async () => {
+    for (const args of [
+      ['topics', '--help'],
+      ['help', 'topics'],
+    ]) {
+      const { code, out } = await cli(args);
+      expect(code).toBe(0);
+      for (const verb of ['ls', 'describe', 'read', 'write', 'create', 'delete', 'compact']) {
+        expect(out).toMatch(new RegExp(`^  topics ${verb} `, 'm'));
+      }
+    }
+    expect((await cli(['help', 'groups', 'seek'])).out).toContain('--to-group GROUP');
+  });
+
+  test.each(singleCommands.filter(({ kind }) => kind !== 'forwarding'))(
     '$name --help shows its options',
     async ({ name, options }) => {
       for (const args of [
-        [name, '--help'],
-        [name, '-h'],
-        ['help', name],
+        [...name.split(' '), '--help'],
+        [...name.split(' '), '-h'],
+        ['help', ...name.split(' ')],
       ]) {
         const { code, out } = await cli(args);
         expect(code).toBe(0);
@@ -61,7 +75,21 @@ describe('words', () => {
     [['status', '--datadir', 'x'], 'tailrace status has no option "--datadir"', 'did you mean "--data-dir"?'],
     [['status', '--data-dir'], '--data-dir needs a value', 'tailrace status --help'],
     [['lint', '--json=yes'], '--json takes no value', 'tailrace lint --help'],
-    [['topics', 'a', 'b'], '"b" is one word too many', 'tailrace topics --help'],
+    [['topics', 'ls', 'b'], '"b" is one word too many', 'tailrace topics ls --help'],
+    [['topics', 'raed'], 'tailrace topics has no command "raed"', 'did you mean "read"?'],
+    [['groups', 'x'], 'tailrace groups has no command "x"', 'it has: ls, describe, seek'],
+    [['topics', 'read'], 'tailrace topics read needs the name of a topic', 'tailrace topics ls'],
+    [['topics', 'read', 't', '--from', 'noon'], '--from: "noon" is neither an offset nor a time', '15m (ago)'],
+    [['topics', 'read', 't', '--last', '0'], '--last: "0" is not a whole number from 1 on', '--last 10'],
+    [['topics', 'read', 't', '--partition', 'a'], '--partition: "a" is not a list of partitions', '--partition 0,2'],
+    [['topics', 'read', 't', '-f', '%x'], '--format: "%x" stands for nothing', '%k %v'],
+    [['topics', 'create', 't', 'compact'], '"compact" is not a setting', 'cleanup.policy=compact'],
+    [['groups', 'seek', 'g'], 'one place to go to is needed, not nowhere to', '--to-earliest'],
+    [
+      ['groups', 'seek', 'g', '--to-latest', '--to-offset', '1'],
+      'one place to go to is needed, not --to-latest and --to-offset',
+      'add one of',
+    ],
     [['\u001b[31m'], 'there is no command "\\x1b[31m"', 'tailrace --help'],
     [['lint', '--__proto__'], 'tailrace lint has no option "--__proto__"', 'tailrace lint --help'],
   ])('%j is answered with what is meant', async (args, message, remedy) => {
@@ -315,7 +343,8 @@ describe('status and topics', () => {
   async function live(status = LIVE) {
     const dir = projectDir({ 'tailrace.yaml': 'mask_key: ${NOT_SET}\n', 'shop.yaml': SHOP, 'data/x': '' });
     const control = { status: () => status, topics: () => TOPICS };
-    const api = await startApi(control, { host: '127.0.0.1', port: 0, dataDir: join(dir, 'data'), log: () => {} });
+    const subjects = { control, operations: fakeOperations() };
+    const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir: join(dir, 'data'), log: () => {} });
     onTestFinished(() => api.close());
     return { dir, api };
   }
@@ -340,7 +369,7 @@ a                     delete   0                      0..0                  0 B
 shop.public.products  compact  9,007,199,254,740,983  10..9007199254740993  1.5 MB
 `,
     );
-    expect(JSON.parse((await cli(['topics', '--json', '.'], { dir: dir })).out).result).toEqual(TOPICS);
+    expect(JSON.parse((await cli(['topics', 'ls', '--json', '-C', '.'], { dir })).out).result).toEqual(TOPICS);
   });
 
   test('of a stopped one are read from the data directory', async () => {
@@ -348,7 +377,7 @@ shop.public.products  compact  9,007,199,254,740,983  10..9007199254740993  1.5 
     const app = fakeApp({
       offline: {
         status: async ({ dataDir }) => ({ ...STOPPED, instance: dataDir === join(dir, 'state') ? 'right' : 'wrong' }),
-        topics: async () => [],
+        open: storedTopics([]),
       },
     });
     expect(await cli(['status'], { dir, app })).toEqual({ code: 0, out: 'right  stopped\n', err: '' });
@@ -360,7 +389,7 @@ shop.public.products  compact  9,007,199,254,740,983  10..9007199254740993  1.5 
 
   test('an address left behind by a killed instance is not believed', async () => {
     const { dir, api } = await live();
-    const app = fakeApp({ offline: { status: async () => STOPPED, topics: async () => [] } });
+    const app = fakeApp({ offline: { status: async () => STOPPED, open: storedTopics([]) } });
     const { port } = new URL(api.url);
     await api.close();
     // Nobody listens.
@@ -377,7 +406,7 @@ shop.public.products  compact  9,007,199,254,740,983  10..9007199254740993  1.5 
     const locked = fakeApp({
       offline: {
         status: () => Promise.reject(new TailraceError('log.locked', 'locked')),
-        topics: () => Promise.reject(new TailraceError('log.locked', 'locked')),
+        open: () => Promise.reject(new TailraceError('log.locked', 'locked')),
       },
     });
     const running = await cli(['status'], { dir: projectDir({ 'data/x': '' }), app: locked });

@@ -63,3 +63,11 @@ export interface ForwardingCommand extends CommandWords {
 }
 
 export type Command = AnswerCommand | RunningCommand | ForwardingCommand;
+
+/** Commands with a name of two words, such as `topics ls`. */
+export interface CommandGroup {
+  readonly kind: 'group';
+  readonly name: string;
+  readonly summary: string;
+  readonly commands: readonly (AnswerCommand | RunningCommand)[];
+}

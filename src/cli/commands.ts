@@ -1,10 +1,16 @@
-import type { Command } from './command.ts';
+import type { Command, CommandGroup } from './command.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
+import { groups } from './commands/groups.ts';
 import { lint } from './commands/lint.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
 import { topics } from './commands/topics.ts';
 
 /** In the order of the help. */
-export const commands: readonly Command[] = [demo, run, lint, check, status, topics];
+export const commands: readonly (Command | CommandGroup)[] = [demo, run, lint, check, status, topics, groups];
+
+/** Those of groups apart. */
+export const singleCommands: readonly Command[] = commands.flatMap((command): readonly Command[] =>
+  command.kind === 'group' ? command.commands : [command],
+);

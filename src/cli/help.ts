@@ -1,6 +1,6 @@
 /** Help texts, made from the commands. */
 import { COMMON_OPTIONS } from './arguments.ts';
-import type { Command, Option } from './command.ts';
+import type { Command, CommandGroup, Option } from './command.ts';
 import { table } from './format.ts';
 
 export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] = [
@@ -12,13 +12,13 @@ export const EXIT_CODES: readonly (readonly [code: string, meaning: string])[] =
   ['130, 143', 'forced to end by a second SIGINT or SIGTERM'],
 ];
 
-export function generalHelp(commands: readonly Command[]): string {
+export function generalHelp(commands: readonly (Command | CommandGroup)[]): string {
   return `tailrace - streams changes from databases to where you need them.
 
 Usage: tailrace <command> [options]
 
 ${table(
-  commands.map((command) => [`${command.name} ${command.arguments}`, command.summary]),
+  commands.map((command) => [`${command.name} ${wordsOf(command)}`, command.summary]),
   2,
 )}
   --version  shows the version
@@ -26,6 +26,28 @@ ${table(
 
 Exit codes:
 ${table(EXIT_CODES, 2)}`;
+}
+
+function wordsOf(command: Command | CommandGroup): string {
+  return command.kind === 'group' ? verbsOf(command).join('|') : command.arguments;
+}
+
+/** Second words of the names. */
+export function verbsOf({ name, commands }: CommandGroup): string[] {
+  return commands.map((command) => command.name.slice(name.length + 1));
+}
+
+export function groupHelp({ name, summary, commands }: CommandGroup): string {
+  return `Usage: tailrace ${name} <command> [options]
+
+${capital(summary)}.
+
+${table(
+  commands.map((command) => [`${command.name} ${command.arguments}`, command.summary]),
+  2,
+)}
+tailrace ${name} <command> --help shows the options.
+`;
 }
 
 export function commandHelp(command: Command): string {

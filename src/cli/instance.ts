@@ -1,20 +1,27 @@
 /** An instance that commands look at: the running one over its HTTP API, or a stopped one's data directory. */
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { App } from '../contracts/app.ts';
+import type { App, StoredReader } from '../contracts/app.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan } from '../contracts/plan.ts';
 import { printable } from '../lib/printable.ts';
-import { askRunning } from './api-client.ts';
+import { askRunning, type Call, callRunning, linesOfRunning } from './api-client.ts';
 import type { CommandContext, Option } from './command.ts';
 import { problemsError } from './problems.ts';
 
-export const INSTANCE_OPTIONS: Readonly<Record<string, Option>> = {
+export const DATA_DIR: Readonly<Record<string, Option>> = {
   'data-dir': { type: 'string', value: 'DIR', summary: 'the data directory, instead of that of tailrace.yaml' },
 };
 
-export const INSTANCE_DETAILS = `Asks the running instance over its HTTP API; without one reads the data directory, which is not changed. The path is
-that of the project (default: the working directory), whose tailrace.yaml names the data directory.`;
+/** Of commands whose words mean something else. */
+export const INSTANCE_OPTIONS: Readonly<Record<string, Option>> = {
+  project: { type: 'string', short: 'C', value: 'DIR', summary: 'the project, instead of the working directory' },
+  ...DATA_DIR,
+};
+
+export const LOOK_DETAILS = `Asks the running instance over its HTTP API; without one reads the data directory, which is not changed.`;
+
+export const CHANGE_DETAILS = `Done by the running instance, over its HTTP API.`;
 
 /** @param read what to do without a running instance. */
 export async function lookAt<T>(
@@ -24,7 +31,57 @@ export async function lookAt<T>(
 ): Promise<T> {
   const instance = await instanceOf(context);
   const answer = await askRunning(instance.dataDir, path);
+  return answer === undefined ? stopped(context, instance, read) : (answer as T);
+}
+
+/** The same of topics and groups. */
+export function look<T>(context: CommandContext, path: string, read: (reader: StoredReader) => T): Promise<T> {
+  return lookAt(context, path, async (offline, instance) => {
+    const reader = await offline.open(instance);
+    try {
+      return read(reader);
+    } finally {
+      await reader.close();
+    }
+  });
+}
+
+/** Lists of the values of a long answer. */
+export async function lookAtLines<T>(
+  context: CommandContext,
+  path: string,
+  read: (reader: StoredReader) => AsyncIterable<readonly T[]>,
+): Promise<AsyncIterable<readonly T[]>> {
+  const instance = await instanceOf(context);
+  const lines = await linesOfRunning(instance.dataDir, path);
+  if (lines !== undefined) return lines as AsyncIterable<readonly T[]>;
+  const reader = await stopped(context, instance, (offline) => offline.open(instance));
+  return closing(reader, read(reader));
+}
+
+async function* closing<T>(reader: StoredReader, lists: AsyncIterable<readonly T[]>): AsyncIterable<readonly T[]> {
+  try {
+    yield* lists;
+  } finally {
+    await reader.close();
+  }
+}
+
+/** Throws `instance.not_running` without a running instance. */
+export async function call<T>(context: CommandContext, request: Call): Promise<T> {
+  const instance = await instanceOf(context);
+  const answer = await callRunning(instance.dataDir, request);
   if (answer !== undefined) return answer as T;
+  throw new TailraceError('instance.not_running', `no instance runs on ${printable(instance.dataDir)}`, {
+    remedy: 'start it with tailrace run; http must not be false in its tailrace.yaml',
+  });
+}
+
+async function stopped<T>(
+  context: CommandContext,
+  instance: InstancePlan,
+  read: (offline: App['offline'], instance: InstancePlan) => Promise<T>,
+): Promise<T> {
   if (!existsSync(instance.dataDir)) {
     throw new TailraceError('config.not_found', `there is no data directory ${printable(instance.dataDir)}`, {
       remedy: 'nothing has run here yet: name the project or --data-dir DIR, or start it with tailrace run',
@@ -45,10 +102,10 @@ export async function lookAt<T>(
   }
 }
 
-async function instanceOf({ options, words, io }: CommandContext): Promise<InstancePlan> {
+async function instanceOf({ options, io }: CommandContext): Promise<InstancePlan> {
   const { loadInstance } = await import('../config/index.ts');
-  const dir = options['data-dir'];
-  const { instance, problems } = await loadInstance(words[0], io.cwd, io.env);
+  const { 'data-dir': dir, project } = options;
+  const { instance, problems } = await loadInstance(typeof project === 'string' ? project : undefined, io.cwd, io.env);
   if (typeof dir === 'string') return { ...instance, dataDir: resolve(io.cwd, dir) };
   if (problems.length > 0) throw problemsError(problems);
   return instance;

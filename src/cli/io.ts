@@ -2,11 +2,20 @@
 
 export interface Output {
   write(text: string): void;
+  /** Resolves when what was written is no longer held in memory, or nobody takes it (Invariant 10). */
+  drained(): Promise<void>;
   /** A terminal: colours, and words meant for a person. */
   readonly isTty: boolean;
 }
 
+export interface Input {
+  readonly isTty: boolean;
+  /** Without their line ends, read as they are taken. */
+  lines(): AsyncIterable<string>;
+}
+
 export interface Io {
+  readonly stdin: Input;
   readonly stdout: Output;
   readonly stderr: Output;
   readonly cwd: string;
@@ -29,6 +38,7 @@ export function processIo(): Io {
     });
   }
   return {
+    stdin: { isTty: process.stdin.isTTY === true, lines: () => linesOf(process.stdin) },
     stdout: outputOf(process.stdout),
     stderr: outputOf(process.stderr),
     cwd: process.cwd(),
@@ -47,6 +57,29 @@ export function processIo(): Io {
   };
 }
 
+/** Longer lines are handed out in pieces of about this size, in UTF-16 code units: what takes them refuses them. */
+const MAX_LINE = 8 << 20;
+
+async function* linesOf(stream: NodeJS.ReadStream): AsyncGenerator<string, void, undefined> {
+  let rest = '';
+  for await (const chunk of stream.setEncoding('utf8') as AsyncIterable<string>) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) yield line.replace(/\r$/, '');
+    if (rest.length < MAX_LINE) continue;
+    yield rest;
+    rest = '';
+  }
+  if (rest !== '') yield rest;
+}
+
 function outputOf(stream: NodeJS.WriteStream): Output {
-  return { write: (text) => void stream.write(text), isTty: stream.isTTY === true };
+  return {
+    write: (text) => void stream.write(text),
+    isTty: stream.isTTY === true,
+    async drained() {
+      if (!stream.writableNeedDrain || stream.destroyed) return;
+      await new Promise<void>((resolve) => stream.once('drain', resolve).once('close', resolve).once('error', resolve));
+    },
+  };
 }

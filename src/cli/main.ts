@@ -4,10 +4,10 @@ import { exitCodeOf, TailraceError } from '../contracts/errors.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { parseArguments } from './arguments.ts';
-import type { AnswerCommand, Command } from './command.ts';
+import type { AnswerCommand, Command, CommandGroup } from './command.ts';
 import { commands } from './commands.ts';
 import { errorText, errorWords } from './error-text.ts';
-import { commandHelp, generalHelp } from './help.ts';
+import { commandHelp, generalHelp, groupHelp, verbsOf } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { styleOf } from './style.ts';
 
@@ -31,21 +31,47 @@ async function dispatch(args: readonly string[], app: () => Promise<App>, io: Io
   const [first, ...rest] = args;
   if (first === undefined || first === '--help' || first === '-h') return show(io, generalHelp(commands));
   if (first === '--version' || first === '-V') return show(io, `tailrace ${(await app()).version}\n`);
-  if (first === 'help') return show(io, rest[0] === undefined ? generalHelp(commands) : commandHelp(find(rest[0])));
-  const command = find(first);
-  if (command.kind === 'forwarding') return command.run(rest, app);
-  const { options, words } = parseArguments(command, rest);
+  if (first === 'help') return show(io, helpOf(rest));
+  const { command, words } = find(args);
+  return command.kind === 'group' ? show(io, groupHelp(command)) : run(command, words, app, io);
+}
+
+function helpOf(names: readonly string[]): string {
+  if (names.length === 0) return generalHelp(commands);
+  const { command } = find(names.length === 1 ? [...names, '--help'] : names);
+  return command.kind === 'group' ? groupHelp(command) : commandHelp(command);
+}
+
+async function run(command: Command, args: readonly string[], app: () => Promise<App>, io: Io): Promise<number> {
+  if (command.kind === 'forwarding') return command.run(args, app);
+  const { options, words } = parseArguments(command, args);
   if (options.help === true) return show(io, commandHelp(command));
   const context = { options, words, io, app };
   return command.kind === 'running' ? command.run(context) : answer(command, context);
 }
 
-function find(name: string): Command {
+/** The command and the words that follow its name; a group where its help is asked for. Without a verb it is the first. */
+function find([name = '', ...rest]: readonly string[]): {
+  readonly command: Command | CommandGroup;
+  readonly words: readonly string[];
+} {
   const command = commands.find((candidate) => candidate.name === name);
-  if (command !== undefined) return command;
+  if (command === undefined) throw unknownCommand(name);
+  if (command.kind !== 'group') return { command, words: rest };
+  const [verb, ...words] = rest;
+  if (verb === '--help' || verb === '-h') return { command, words };
+  if (verb === undefined || verb.startsWith('-')) return { command: command.commands[0]!, words: rest };
+  const found = command.commands.find((candidate) => candidate.name === `${name} ${verb}`);
+  if (found !== undefined) return { command: found, words };
+  throw new TailraceError('cli.usage', `tailrace ${name} has no command ${quoted(verb)}`, {
+    remedy: didYouMean(verb, verbsOf(command)) ?? `it has: ${verbsOf(command).join(', ')}`,
+  });
+}
+
+function unknownCommand(name: string): TailraceError {
   const isOption = name.startsWith('-');
   const names = commands.map((candidate) => candidate.name);
-  throw new TailraceError(
+  return new TailraceError(
     'cli.usage',
     isOption ? `${quoted(name)} goes after a command` : `there is no command ${quoted(name)}`,
     {

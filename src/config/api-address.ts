@@ -13,13 +13,15 @@ export interface ApiAddress {
   readonly pid: number;
   /** Sent with every answer in `ID_HEADER`: another program may listen on the same port later. */
   readonly id: string;
+  /** Lets its holder change things and read records: known to who may read the data directory. */
+  readonly token: string;
 }
 
 export const ID_HEADER = 'tailrace-api-id';
 
 /** Of a server that starts in this process. */
 export function newApiAddress(url: string): ApiAddress {
-  return { url, pid: process.pid, id: randomBytes(8).toString('hex') };
+  return { url, pid: process.pid, id: randomBytes(8).toString('hex'), token: randomBytes(24).toString('base64url') };
 }
 
 /** Atomic: a reader sees the old address or the new one. */
@@ -38,11 +40,12 @@ export function writeApiAddress(dataDir: string, address: ApiAddress): void {
 /** Null when there is none, or none that can be used: only addresses of this machine are. */
 export function readApiAddress(dataDir: string): ApiAddress | null {
   try {
-    const { url, pid, id } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
+    const { url, pid, id, token } = JSON.parse(readFileSync(join(dataDir, FILE), 'utf8'));
     const { protocol, hostname } = new URL(url);
     const isLocal =
       protocol === 'http:' && (hostname === 'localhost' || hostname === '[::1]' || /^127\./.test(hostname));
-    return isLocal && Number.isSafeInteger(pid) && typeof id === 'string' ? { url, pid, id } : null;
+    const isWhole = Number.isSafeInteger(pid) && typeof id === 'string' && typeof token === 'string';
+    return isLocal && isWhole ? { url, pid, id, token } : null;
   } catch {
     return null;
   }

@@ -1,5 +1,6 @@
 /** What main hands to the command line. */
-import type { Control, InstanceStatus, TopicStatus } from './control.ts';
+import type { Control, InstanceStatus } from './control.ts';
+import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
 import type { Registry } from './registry.ts';
@@ -24,6 +25,10 @@ export interface CheckResult {
   readonly problems: readonly Problem[];
 }
 
+export interface StoredReader extends LogReader {
+  close(): Promise<void>;
+}
+
 export interface App {
   readonly registry: Registry;
   readonly version: string;
@@ -33,7 +38,8 @@ export interface App {
   /** Reads a stopped instance's data directory without changing it. Throws `log.locked` while one runs. */
   readonly offline: {
     status(instance: InstancePlan): Promise<InstanceStatus>;
-    topics(instance: InstancePlan): Promise<readonly TopicStatus[]>;
+    /** Reading throws `log.locked` when an instance has started meanwhile and moved what is asked for. */
+    open(instance: InstancePlan): Promise<StoredReader>;
   };
   /** Runs the demo with the words that follow `tailrace demo`; resolves to the exit code. */
   demo(args: readonly string[]): Promise<number>;

@@ -28,7 +28,8 @@ export interface TopicDescription extends TopicStatus {
 
 /** Where in every partition to begin; `last`: that many records before the end of each. */
 export type ReadFrom =
-  | { readonly at: 'start' | 'end' }
+  | { readonly at: 'start' }
+  | { readonly at: 'end' }
   | { readonly at: 'offset'; readonly offset: string }
   | { readonly at: 'time'; readonly ms: number }
   | { readonly at: 'last'; readonly count: number };

@@ -6,7 +6,8 @@ import { onTestFinished } from 'vitest';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
 import type { App, Running } from '../../src/contracts/app.ts';
-import type { InstanceStatus } from '../../src/contracts/control.ts';
+import type { InstanceStatus, TopicStatus } from '../../src/contracts/control.ts';
+import type { Operations } from '../../src/contracts/operations.ts';
 import { testRegistry } from './config-registry.ts';
 
 /** A directory with files, removed when the test ends. */
@@ -27,17 +28,25 @@ export class Terminal implements Io {
   err = '';
   /** Set when the process was to end at once. */
   forced: number | null = null;
+  readonly stdin: Io['stdin'];
   readonly stdout: Io['stdout'];
   readonly stderr: Io['stderr'];
   readonly #handlers = new Set<(signal: 'SIGINT' | 'SIGTERM') => void>();
   #outputClosed = () => {};
 
-  constructor(cwd: string, options: { env?: Record<string, string>; isTty?: boolean } = {}) {
-    const { env = {}, isTty = false } = options;
+  constructor(cwd: string, options: { env?: Record<string, string>; isTty?: boolean; input?: readonly string[] } = {}) {
+    const { env = {}, isTty = false, input = [] } = options;
     this.cwd = cwd;
     this.env = { LANG: 'en_GB.UTF-8', ...env };
-    this.stdout = { isTty, write: (text) => void (this.out += text) };
-    this.stderr = { isTty, write: (text) => void (this.err += text) };
+    this.stdin = {
+      isTty,
+      async *lines() {
+        yield* input;
+      },
+    };
+    const drained = async () => {};
+    this.stdout = { isTty, drained, write: (text) => void (this.out += text) };
+    this.stderr = { isTty, drained, write: (text) => void (this.err += text) };
   }
 
   onSignal(handler: (signal: 'SIGINT' | 'SIGTERM') => void): () => void {
@@ -76,10 +85,29 @@ export function fakeApp(parts: Partial<App> = {}): App {
     version: '1.2.3',
     start: unexpected('start'),
     check: unexpected('check'),
-    offline: { status: unexpected('offline.status'), topics: unexpected('offline.topics') },
+    offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
     demo: unexpected('demo'),
     ...parts,
   };
+}
+
+/** Operations of which the test fills in parts; what it did not expect to be used throws. */
+export function fakeOperations(parts: { readonly [K in keyof Operations]?: Partial<Operations[K]> } = {}): Operations {
+  const unexpected = (what: string) => () => {
+    throw new Error(`${what} was not expected`);
+  };
+  const never = (names: readonly string[]) => Object.fromEntries(names.map((name) => [name, unexpected(name)]));
+  return {
+    topics: { ...never(['list', 'describe', 'read']), ...parts.topics },
+    topicWriter: { ...never(['create', 'delete', 'write', 'compact']), ...parts.topicWriter },
+    groups: { ...never(['list', 'describe']), ...parts.groups },
+    seeker: { ...never(['plan', 'apply']), ...parts.seeker },
+  } as Operations;
+}
+
+/** A stopped instance with these topics. */
+export function storedTopics(topics: readonly TopicStatus[]): App['offline']['open'] {
+  return async () => ({ ...fakeOperations({ topics: { list: () => topics } }), close: async () => {} });
 }
 
 /** A running instance that does what the test says. */
@@ -120,7 +148,13 @@ export interface Ran {
 
 export async function cli(
   args: readonly string[],
-  options: { dir?: string; app?: App; env?: Record<string, string>; isTty?: boolean } = {},
+  options: {
+    dir?: string;
+    app?: App;
+    env?: Record<string, string>;
+    isTty?: boolean;
+    input?: readonly string[];
+  } = {},
 ): Promise<Ran> {
   const terminal = new Terminal(options.dir ?? '/', options);
   const code = await main(args, async () => options.app ?? fakeApp(), terminal);

@@ -6,9 +6,11 @@ const BROKEN: readonly TaskState[] = ['failed', 'gap'];
 
 /** 200 while everything works or is being retried; 503 when a source or sink has stopped for good. */
 export const health: Route = {
+  method: 'GET',
   path: '/health',
   summary: 'Status 200, or 503 when a source or sink has failed or has a gap; which ones.',
-  answer(control) {
+  needsToken: false,
+  answer({ control }) {
     const { instance, pid, pipelines } = control.status();
     const broken = pipelines.flatMap(({ name: pipeline, sources, sinks }) =>
       [...sources.map((task) => ({ kind: 'source', task })), ...sinks.map((task) => ({ kind: 'sink', task }))]

@@ -1,7 +1,9 @@
 import type { Route } from '../route.ts';
 
 export const topics: Route = {
+  method: 'GET',
   path: '/topics',
   summary: 'Topics of the log with their partitions, offsets and sizes.',
-  answer: (control) => ({ status: 200, body: control.topics() }),
+  needsToken: false,
+  answer: ({ control }) => ({ status: 200, body: control.topics() }),
 };

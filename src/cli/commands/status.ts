@@ -2,7 +2,7 @@ import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { count, counted, duration, table } from '../format.ts';
-import { INSTANCE_DETAILS, INSTANCE_OPTIONS, lookAt } from '../instance.ts';
+import { DATA_DIR, LOOK_DETAILS, lookAt } from '../instance.ts';
 import type { Colour, Style } from '../style.ts';
 
 export const status: AnswerCommand = {
@@ -10,12 +10,15 @@ export const status: AnswerCommand = {
   name: 'status',
   summary: 'show health, lag and problems of every source and sink',
   arguments: '[path]',
-  details: `${INSTANCE_DETAILS}
+  details: `${LOOK_DETAILS} The path is that of the
+project (default: the working directory), whose tailrace.yaml names the data directory.
 Exit code 4 when a source or sink has failed or has a gap.`,
-  options: INSTANCE_OPTIONS,
+  options: DATA_DIR,
   maxWords: 1,
   async run(context) {
-    const found = await lookAt(context, '/status', (offline, instance) => offline.status(instance));
+    const [project] = context.words;
+    const named = project === undefined ? context : { ...context, options: { ...context.options, project } };
+    const found = await lookAt(named, '/status', (offline, instance) => offline.status(instance));
     const broken = tasksOf(found).filter(({ state }) => state === 'failed' || state === 'gap');
     return {
       exitCode: broken.length === 0 ? 0 : 4,

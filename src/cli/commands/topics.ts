@@ -1,36 +1,15 @@
-import type { TopicStatus } from '../../contracts/control.ts';
-import type { AnswerCommand } from '../command.ts';
-import { bytes, count, counted, table } from '../format.ts';
-import { INSTANCE_DETAILS, INSTANCE_OPTIONS, lookAt } from '../instance.ts';
+import type { CommandGroup } from '../command.ts';
+import { topicsCompact } from './topics-compact.ts';
+import { topicsCreate } from './topics-create.ts';
+import { topicsDelete } from './topics-delete.ts';
+import { topicsDescribe } from './topics-describe.ts';
+import { topicsList } from './topics-list.ts';
+import { topicsRead } from './topics-read.ts';
+import { topicsWrite } from './topics-write.ts';
 
-export const topics: AnswerCommand = {
-  kind: 'answer',
+export const topics: CommandGroup = {
+  kind: 'group',
   name: 'topics',
-  summary: 'list what is in the log',
-  arguments: '[path]',
-  details: INSTANCE_DETAILS,
-  options: INSTANCE_OPTIONS,
-  maxWords: 1,
-  async run(context) {
-    const found = await lookAt(context, '/topics', (offline, instance) => offline.topics(instance));
-    return { exitCode: 0, summary: counted(found.length, 'topic'), result: found, text: () => topicsText(found) };
-  },
+  summary: 'look at the topics of the log, read and write them, change them',
+  commands: [topicsList, topicsDescribe, topicsRead, topicsWrite, topicsCreate, topicsDelete, topicsCompact],
 };
-
-const HEAD = ['topic', 'cleanup', 'records', 'offsets', 'size'];
-
-function topicsText(found: readonly TopicStatus[]): string {
-  if (found.length === 0) return 'no topics\n';
-  return table([HEAD, ...found.toSorted((a, b) => (a.name < b.name ? -1 : 1)).map(topicRow)]);
-}
-
-function topicRow({ name, cleanup, partitions }: TopicStatus): string[] {
-  let records = 0n;
-  let size = 0;
-  for (const { startOffset, endOffset, sizeBytes } of partitions) {
-    records += BigInt(endOffset) - BigInt(startOffset);
-    size += sizeBytes;
-  }
-  const offsets = partitions.map(({ startOffset, endOffset }) => `${startOffset}..${endOffset}`).join(' ');
-  return [name, cleanup, count(records), offsets, bytes(size)];
-}
