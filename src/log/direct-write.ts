@@ -18,6 +18,11 @@ interface PartitionBatches {
   bytes: number;
 }
 
+/** True when batches of a partition of the commit wait for a checkpoint. */
+export function isHeldUp(state: LogState, { batches = [] }: CommitRecord): boolean {
+  return batches.some(([topic, number]) => state.partition(topic, number).hasUncounted);
+}
+
 /** Writes what can be written so; what cannot stays in the frame. @param minBytes of a partition in the commit */
 export async function writeDirect(
   state: LogState,

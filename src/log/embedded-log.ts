@@ -18,7 +18,7 @@ import { diskFiles, type Files } from '../lib/files.ts';
 import { CLEAN_EVERY_MS, Cleaner, type CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
-import { DIRECT_BYTES, writeDirect } from './direct-write.ts';
+import { DIRECT_BYTES, isHeldUp, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import type { Lock } from './lock.ts';
 import { RecordDeletion } from './record-deletion.ts';
@@ -243,7 +243,11 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     if (staged !== null) return this.#append(record, data, staged, () => staged.sync().then(() => content));
     const bytes = data.reduce((sum, { length }) => sum + length, 0);
     const { directBytes = DIRECT_BYTES } = this.#options;
-    const direct = () => writeDirect(this.#state, content, directBytes);
+    const direct = async () => {
+      // A checkpoint costs less than writing so much twice. One that fails is tried again by the flusher.
+      if (bytes >= 2 * directBytes && isHeldUp(this.#state, record)) await this.#flusher.checkpoint().catch(() => {});
+      return writeDirect(this.#state, content, directBytes);
+    };
     return this.#append(record, data, null, bytes < directBytes ? null : direct);
   }
 
