@@ -15,6 +15,7 @@ import type {
 import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
+import { recycleBatch } from '../wire/record-batch.ts';
 import { CLEAN_EVERY_MS, Cleaner, type CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
@@ -246,7 +247,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     const direct = async () => {
       // A checkpoint costs less than writing so much twice. One that fails is tried again by the flusher.
       if (bytes >= 2 * directBytes && isHeldUp(this.#state, record)) await this.#flusher.checkpoint().catch(() => {});
-      return writeDirect(this.#state, content, directBytes);
+      const written = await writeDirect(this.#state, content, directBytes);
+      // On disk and never visible from memory. Not before all are written: a full disk repeats this with all of them.
+      for (const batch of data) if (!written.data.includes(batch)) recycleBatch(batch);
+      return written;
     };
     return this.#append(record, data, null, bytes < directBytes ? null : direct);
   }

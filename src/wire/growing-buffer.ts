@@ -29,6 +29,11 @@ export class GrowingBuffer {
   /** Gives the memory back; what was written is forgotten. */
   protected release(): void {
     returnBuffer(this.bytes);
+    this.forget();
+  }
+
+  /** Leaves the memory to another owner. */
+  protected forget(): void {
     this.use(EMPTY);
   }
 

@@ -12,7 +12,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import { varintSize, varlongSize, writeInt64, writeUint32, writeVarint, writeVarlong } from '../lib/bytes.ts';
 import { crc32c } from '../lib/crc32c.ts';
 import { HEADER_BYTES } from './batch-header.ts';
-import { takeBuffer } from './buffer-pool.ts';
+import { lendBuffer, takeBuffer } from './buffer-pool.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
 
 /** Buffers up to this size stay with the builder; larger ones go back to the pool when a batch is finished. */
@@ -135,11 +135,16 @@ export class RecordBatchBuilder extends GrowingBuffer {
     bytes.fill(0xff, 43, 57);
     writeUint32(bytes, 57, count);
     writeUint32(bytes, 17, crc32c(bytes.subarray(21, at)));
-    const batch = Buffer.allocUnsafeSlow(at);
-    bytes.copy(batch, 0, 0, at);
     this.at = 0;
     this.count = 0;
     this.#expected = Math.min(EXPECTED_LIMIT, at);
+    const lent = lendBuffer(bytes, at);
+    if (lent !== null) {
+      this.forget();
+      return lent;
+    }
+    const batch = Buffer.allocUnsafeSlow(at);
+    bytes.copy(batch, 0, 0, at);
     if (bytes.length > KEPT_BYTES) this.release();
     return batch;
   }
