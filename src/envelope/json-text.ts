@@ -27,20 +27,20 @@ function makeEscapes(): Uint8Array {
   return escapes;
 }
 
-/** Views of the two buffers read last: what came from the wire and the scratch of reformatted values alternate. */
-let newBuffer: Uint8Array = new Uint8Array();
-let oldBuffer = newBuffer;
-let newView = new DataView(newBuffer.buffer);
-let oldView = newView;
+/** Views of the two buffers that are read in turn: what came from the wire, and the scratch of reformatted values. */
+let firstBuffer: Uint8Array = new Uint8Array();
+let secondBuffer = firstBuffer;
+let firstView = new DataView(firstBuffer.buffer);
+let secondView = firstView;
 
 function viewOf(buf: Uint8Array): DataView {
-  if (buf === newBuffer) return newView;
-  const swapped = newView;
-  newView = buf === oldBuffer ? oldView : new DataView(buf.buffer, buf.byteOffset, buf.length);
-  oldView = swapped;
-  oldBuffer = newBuffer;
-  newBuffer = buf;
-  return newView;
+  if (buf === firstBuffer) return firstView;
+  if (buf === secondBuffer) return secondView;
+  secondBuffer = firstBuffer;
+  secondView = firstView;
+  firstBuffer = buf;
+  firstView = new DataView(buf.buffer, buf.byteOffset, buf.length);
+  return firstView;
 }
 
 /** How the text of a column becomes JSON: numbers and booleans stay as they are, the rest is quoted. */

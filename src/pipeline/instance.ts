@@ -15,6 +15,8 @@ import { topicStatus } from './topic-status.ts';
 
 const MIN_BUFFER_BYTES = 1 << 20;
 const MAX_BUFFER_BYTES = 8 << 20;
+/** Rows are on their way to the disk while they are still in the processor's cache; more in one commit gains nothing. */
+const MAX_SOURCE_BUFFER_BYTES = 3 << 20;
 
 export interface InstanceOptions {
   readonly instance: InstancePlan;
@@ -127,6 +129,7 @@ export class Instance implements Control {
         (plan) =>
           new SourceTask({
             ...shared,
+            maxBytes: Math.min(MAX_SOURCE_BUFFER_BYTES, maxBytes),
             plan,
             instance: instance.instance,
             tableTopics,

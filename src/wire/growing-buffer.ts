@@ -3,6 +3,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import { returnBuffer, takeBuffer } from './buffer-pool.ts';
 
 const FIRST_CAPACITY = 16 << 10;
+const SHORT_BYTES = 32;
 /** Lengths of batches and record fields are int32. */
 const MAX_BYTES = 0x7fffffff;
 
@@ -22,8 +23,11 @@ export class GrowingBuffer {
   /** Appends `source` as it is. */
   write(source: Uint8Array): void {
     this.reserve(source.length);
-    this.bytes.set(source, this.at);
-    this.at += source.length;
+    const { bytes, at } = this;
+    // So short that a call to copy it costs more than copying it.
+    if (source.length <= SHORT_BYTES) for (let i = 0; i < source.length; i++) bytes[at + i] = source[i]!;
+    else bytes.set(source, at);
+    this.at = at + source.length;
   }
 
   /** Gives the memory back; what was written is forgotten. */
