@@ -9,6 +9,7 @@ export interface ConnectorModule {
 export const connectors: Readonly<Record<string, () => Promise<ConnectorModule>>> = {
   elasticsearch: () => import('./elasticsearch/index.ts'),
   file: () => import('./file/index.ts'),
+  mysql: () => import('./mysql/index.ts'),
   postgres: () => import('./postgres/index.ts'),
   redis: () => import('./redis/index.ts'),
   sqlite: () => import('./sqlite/index.ts'),
