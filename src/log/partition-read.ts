@@ -24,7 +24,8 @@ export async function readBatches(
       if (recent === null) continue;
       return recent;
     }
-    const batches = await unlessReplaced(partition, at, (segment) => segment.read(at, maxBytes));
+    const end = partition.segmentEnd(at);
+    const batches = await unlessReplaced(partition, at, (segment) => segment.read(at, maxBytes, end));
     if (batches === null) continue;
     const first = batches[0];
     if (first === undefined || first.base > at) {

@@ -17,6 +17,7 @@ export const INDEX_ENTRY_BYTES = 32;
 const CRC_AT = 28;
 
 export interface Block {
+  readonly offset: bigint;
   readonly position: number;
   readonly length: number;
   /** ms since 1970. */
@@ -79,7 +80,9 @@ export class SegmentIndex {
   block(i: number): Block | undefined {
     const position = this.#positions[i];
     if (position === undefined) return undefined;
-    return { position, length: (this.#positions[i + 1] ?? this.covered) - position, maxTime: this.#maxTimes[i]! };
+    const offset = this.#base + BigInt(this.#offsets[i]!);
+    const length = (this.#positions[i + 1] ?? this.covered) - position;
+    return { offset, position, length, maxTime: this.#maxTimes[i]! };
   }
 
   /** The first block from number `from` on that has a record at or after the time; undefined when there is none. */
@@ -93,14 +96,6 @@ export class SegmentIndex {
     let max = Number.NEGATIVE_INFINITY;
     for (let i = from; i < this.#maxTimes.length; i++) max = Math.max(max, this.#maxTimes[i]!);
     return max;
-  }
-
-  /** Offsets between which the byte at `position` lies: [from, to), null for the end of the segment. */
-  around(position: number): { readonly from: bigint; readonly to: bigint | null } {
-    const after = this.#positions.findIndex((start) => start > position);
-    const before = this.#offsets[(after < 0 ? this.#offsets.length : after) - 1] ?? 0;
-    const next = this.#offsets[after];
-    return { from: this.#base + BigInt(before), to: next === undefined ? null : this.#base + BigInt(next) };
   }
 
   /** Entries of the complete blocks from number `from` on. */

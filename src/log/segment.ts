@@ -9,8 +9,12 @@ import { HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
 import type { OpenFiles } from './open-files.ts';
 import { type BatchPlace, batchPlaces, placeOf, type SegmentBatch, verifiedBatch } from './segment-batches.ts';
 import { BLOCK_BYTES, INDEX_ENTRY_BYTES, SegmentIndex } from './segment-index.ts';
+import { completeIndex } from './segment-index-build.ts';
+import { type SegmentPoint, type SegmentSpan, walkSegment } from './segment-walk.ts';
 
 const READ_AHEAD_BYTES = 64 * 1024;
+/** Above every offset: it is not known where the segment ends. */
+const NO_END = 1n << 63n;
 
 /** What the snapshot keeps of a segment. */
 export interface StoredSegment {
@@ -34,6 +38,8 @@ export class Segment {
   readonly path: string;
   readonly #files: OpenFiles;
   #size: number;
+  /** One past the last offset in it; null while this process has written nothing to it. */
+  #next: bigint | null = null;
   #index: SegmentIndex | null;
   #indexing: Promise<SegmentIndex> | null = null;
   /** Entries that the index file has. */
@@ -118,21 +124,24 @@ export class Segment {
       return;
     }
     this.#maxTime = undefined;
+    this.#next = null;
     this.#size = batches.reduce((sum, { size }) => sum + size, position);
   }
 
   /**
    * Whole batches from the one that holds `offset` (or the first after it), about `maxBytes`, at least one if there is one;
    * also empty ones. Ends before damage; throws `log.damaged` where it would begin with it.
+   * @param end where the next segment begins
    */
-  async read(offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
+  async read(offset: bigint, maxBytes: number, end = NO_END): Promise<SegmentBatch[]> {
+    const span = { size: this.#size, end: this.#next ?? end };
     const index = await this.index();
     try {
-      return await this.#read(index, offset, maxBytes);
+      return await this.#read(index, span, offset, maxBytes);
     } catch (error) {
       if (!(error instanceof TailraceError) || this.#reindexed) throw error;
       // It may be the index that is damaged.
-      return this.#read(await this.#reindex(), offset, maxBytes);
+      return this.#read(await this.#reindex(), span, offset, maxBytes);
     }
   }
 
@@ -217,70 +226,80 @@ export class Segment {
       if (durable) await file.sync();
     });
     this.#count(placesOf(data, this.#size));
+    // Of a damaged batch that recovery has placed, its own bytes may say otherwise.
+    this.#next = batches.at(-1)?.next ?? this.#next;
     await this.#storeIndex();
   }
 
-  #read(index: SegmentIndex, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
+  #read(index: SegmentIndex, span: SegmentSpan, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
     return this.#files.use(this.#log, async (file) => {
-      let position = index.block(index.blockOf(offset))?.position ?? 0;
+      let { position, offset: expected } = index.block(index.blockOf(offset)) ?? { position: 0, offset: this.base };
       let wanted = Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES;
       const found: SegmentBatch[] = [];
+      const damaged = (at: number) => this.#pastDamage(file, span, { position: at, offset: expected }, found, offset);
       let bytes = 0;
-      while (position < this.#size && bytes < maxBytes) {
-        const buf = Buffer.allocUnsafe(Math.min(wanted, this.#size - position));
-        if ((await file.read(buf, position)) < buf.length) return this.#ending(found, index, position);
+      while (position < span.size && bytes < maxBytes) {
+        const buf = Buffer.allocUnsafe(Math.min(wanted, span.size - position));
+        if ((await file.read(buf, position)) < buf.length) return damaged(position);
         let at = 0;
         while (at + HEADER_BYTES <= buf.length && bytes < maxBytes) {
           const { size } = readBatchHeader(buf, at);
-          const fits = size >= HEADER_BYTES && position + at + size <= this.#size;
+          const fits = size >= HEADER_BYTES && position + at + size <= span.size;
           if (fits && at + size > buf.length) break;
           const batch = fits ? verifiedBatch(buf, at) : null;
-          if (batch === null || batch.base < this.base) return this.#ending(found, index, position + at);
+          // The batch checksum does not cover offsets: they must follow one another.
+          if (batch === null || batch.base !== expected || batch.next > span.end) return damaged(position + at);
+          expected = batch.next;
           at += size;
           if (batch.next <= offset) continue;
-          // The batch checksum does not cover offsets: they must follow one another.
-          if (found.length > 0 && batch.base !== found.at(-1)!.next) return found;
           found.push(batch);
           bytes += size;
         }
         if (at > 0) position += at;
-        else if (position + buf.length >= this.#size) return this.#ending(found, index, position);
+        else if (position + buf.length >= span.size) return damaged(position);
         else wanted = Math.max(wanted * 2, readBatchHeader(buf, 0).size);
       }
       return found;
     });
   }
 
-  /** What was found before damage at `position`, or the damage. */
-  #ending(found: SegmentBatch[], index: SegmentIndex, position: number): SegmentBatch[] {
+  /** What was found before `point`, where damage begins or records were lost; else the first batch behind it, or the damage. */
+  async #pastDamage(
+    file: OpenFile,
+    span: SegmentSpan,
+    point: SegmentPoint,
+    found: SegmentBatch[],
+    offset: bigint,
+  ): Promise<SegmentBatch[]> {
     if (found.length > 0) return found;
-    const { from, to } = index.around(position);
-    const range = `${from} to ${to === null ? 'the end of the file' : to - 1n}`;
-    throw new TailraceError('log.damaged', `${this.#log} is damaged at byte ${position}, within offsets ${range}`, {
-      remedy: 'restore the data directory from a backup; records outside of the range can be read',
-    });
+    for await (const step of walkSegment(file, span, point)) {
+      if (step.batch !== null && step.batch.next > offset) return [step.batch];
+      if (step.batch !== null || step.to <= offset) continue;
+      const range = step.to === NO_END ? `${step.from} to the end of the file` : `${step.from} to ${step.to - 1n}`;
+      throw new TailraceError('log.damaged', `${this.#log} is damaged: the records ${range} cannot be read`, {
+        remedy: 'restore the data directory from a backup; records outside of the range can be read',
+      });
+    }
+    return [];
   }
 
   #count(places: readonly BatchPlace[]): void {
     const index = this.#index?.covered === this.#size ? this.#index : null;
-    for (const { base, position, size, maxTime } of places) {
+    for (const { base, next, position, size, maxTime } of places) {
       index?.add(base, size, maxTime);
+      this.#next = next;
       if (this.#maxTime !== undefined && maxTime > this.#maxTime) this.#maxTime = maxTime;
       this.#size = position + size;
     }
   }
 
   async #loadIndex(): Promise<SegmentIndex> {
-    const index = this.#index ?? (await this.#storedIndex());
+    let index = this.#index ?? (await this.#storedIndex());
     while (index.covered < this.#size) {
-      const size = this.#size;
-      await this.#files.use(this.#log, async (file) => {
-        for await (const { base, size: bytes, maxTime } of batchPlaces(file, index.covered, size)) {
-          index.add(base, bytes, maxTime);
-        }
-      });
-      // Bytes that are no batch: a read of them says so.
-      if (index.covered < size) index.skipTo(size);
+      const span = { size: this.#size, end: this.#next ?? NO_END };
+      const known = index;
+      index = await this.#files.use(this.#log, (file) => completeIndex(known, file, this.base, span));
+      if (index !== known) this.#indexStored = 0;
     }
     this.#index = index;
     await this.#storeIndex();
