@@ -6,6 +6,7 @@ import { producedBatch } from '../../test/support/produced-batch.ts';
 import { addOffsetsToTxn } from '../wire/messages/add-offsets-to-txn.ts';
 import { addPartitionsToTxn } from '../wire/messages/add-partitions-to-txn.ts';
 import { alterConfigs } from '../wire/messages/alter-configs.ts';
+import { alterPartitionReassignments } from '../wire/messages/alter-partition-reassignments.ts';
 import { apiVersions } from '../wire/messages/api-versions.ts';
 import { createAcls } from '../wire/messages/create-acls.ts';
 import { createPartitions } from '../wire/messages/create-partitions.ts';
@@ -29,6 +30,7 @@ import { joinGroup } from '../wire/messages/join-group.ts';
 import { leaveGroup } from '../wire/messages/leave-group.ts';
 import { listGroups } from '../wire/messages/list-groups.ts';
 import { listOffsets } from '../wire/messages/list-offsets.ts';
+import { listPartitionReassignments } from '../wire/messages/list-partition-reassignments.ts';
 import { metadata } from '../wire/messages/metadata.ts';
 import { offsetCommit } from '../wire/messages/offset-commit.ts';
 import { offsetDelete } from '../wire/messages/offset-delete.ts';
@@ -282,6 +284,16 @@ describe('what a client may do', () => {
         return (await c.ask(createPartitions, 2, request)).results[0]!.errorCode;
       },
       TOPIC_FAILED,
+    ],
+    [
+      'AlterPartitionReassignments',
+      async (c) => (await c.ask(alterPartitionReassignments, 0, { timeoutMs: 0, topics: [] })).errorCode,
+      KafkaError.CLUSTER_AUTHORIZATION_FAILED,
+    ],
+    [
+      'ListPartitionReassignments',
+      async (c) => (await c.ask(listPartitionReassignments, 0, { timeoutMs: 0, topics: null })).errorCode,
+      KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     ],
     [
       'DeleteRecords',

@@ -5,6 +5,7 @@ import { createAclsHandler, deleteAclsHandler, describeAclsHandler } from './han
 import { addOffsetsToTxnHandler } from './handlers/add-offsets-to-txn.ts';
 import { addPartitionsToTxnHandler } from './handlers/add-partitions-to-txn.ts';
 import { alterConfigsHandler, incrementalAlterConfigsHandler } from './handlers/alter-configs.ts';
+import { alterUserScramCredentialsHandler } from './handlers/alter-user-scram-credentials.ts';
 import { apiVersionsHandler } from './handlers/api-versions.ts';
 import { createPartitionsHandler } from './handlers/create-partitions.ts';
 import { createTopicsHandler } from './handlers/create-topics.ts';
@@ -29,6 +30,7 @@ import { offsetDeleteHandler } from './handlers/offset-delete.ts';
 import { offsetFetchHandler } from './handlers/offset-fetch.ts';
 import { offsetForLeaderEpochHandler } from './handlers/offset-for-leader-epoch.ts';
 import { produceHandler } from './handlers/produce.ts';
+import { alterPartitionReassignmentsHandler, listPartitionReassignmentsHandler } from './handlers/reassignments.ts';
 import { saslAuthenticateHandler, saslHandshakeHandler } from './handlers/sasl.ts';
 import { syncGroupHandler } from './handlers/sync-group.ts';
 import { txnOffsetCommitHandler } from './handlers/txn-offset-commit.ts';
@@ -66,6 +68,9 @@ export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number
     offsetForLeaderEpochHandler(broker),
     saslHandshakeHandler(),
     saslAuthenticateHandler(broker),
+    alterPartitionReassignmentsHandler(broker),
+    listPartitionReassignmentsHandler(),
+    ...(broker.alterableUsers === null ? [] : [alterUserScramCredentialsHandler(broker.alterableUsers)]),
     ...(broker.acls === null ? [] : aclHandlers(broker.acls)),
     ...(admin.topics === undefined ? [] : topicAdminHandlers(broker, admin.topics)),
     ...(admin.retention === undefined ? [] : [deleteRecordsHandler(broker, admin.retention)]),

@@ -11,10 +11,11 @@ import { locateBatch } from './locate-batch.ts';
 import { LogWriter } from './log-writer.ts';
 import { MemoryBudget } from './memory-budget.ts';
 import type { Nodes } from './nodes.ts';
-import { DEFAULT_LIMITS, type KafkaListenerOptions, type Limits } from './options.ts';
+import { type BrokerOptions, DEFAULT_LIMITS, type Limits } from './options.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Producers } from './producers.ts';
 import { Acls } from './security/acls.ts';
+import type { Users } from './security/users.ts';
 import { scanningTimeIndex } from './time-scan.ts';
 import { Topics } from './topics.ts';
 import { TransactionCoordinator } from './transactions/coordinator.ts';
@@ -37,12 +38,18 @@ export interface Broker {
   readonly transactions: TransactionCoordinator;
   /** Null: nobody is restricted. */
   readonly acls: Acls | null;
+  /** Users whose SCRAM credentials clients may set; null: users are those of the configuration. */
+  readonly alterableUsers: Users | null;
   readonly failpoint: (name: string) => void;
   /** Who leads what and where clients are told to connect to. */
   readonly nodes: Nodes;
 }
 
-export async function openBroker(options: KafkaListenerOptions, nodes: Nodes): Promise<Broker> {
+export async function openBroker(
+  options: BrokerOptions,
+  nodes: Nodes,
+  alterableUsers: Users | null = null,
+): Promise<Broker> {
   const { log, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
   const writer = await LogWriter.open(log);
@@ -68,6 +75,7 @@ export async function openBroker(options: KafkaListenerOptions, nodes: Nodes): P
     offsets: new GroupOffsets(log.checkpoints, writer),
     transactions: new TransactionCoordinator(services, limits.transactionBytes),
     acls: acls === undefined ? null : new Acls(log.checkpoints, writer, acls),
+    alterableUsers,
     failpoint: options.failpoint ?? (() => {}),
     nodes,
   };

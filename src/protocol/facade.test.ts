@@ -1,13 +1,18 @@
 /** A cluster that is not there, for test suites that need one: what its clients see, and that all of it is one log. */
+
+import { pbkdf2Sync } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Kafka, logLevel } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CERTIFICATE, KEY } from '../../test/support/certificate.ts';
+import { WireClient } from '../../test/support/kafka-wire.ts';
 import { MemoryLog } from '../../test/support/memory-log.ts';
 import { readKafkaFacade } from '../config/kafka-facade.ts';
 import { systemClock } from '../lib/clock.ts';
+import { alterUserScramCredentials } from '../wire/messages/alter-user-scram-credentials.ts';
+import { KafkaError } from '../wire/messages/error-codes.ts';
 import { startKafkaFacade } from './facade.ts';
 import type { Served } from './serve.ts';
 
@@ -104,6 +109,40 @@ describe('the facade', () => {
     const other = sasl('scram-sha-256', 'for-256');
     await other.connect();
     await other.disconnect();
+  });
+
+  test('clients may set SCRAM credentials, and take them away', async () => {
+    const wire = await WireClient.connect(served.endpoints[0]!.port);
+    const [salt, iterations, name] = [Buffer.from('salt'), 4_096, 'bob'];
+    const saltedPassword = pbkdf2Sync('secret', salt, iterations, 32, 'sha256');
+    const alter = async (change: object) => {
+      const request = { deletions: [], upsertions: [], ...change };
+      return (await wire.ask(alterUserScramCredentials, 0, request)).results.map(({ errorCode }) => errorCode);
+    };
+    const login = async () => {
+      const sasl = { mechanism: 'scram-sha-256', username: name, password: 'secret' } as const;
+      const admin = client(1, 0, { ssl: { rejectUnauthorized: false }, sasl }).admin();
+      await admin.connect();
+      await admin.disconnect();
+    };
+    const good = { name, mechanism: 1, iterations, salt, saltedPassword };
+    await expect(login()).rejects.toThrow();
+    expect(await alter({ upsertions: [good] })).toEqual([KafkaError.NONE]);
+    await login();
+    const bad = [
+      { ...good, iterations: 10 },
+      { ...good, mechanism: 3 },
+      { ...good, name: '' },
+    ];
+    expect(await alter({ upsertions: bad })).toEqual([
+      KafkaError.UNACCEPTABLE_CREDENTIAL,
+      KafkaError.UNSUPPORTED_SASL_MECHANISM,
+      KafkaError.UNACCEPTABLE_CREDENTIAL,
+    ]);
+    const deletion = { name, mechanism: 1 };
+    expect(await alter({ deletions: [deletion, deletion] })).toEqual([KafkaError.NONE, KafkaError.RESOURCE_NOT_FOUND]);
+    await expect(login()).rejects.toThrow();
+    wire.close();
   });
 
   test('is switched on by the environment alone, and says what is wrong in its file', () => {

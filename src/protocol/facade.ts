@@ -5,7 +5,7 @@
  */
 import { openBroker } from './broker.ts';
 import { Nodes } from './nodes.ts';
-import type { KafkaListenerOptions } from './options.ts';
+import type { BrokerOptions } from './options.ts';
 import type { AclOptions } from './security/acls.ts';
 import { MECHANISMS } from './security/session.ts';
 import { type KafkaUser, Users } from './security/users.ts';
@@ -16,7 +16,7 @@ const HOST = '127.0.0.1';
 
 export interface FacadeEntrance {
   readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer } | null;
-  /** Empty: everybody is let in. */
+  /** Empty: everybody is let in. Otherwise the users of all entrances are, whom clients may give other SCRAM credentials. */
   readonly users: readonly KafkaUser[];
   /** One for each node. */
   readonly ports: readonly number[];
@@ -37,13 +37,14 @@ export interface FacadeOptions {
 
 /** Throws `kafka.port_in_use`. */
 export async function startKafkaFacade(
-  options: Omit<KafkaListenerOptions, 'listen' | 'advertise' | 'security'>,
+  options: Omit<BrokerOptions, 'security'>,
   { nodes: ids, replicationFactor, defaultPartitions, acls, entrances }: FacadeOptions,
 ): Promise<Served> {
-  const shown = entrances.map(({ tls, users, ports, advertiseHost }): Entrance => {
+  const users = new Users(entrances.flatMap((entrance) => entrance.users));
+  const shown = entrances.map(({ tls, users: required, ports, advertiseHost }): Entrance => {
     return {
       tls: tls ?? undefined,
-      authentication: users.length === 0 ? null : { users: new Users(users), mechanisms: MECHANISMS },
+      authentication: required.length === 0 ? null : { users, mechanisms: MECHANISMS },
       nodes: new Nodes(ids, replicationFactor),
       doors: ports.map((port, index) => {
         const nodeId = ids[index]!;
@@ -52,6 +53,7 @@ export async function startKafkaFacade(
     };
   });
   const topics = { ...options.topics, defaultPartitions };
-  const broker = await openBroker({ ...options, topics, security: acls === null ? {} : { acls } }, shown[0]!.nodes);
+  const security = acls === null ? {} : { acls };
+  const broker = await openBroker({ ...options, topics, security }, shown[0]!.nodes, users);
   return serve(options, broker, shown);
 }

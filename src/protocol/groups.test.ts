@@ -77,6 +77,13 @@ describe('consumer groups over the wire', () => {
     await broker.close();
   });
 
+  test('a member that gives no rebalance timeout has its session timeout to come back', async () => {
+    const join = joinRequest('no-timeout', '', { rebalanceTimeoutMs: 0 });
+    const { memberId, generationId } = await client.ask(joinGroup, 3, join);
+    const sync = { groupId: 'no-timeout', memberId, generationId, assignments: [] };
+    expect((await client.ask(syncGroup, 3, sync)).errorCode).toBe(KafkaError.NONE);
+  });
+
   test('this node coordinates every group and transaction, and nothing else', async () => {
     const here = { nodeId: 1, host: '127.0.0.1', port: broker.port, errorCode: 0 };
     expect(await client.ask(findCoordinator, 2, { key: 'g', coordinatorKeys: [] })).toMatchObject(here);

@@ -64,19 +64,23 @@ export interface SecurityOptions {
   readonly acls?: AclOptions;
 }
 
-export interface KafkaListenerOptions {
+/** What the broker behind the addresses is started with. */
+export interface BrokerOptions {
   readonly log: Log;
   /** What the log can do beyond `Log`; decides which APIs are offered. */
   readonly admin?: LogAdmin;
   readonly clock: Clock;
   readonly logger: Logger;
-  readonly listen: Endpoint;
-  /** What clients are told to connect to, where that differs from `listen`. */
-  readonly advertise?: Endpoint;
   readonly topics: TopicRules;
   readonly security?: SecurityOptions;
   readonly limits?: Partial<Limits>;
   readonly groups?: Partial<GroupLimits>;
   /** Tests and the demo kill the process at a named point. */
   readonly failpoint?: (name: string) => void;
+}
+
+export interface KafkaListenerOptions extends BrokerOptions {
+  readonly listen: Endpoint;
+  /** What clients are told to connect to, where that differs from `listen`. */
+  readonly advertise?: Endpoint;
 }

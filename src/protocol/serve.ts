@@ -6,7 +6,7 @@ import type { Broker } from './broker.ts';
 import type { Counters } from './connection.ts';
 import { Connections } from './connections.ts';
 import type { Nodes } from './nodes.ts';
-import type { Endpoint, KafkaListenerOptions, SecurityOptions } from './options.ts';
+import type { BrokerOptions, Endpoint, SecurityOptions } from './options.ts';
 import type { Authentication } from './security/session.ts';
 import { listening, newServer } from './server.ts';
 
@@ -44,7 +44,7 @@ export interface Served {
 
 /** Throws `kafka.port_in_use`; then nothing stays open. */
 export async function serve(
-  { admin = {}, clock }: Pick<KafkaListenerOptions, 'admin' | 'clock'>,
+  { admin = {}, clock }: Pick<BrokerOptions, 'admin' | 'clock'>,
   broker: Broker,
   entrances: readonly Entrance[],
 ): Promise<Served> {

@@ -1,6 +1,7 @@
 /**
  * Configuration of topics, by Kafka's names. https://kafka.apache.org/documentation/#topicconfigs
- * `fixed` keys say how this broker always behaves: they are shown, and may be set to nothing else.
+ * `fixed` keys say how this broker always behaves: they are shown, and may be set to nothing else (Kafka says of no
+ * topic configuration that it is read-only, nor do we).
  */
 import type { TopicConfig } from '../contracts/log-admin.ts';
 
@@ -10,6 +11,8 @@ export interface ConfigKey {
   readonly name: string;
   readonly type: ConfigType;
   readonly byDefault: string;
+  /** The broker's setting that gives the default; left out: Kafka's clients are told of none. */
+  readonly brokerName?: string;
   readonly fixed?: true;
   /** Allowed values; numbers have limits instead. */
   readonly values?: readonly string[];
@@ -28,6 +31,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: CLEANUP_POLICY,
     type: 'list',
     byDefault: 'delete',
+    brokerName: 'log.cleanup.policy',
     values: ['delete', 'compact'],
     text: 'delete: old segments go; compact: the last record of each key stays.',
   },
@@ -35,6 +39,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'compression.type',
     type: 'string',
     byDefault: 'producer',
+    brokerName: 'compression.type',
     values: ['producer'],
     fixed: true,
     text: 'Batches are stored as produced.',
@@ -43,6 +48,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'delete.retention.ms',
     type: 'long',
     byDefault: '86400000',
+    brokerName: 'log.cleaner.delete.retention.ms',
     min: 0,
     text: 'How long tombstones of a compacted topic stay.',
   },
@@ -50,6 +56,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'max.compaction.lag.ms',
     type: 'long',
     byDefault: '9223372036854775807',
+    brokerName: 'log.cleaner.max.compaction.lag.ms',
     min: 1,
     text: 'Longest time that a record stays uncompacted.',
   },
@@ -57,6 +64,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: MAX_MESSAGE_BYTES,
     type: 'int',
     byDefault: '1048588',
+    brokerName: 'message.max.bytes',
     min: 0,
     max: MAX_INT,
     text: 'Largest record batch, in bytes.',
@@ -65,6 +73,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'message.timestamp.type',
     type: 'string',
     byDefault: 'CreateTime',
+    brokerName: 'log.message.timestamp.type',
     values: ['CreateTime'],
     fixed: true,
     text: 'Times are those that the producer gives.',
@@ -73,6 +82,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'min.cleanable.dirty.ratio',
     type: 'double',
     byDefault: '0.5',
+    brokerName: 'log.cleaner.min.cleanable.ratio',
     min: 0,
     max: 1,
     text: 'Part of the log that must be uncompacted before compaction starts.',
@@ -81,6 +91,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'min.compaction.lag.ms',
     type: 'long',
     byDefault: '0',
+    brokerName: 'log.cleaner.min.compaction.lag.ms',
     min: 0,
     text: 'Shortest time that a record stays uncompacted.',
   },
@@ -88,6 +99,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'min.insync.replicas',
     type: 'int',
     byDefault: '1',
+    brokerName: 'min.insync.replicas',
     values: ['1'],
     fixed: true,
     text: 'There is one replica.',
@@ -96,6 +108,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'retention.bytes',
     type: 'long',
     byDefault: '-1',
+    brokerName: 'log.retention.bytes',
     min: -1,
     text: 'Largest size of a partition before old segments go; -1: no limit.',
   },
@@ -110,6 +123,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     name: 'segment.bytes',
     type: 'int',
     byDefault: '1073741824',
+    brokerName: 'log.segment.bytes',
     min: 1 << 20,
     max: MAX_INT,
     text: 'Size at which a new segment is begun.',

@@ -396,7 +396,6 @@ describe('transactions', () => {
     expect(await producer.init({ transactionTimeoutMs: 0 })).toBe(KafkaError.INVALID_TRANSACTION_TIMEOUT);
     expect(await producer.init({ transactionTimeoutMs: 900_001 })).toBe(KafkaError.INVALID_TRANSACTION_TIMEOUT);
     expect(await producer.init({ transactionalId: '' })).toBe(KafkaError.INVALID_REQUEST);
-    expect(await producer.init({ producerId: 5n, producerEpoch: 1 })).toBe(INVALID_PRODUCER_ID_MAPPING);
     expect([await producer.add(), await producer.addGroup(), await producer.end(true)]).toEqual(
       Array(3).fill(INVALID_PRODUCER_ID_MAPPING),
     );
@@ -407,6 +406,13 @@ describe('transactions', () => {
     expect(await producer.init()).toBe(NONE);
     producer.producerId += 1n;
     expect(await producer.add()).toBe(INVALID_PRODUCER_ID_MAPPING);
+  });
+
+  test('a producer that claims an id which nobody knows gets another, and may start', async () => {
+    const producer = await open();
+    expect(await producer.init({ producerId: 5n, producerEpoch: 1 })).toBe(NONE);
+    expect([producer.producerId === 5n, producer.epoch]).toEqual([false, 0]);
+    expect([await producer.add(), await producer.send('v'), await producer.end(true)]).toEqual(Array(3).fill(NONE));
   });
 
   test('one bad partition keeps the others from being added', async () => {

@@ -117,7 +117,7 @@ function created(
   const configs = effectiveConfigs(config).map((entry) => ({
     name: entry.key.name,
     value: entry.value,
-    readOnly: entry.key.fixed === true,
+    readOnly: false,
     configSource: configSource(entry),
     isSensitive: false,
   }));

@@ -23,12 +23,13 @@ export function describeConfigsHandler(broker: Broker) {
 
 function describe(broker: Broker, access: Access, resource: Resource, request: Request): Result {
   const { resourceType, resourceName, configurationKeys } = resource;
+  const isAll = configurationKeys === null || configurationKeys.length === 0;
   const answer = (configs: readonly Entry[]): Result => ({
     errorCode: KafkaError.NONE,
     errorMessage: null,
     resourceType,
     resourceName,
-    configs: configs.filter(({ name }) => configurationKeys === null || configurationKeys.includes(name)),
+    configs: configs.filter(({ name }) => isAll || configurationKeys.includes(name)),
   });
   const failed = (errorCode: KafkaErrorCode, errorMessage: string): Result => {
     return { errorCode, errorMessage, resourceType, resourceName, configs: [] };
@@ -59,12 +60,13 @@ function describe(broker: Broker, access: Access, resource: Resource, request: R
 function topicEntry(config: EffectiveConfig, request: Request): Entry {
   const { key, value, isDefault } = config;
   const configured = { name: key.name, value, source: configSource(config) };
-  const byDefault = { name: key.name, value: key.byDefault, source: DEFAULT_CONFIG };
-  const synonyms = isDefault ? [byDefault] : [configured, byDefault];
+  const { brokerName, byDefault } = key;
+  const given = brokerName === undefined ? [] : [{ name: brokerName, value: byDefault, source: DEFAULT_CONFIG }];
+  const synonyms = isDefault ? given : [configured, ...given];
   return {
     name: key.name,
     value,
-    readOnly: key.fixed === true,
+    readOnly: false,
     isDefault,
     configSource: configSource(config),
     isSensitive: false,

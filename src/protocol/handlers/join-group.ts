@@ -13,14 +13,16 @@ export function joinGroupHandler({ groups }: Broker) {
   return handler(joinGroup, async (request, { header, clientHost, signal, access }) => {
     const version = header.apiVersion;
     const { groupId, memberId, groupInstanceId, sessionTimeoutMs, protocolType } = request;
-    const rebalanceTimeoutMs = version >= REBALANCE_TIMEOUT_FROM ? request.rebalanceTimeoutMs : sessionTimeoutMs;
+    // No time at all to come back would throw every member out.
+    const given = version >= REBALANCE_TIMEOUT_FROM && request.rebalanceTimeoutMs > 0;
+    const rebalanceTimeoutMs = given ? request.rebalanceTimeoutMs : sessionTimeoutMs;
     const join = {
       memberId,
       instanceId: groupInstanceId,
       clientId: header.clientId ?? '',
       clientHost: `/${clientHost}`,
       sessionTimeoutMs,
-      rebalanceTimeoutMs: Math.max(0, rebalanceTimeoutMs),
+      rebalanceTimeoutMs,
       protocolType,
       // Copies: the request's bytes are not kept.
       protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),

@@ -5,7 +5,7 @@ export interface KafkaUser {
   readonly name: string;
   readonly password: string;
   /** The one that the password is for; left out: all. */
-  readonly mechanism?: 'PLAIN' | ScramMechanism;
+  readonly mechanism?: 'PLAIN' | ScramMechanism | undefined;
 }
 
 /** SCRAM's hash functions, by the name of the mechanism. */
@@ -41,6 +41,14 @@ export class Users {
     }
   }
 
+  /** Replaces what a user proves itself by with the mechanism; null: it can no longer. False: it could not before. */
+  setScram(name: string, mechanism: ScramMechanism, credential: ScramCredential | null): boolean {
+    const key = credentialName(name, mechanism);
+    if (credential === null) return this.#credentials.delete(key);
+    this.#credentials.set(key, credential);
+    return true;
+  }
+
   /** Takes the same time for every password of a length, and for a user that does not exist. */
   hasPassword(name: string, password: string): boolean {
     const expected = this.#passwords.get(name);
@@ -70,14 +78,23 @@ export function hashOf(mechanism: ScramMechanism): string {
   return HASHES[mechanism];
 }
 
-/** ClientKey, StoredKey and ServerKey of RFC 5802 § 3. */
 function derive(mechanism: ScramMechanism, password: string): ScramCredential {
   const salt = randomBytes(SALT_BYTES);
   const hash = HASHES[mechanism];
   const length = createHash(hash).digest().length;
-  const salted = pbkdf2Sync(password, salt, ITERATIONS, length, hash);
+  return credentialFrom(mechanism, salt, ITERATIONS, pbkdf2Sync(password, salt, ITERATIONS, length, hash));
+}
+
+/** ClientKey, StoredKey and ServerKey of RFC 5802 § 3. */
+export function credentialFrom(
+  mechanism: ScramMechanism,
+  salt: Buffer,
+  iterations: number,
+  salted: Buffer,
+): ScramCredential {
+  const hash = HASHES[mechanism];
   const clientKey = createHmac(hash, salted).update('Client Key').digest();
   const storedKey = createHash(hash).update(clientKey).digest();
   const serverKey = createHmac(hash, salted).update('Server Key').digest();
-  return { salt, iterations: ITERATIONS, storedKey, serverKey };
+  return { salt, iterations, storedKey, serverKey };
 }

@@ -53,13 +53,14 @@ export class TransactionCoordinator {
     const refused = (errorCode: KafkaErrorCode) => ({ errorCode, producerId: -1n, epoch: -1 });
     if (id === '') return refused(KafkaError.INVALID_REQUEST);
     if (timeoutMs <= 0 || timeoutMs > MAX_TIMEOUT_MS) return refused(KafkaError.INVALID_TRANSACTION_TIMEOUT);
-    if (!this.#entries.has(id)) {
-      if (claimed !== null) return refused(KafkaError.INVALID_PRODUCER_ID_MAPPING);
+    const isNew = !this.#entries.has(id);
+    if (isNew) {
       if (this.#entries.size >= MAX_PRODUCERS) return refused(KafkaError.COORDINATOR_NOT_AVAILABLE);
       await this.#make(id, timeoutMs);
     }
     return this.#exclusive(id, async (producer) => {
-      if (claimed !== null && producer.refusal(claimed) !== null) return refused(KafkaError.PRODUCER_FENCED);
+      // There was nothing to be fenced from: a producer whose id was forgotten goes on with another (KIP-360).
+      if (!isNew && claimed !== null && producer.refusal(claimed) !== null) return refused(KafkaError.PRODUCER_FENCED);
       await producer.init(timeoutMs);
       return { errorCode: KafkaError.NONE, ...producer.identity };
     });
