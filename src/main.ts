@@ -142,7 +142,8 @@ async function startApi(
     import('./operations/index.ts'),
     topicRules(isOpen),
   ]);
-  const operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership });
+  const compact = (topic: string) => log.clean({ compact: topic });
+  const operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
   return start({ control, operations }, options);
 }
 

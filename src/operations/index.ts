@@ -27,6 +27,8 @@ export interface OperationsOptions extends ReaderOptions {
   readonly clock: Clock;
   /** Null: no Kafka listener runs. */
   readonly membership: GroupMembership | null;
+  /** Compacts a topic as far as its settings allow; what is not needed any more is off the disk when it resolves. */
+  compact(topic: string): Promise<void>;
 }
 
 /** Of a log that is only looked at. */
@@ -101,8 +103,19 @@ function topicWriter(options: OperationsOptions): TopicWriter {
       return records.write(request);
     },
     async compact(topic) {
-      topicOf(log, topic);
-      throw notOffered('compacts topics when asked');
+      const before = topicOf(log, topic);
+      if (before.settings.cleanup !== 'compact') {
+        throw new TailraceError('topic.invalid', `${quoted(topic)} is not compacted: its cleanup.policy is delete`, {
+          remedy: 'create a topic with cleanup.policy=compact',
+        });
+      }
+      await options.compact(topic);
+      const after = topicOf(log, topic);
+      return before.partitions.map(({ partition, sizeBytes }) => ({
+        partition,
+        bytesBefore: sizeBytes,
+        bytesAfter: after.partitions.find((one) => one.partition === partition)?.sizeBytes ?? 0,
+      }));
     },
   };
 }

@@ -32,6 +32,8 @@ interface Model {
 }
 
 const dir = mkdtempSync(join(tmpdir(), 'tailrace-operations-'));
+/** Recent: the log keeps records for seven days. */
+const BASE = Date.now() - 60_000;
 const members = new Map<string, string[]>();
 const model: Model[] = [];
 let log: EmbeddedLog;
@@ -50,6 +52,8 @@ const membership: GroupMembership = {
     );
   },
 };
+
+const compact = (topic: string) => log.clean({ compact: topic });
 
 async function commit(checkpoints: Readonly<Record<string, string>>): Promise<void> {
   const transaction = log.begin('test', await log.fence('test'));
@@ -70,9 +74,9 @@ async function fill(seed: number): Promise<void> {
   for (let batch = 0; batch < 60; batch++) {
     const partition = random(2);
     const builder = new RecordBatchBuilder();
-    builder.begin(0);
+    builder.begin(BASE);
     for (let count = 1 + random(7); count > 0; count--) {
-      const timestamp = random(1_000);
+      const timestamp = BASE + random(1_000);
       const key = `k${random(5)}`;
       builder.append(timestamp, Buffer.from(key), Buffer.from('v'));
       model.push({ partition, offset: ends[partition]!++, timestamp, key });
@@ -83,9 +87,9 @@ async function fill(seed: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
+  log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {}, topicConfig: () => ({}) });
   await fill(7);
-  operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership });
+  operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
 });
 afterAll(async () => {
   await log.close();
@@ -128,7 +132,7 @@ function expected({ partitions, from, until, key, limit }: ReadRequest): string[
 describe('reading', () => {
   test('any range gives what a filter over everything gives', async () => {
     const offset = fc.integer({ min: 0, max: 70 }).map(String);
-    const ms = fc.integer({ min: -10, max: 1_010 });
+    const ms = fc.integer({ min: BASE - 10, max: BASE + 1_010 });
     const request = fc.record<ReadRequest>({
       topic: fc.constant('t'),
       partitions: fc.constantFrom(null, [0], [1], [0, 1]),
@@ -228,6 +232,23 @@ describe('writing', () => {
   });
 });
 
+describe('compaction', () => {
+  test('is for compacted topics, keeps the last record of each key, and says how much it freed', async () => {
+    const { create, write, compact: run } = operations.topicWriter;
+    await create('c', { partitions: 1, settings: { 'cleanup.policy': 'compact' } });
+    const records = Array.from({ length: 1_000 }, (_, i) => ({ key: `k${i % 10}`, value: 'x'.repeat(100) + i }));
+    await write({ topic: 'c', partition: null, records });
+    const [done] = await run('c');
+    expect(done!.bytesAfter).toBeLessThan(done!.bytesBefore / 10);
+    const left = await read({ topic: 'c' });
+    expect(new Map(left.map(({ key, value }) => [key, value]))).toEqual(
+      new Map(records.slice(-10).map(({ key, value }) => [key, value])),
+    );
+    expect(left).toHaveLength(10);
+    await expect(run('t')).rejects.toMatchObject({ code: 'topic.invalid' });
+  });
+});
+
 describe('groups', () => {
   const seek = { group: 'g', topics: null, partitions: null };
 
@@ -249,13 +270,13 @@ describe('groups', () => {
   test('are moved as the preview says: earliest, latest, offset, time, group, and topics that are new to them', async () => {
     const { plan, apply } = operations.seeker;
     const end = BigInt(operations.topics.describe('t').partitions[0]!.endOffset);
-    const first = model.find(({ partition, timestamp }) => partition === 0 && timestamp >= 900)!.offset;
+    const first = model.find(({ partition, timestamp }) => partition === 0 && timestamp >= BASE + 900)!.offset;
     const cases = [
       [{ to: 'earliest' }, 0n],
       [{ to: 'latest' }, end],
       [{ to: 'offset', offset: '4' }, 4n],
-      [{ to: 'time', ms: 900 }, first],
-      [{ to: 'time', ms: 5_000 }, end],
+      [{ to: 'time', ms: BASE + 900 }, first],
+      [{ to: 'time', ms: BASE + 5_000 }, end],
       [{ to: 'group', group: 'g' }, 5n],
     ] as const;
     for (const [to, wanted] of cases) {
@@ -291,7 +312,14 @@ describe('groups', () => {
     expect(operations.groups.describe('g').offsets[0]!.offset).toBe('6');
     const sink = { ...seek, group: 'tailrace.p.s', seek: { to: 'earliest' } } as const;
     await expect(plan(sink)).rejects.toMatchObject({ code: 'group.reserved' });
-    const without = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership: null }).seeker;
+    const without = createOperations({
+      log,
+      admin: log.admin,
+      rules,
+      clock: systemClock,
+      membership: null,
+      compact,
+    }).seeker;
     await expect(without.apply(preview)).rejects.toMatchObject({ code: 'log.not_offered' });
   });
 
