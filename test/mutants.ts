@@ -3,6 +3,7 @@ import { configMutants } from './mutants/config.ts';
 import { envelopeMutants } from './mutants/envelope.ts';
 import { logMutants } from './mutants/log.ts';
 import type { Mutant } from './mutants/mutant.ts';
+import { operationsMutants } from './mutants/operations.ts';
 import { postgresMutants } from './mutants/postgres.ts';
 import { protocolMutants } from './mutants/protocol.ts';
 import { rulesMutants } from './mutants/rules.ts';
@@ -19,4 +20,5 @@ export const mutants: readonly Mutant[] = [
   ...configMutants,
   ...envelopeMutants,
   ...protocolMutants,
+  ...operationsMutants,
 ];
