@@ -129,8 +129,12 @@ export async function flushState(
   state.staged = state.staged.filter((file) => !staged.includes(file));
   for (const file of staged) await file.remove();
   for (const { partition, segment } of garbage) {
-    await segment.remove();
-    partition.garbage = partition.garbage.filter((other) => other !== segment);
+    // What cannot be removed is tried again at the next checkpoint.
+    const removed = await segment.remove().then(
+      () => true,
+      () => false,
+    );
+    if (removed) partition.garbage = partition.garbage.filter((other) => other !== segment);
   }
   return stored.sequence;
 }

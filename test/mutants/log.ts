@@ -3,6 +3,8 @@ import type { Mutant } from './mutant.ts';
 
 const LOG = 'src/log/log.test.ts';
 const CRASH = 'src/log/crash.test.ts';
+const COMPACTION = 'src/log/compaction/examples.test.ts';
+const COMPACTION_CRASH = 'src/log/compaction/crash.test.ts';
 
 export const logMutants: readonly Mutant[] = [
   {
@@ -37,5 +39,40 @@ export const logMutants: readonly Mutant[] = [
     replace: `    if (at < partition.start) return readBatches(partition, partition.start, maxBytes);
     if (at > partition.end) return [];`,
     test: [LOG, 'invariant 5'],
+  },
+  {
+    // Deletes that compaction has removed are not remembered.
+    invariant: 5,
+    file: 'src/log/compaction/compactor.ts',
+    find: `      if (offset >= this.#deletesRemovedTo) this.#deletesRemovedTo = offset + 1n;`,
+    replace: '',
+    test: [COMPACTION, 'invariant 5'],
+  },
+  {
+    // A tombstone gets its horizon though older records of its key were not looked for.
+    invariant: 7,
+    file: 'src/log/compaction/compactor.ts',
+    find: `horizon === null && mapped && deletes`,
+    replace: `horizon === null && (mapped || deletes) && deletes`,
+    test: [COMPACTION, 'invariant 7'],
+  },
+  {
+    // A compacted segment takes the place of the old ones before it is on disk.
+    invariant: 7,
+    file: 'src/log/compaction/segment-writer.ts',
+    find: `    await this.#segment.sync();`,
+    replace: '',
+    test: [COMPACTION_CRASH, 'invariant 7'],
+  },
+  {
+    // Old segments are removed before a snapshot says that they are no part of the log.
+    invariant: 7,
+    file: 'src/log/flusher.ts',
+    find: `  await writeSnapshot(files, paths.snapshot, snapshot);
+  for (const count of counted) count();`,
+    replace: `  for (const { segment } of garbage) await segment.remove();
+  await writeSnapshot(files, paths.snapshot, snapshot);
+  for (const count of counted) count();`,
+    test: [COMPACTION_CRASH, 'invariant 7'],
   },
 ];
