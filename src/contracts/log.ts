@@ -3,6 +3,8 @@
  * Offsets are bigint at this border.
  */
 
+import type { Holds } from './holds.ts';
+
 export interface LogRecord {
   readonly offset: bigint;
   /** ms since 1970. */
@@ -104,6 +106,8 @@ export interface Log {
   readonly topics: Topics;
   readonly checkpoints: Checkpoints;
   readonly lineage: Lineage;
+  /** Absent: cleaning waits for nobody. */
+  readonly holds?: Holds;
   /** A new transaction of the writer `name`. A writer has one at a time: throws `internal.bug` while one is uncommitted. */
   begin(name: string, epoch: number): LogTransaction;
   /** Takes over the writer `name`, durably: its epoch + 1. Commits with older epochs fail with `log.fenced`. */

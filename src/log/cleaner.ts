@@ -9,8 +9,9 @@ import type { Clock, Logger } from '../contracts/plugin.ts';
 import { Compactor } from './compaction/compactor.ts';
 import { dirtyRange } from './compaction/plan.ts';
 import type { Flusher } from './flusher.ts';
+import type { HeldAt, HoldLimit, HoldTable } from './holds.ts';
 import type { Partition } from './partition.ts';
-import { retentionStart } from './retention.ts';
+import { type RetentionResult, retention } from './retention.ts';
 import type { Segment } from './segment.ts';
 import type { LogState } from './state.ts';
 import { rulesOf, type TopicRules } from './topic-rules.ts';
@@ -18,6 +19,8 @@ import { rulesOf, type TopicRules } from './topic-rules.ts';
 export const CLEAN_EVERY_MS = 60_000;
 /** Longest time that a batch is only in the write-ahead log. */
 const FLUSH_EVERY_MS = 300_000;
+/** Part of the limit of holds from which on it is warned. */
+const WARN_FROM = 0.8;
 
 export interface CleanerOptions {
   readonly topicConfig: (topic: string) => TopicConfig;
@@ -33,6 +36,8 @@ export interface CleanerOptions {
   readonly random: () => number;
   /** Memory for the keys of a compaction. */
   readonly keyBytes: number;
+  readonly holds: HoldTable;
+  readonly holdLimit: HoldLimit;
 }
 
 /** What `run` does besides what is due. */
@@ -48,6 +53,9 @@ export class Cleaner {
   #round: Promise<void> = Promise.resolve();
   /** When the last segment of a partition was seen first, ms since 1970. */
   readonly #begun = new WeakMap<Segment, number>();
+  /** Kept by holds only, in this round. */
+  #heldBytes = 0;
+  readonly #warned = new Set<string>();
   /** Not compacted again before a restart. */
   readonly #damaged = new WeakSet<Partition>();
   #flushedAt: number;
@@ -95,6 +103,7 @@ export class Cleaner {
       this.#flushedAt = clock.monotonic();
       if (state.recentBytes > 0) await flusher.checkpoint();
     }
+    this.#heldBytes = 0;
     for (const partition of state.partitions()) {
       if (this.#stopping.signal.aborted) return;
       const cleanup = state.topic(partition.topic)?.settings.cleanup;
@@ -111,8 +120,27 @@ export class Cleaner {
     const { segmentMs, maxCompactionLagMs, compacts } = rules;
     const limitMs = compacts ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs;
     if (await this.#isOld(partition.segments.at(-1), limitMs)) partition.roll();
-    partition.moveStart(await retentionStart(partition, rules, this.#options.clock.now()));
+    const { clock, holds, holdLimit: limit } = this.#options;
+    const held = holds.lowest(partition.topic, partition.partition, false);
+    const result = await retention(partition, rules, clock.now(), { held, limit, heldBytes: this.#heldBytes });
+    this.#heldBytes += result.heldBytes;
+    if (held !== null) this.#report(partition, held, result);
+    partition.moveStart(result.start);
     partition.dropBelowStart();
+  }
+
+  /** Once, until the reader has caught up. */
+  #report({ topic, partition }: Partition, { name, offset }: HeldAt, { left, heldMs }: RetentionResult): void {
+    const { log, holdLimit } = this.#options;
+    const fields = { topic, partition, reader: name, offset: String(offset) };
+    if (left) log('error', 'a reader was past hold_limit: records that it has not read are deleted', fields);
+    const late = heldMs > WARN_FROM * holdLimit.ms || this.#heldBytes > WARN_FROM * holdLimit.bytes;
+    const key = `${name}\0${topic}\0${partition}`;
+    if (!late) this.#warned.delete(key);
+    else if (!this.#warned.has(key)) {
+      this.#warned.add(key);
+      log('warn', 'a reader keeps the log from being cleaned, and nears hold_limit', fields);
+    }
   }
 
   async #compact(partition: Partition, rules: TopicRules, force: boolean): Promise<void> {
@@ -120,8 +148,11 @@ export class Cleaner {
     if (this.#damaged.has(partition)) return;
     if (force) partition.roll();
     const nowMs = clock.now();
+    const holdMs = this.#options.holdLimit.ms;
+    const holdOf = (everyChange: boolean) =>
+      this.#options.holds.lowest(partition.topic, partition.partition, everyChange)?.offset ?? null;
     try {
-      const range = await dirtyRange(partition, rules, { nowMs, hold: null, force });
+      const range = await dirtyRange(partition, rules, { nowMs, hold: holdOf(true), holdMs, force });
       if (range === null) return;
       const { deleteRetentionMs, segmentBytes } = rules;
       const { signal } = this.#stopping;
@@ -129,6 +160,8 @@ export class Cleaner {
       await new Compactor(partition, {
         nowMs,
         deleteRetentionMs,
+        hold: holdOf(false),
+        holdMs,
         mapBytes: keyBytes,
         random,
         signal,

@@ -21,6 +21,7 @@ import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
 import { DIRECT_BYTES, isHeldUp, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
+import { defaultHoldLimit, type HoldLimit, HoldTable } from './holds.ts';
 import type { Lock } from './lock.ts';
 import { RecordDeletion } from './record-deletion.ts';
 import { recover } from './recovery.ts';
@@ -54,6 +55,8 @@ export interface OpenLogOptions {
   readonly topicConfig?: (topic: string) => TopicConfig;
   /** Memory for the keys of a compaction. */
   readonly keyBytes?: number;
+  /** What readers may keep from being deleted or compacted; default: seven days, and a fifth of the disk. */
+  readonly holdLimit?: HoldLimit;
   /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
   readonly cleanEveryMs?: number | null;
 }
@@ -94,7 +97,8 @@ export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
     for (const name of walNames) await files.remove(join(paths.wal, name));
     for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
     await removeStrayFiles(state, files);
-    const log = new DiskLog(options, files, paths, lock, state, nextEpoch);
+    const holdLimit = options.holdLimit ?? (await defaultHoldLimit(paths.root));
+    const log = new DiskLog({ ...options, holdLimit }, files, paths, lock, state, nextEpoch);
     await log.open();
     return log;
   } catch (error) {
@@ -107,6 +111,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly topics: Topics;
   readonly checkpoints: Checkpoints;
   readonly lineage: Lineage;
+  readonly holds = new HoldTable();
   readonly admin: LogAdmin;
   readonly failed: Promise<unknown>;
   readonly stageBytes: number;
@@ -128,7 +133,14 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   #stagedFiles = 0;
   #closing: Promise<void> | null = null;
 
-  constructor(options: OpenLogOptions, files: Files, paths: DataPaths, lock: Lock, state: LogState, epoch: number) {
+  constructor(
+    options: OpenLogOptions & { readonly holdLimit: HoldLimit },
+    files: Files,
+    paths: DataPaths,
+    lock: Lock,
+    state: LogState,
+    epoch: number,
+  ) {
     const { clock, log, stageBytes = STAGE_BYTES } = options;
     this.#options = options;
     this.stageBytes = stageBytes;
@@ -158,6 +170,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       topicConfig: options.topicConfig ?? (() => KEEP_HISTORY),
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
       keyBytes: options.keyBytes ?? KEY_BYTES,
+      holds: this.holds,
+      holdLimit: options.holdLimit,
       everyMs: options.cleanEveryMs === undefined ? CLEAN_EVERY_MS : options.cleanEveryMs,
     });
     const deletion = new RecordDeletion(state, (record) => this.#append(record, [], null, null));

@@ -19,6 +19,9 @@ const READ_BYTES = 256 << 10;
 export interface CompactionOptions {
   readonly nowMs: number;
   readonly deleteRetentionMs: number;
+  /** A reader has not seen the tombstones from this offset on, unless they are older than `holdMs`; null: nobody. */
+  readonly hold: bigint | null;
+  readonly holdMs: number;
   /** Memory for keys. */
   readonly mapBytes: number;
   /** Uniform in [0, 1). */
@@ -139,9 +142,10 @@ export class Compactor {
       this.#opaque = true;
       return batch;
     }
-    const { nowMs, deleteRetentionMs } = this.#options;
+    const { nowMs, deleteRetentionMs, hold, holdMs } = this.#options;
     const horizon = deleteHorizon(opened);
-    const expired = horizon !== null && horizon <= nowMs && !this.#opaque;
+    const held = hold !== null && batch.next > hold && nowMs - opened.header.maxTimestamp <= holdMs;
+    const expired = horizon !== null && horizon <= nowMs && !this.#opaque && !held;
     const { block, records } = opened;
     const kept = records.filter(({ keyAt, keyLength, offsetDelta, isTombstone }) => {
       if (keyLength < 0) return true;

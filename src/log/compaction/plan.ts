@@ -10,15 +10,15 @@ export interface DirtyRange {
 
 /**
  * Null when there is too little to do.
- * @param hold offset from which on nothing may be compacted; null: none
+ * @param hold a reader needs every change from this offset on, but none of those older than `holdMs`; null: none
  * @param force whatever the part of the log that is dirty
  */
 export async function dirtyRange(
   partition: Partition,
   rules: TopicRules,
-  options: { readonly nowMs: number; readonly hold: bigint | null; readonly force: boolean },
+  options: { readonly nowMs: number; readonly hold: bigint | null; readonly holdMs: number; readonly force: boolean },
 ): Promise<DirtyRange | null> {
-  const { nowMs, hold, force } = options;
+  const { nowMs, hold, holdMs, force } = options;
   let from = partition.start;
   if (partition.compactedTo > from) from = partition.compactedTo;
   let to = from;
@@ -31,7 +31,7 @@ export async function dirtyRange(
       clean += segment.size;
       continue;
     }
-    if (hold !== null && end > hold) break;
+    if (hold !== null && end > hold && nowMs - (await segment.maxTime()) <= holdMs) break;
     if (rules.minCompactionLagMs > 0 && (await segment.maxTime()) > nowMs - rules.minCompactionLagMs) break;
     overdue ||= (await segment.firstTime()) < nowMs - rules.maxCompactionLagMs;
     dirty += segment.size;
