@@ -14,6 +14,7 @@ import type { Nodes } from './nodes.ts';
 import { type BrokerOptions, DEFAULT_LIMITS, type Limits } from './options.ts';
 import { ProducerIds } from './producer-ids.ts';
 import { Producers } from './producers.ts';
+import { Quotas } from './quotas.ts';
 import { Acls } from './security/acls.ts';
 import type { Users } from './security/users.ts';
 import { scanningTimeIndex } from './time-scan.ts';
@@ -40,6 +41,7 @@ export interface Broker {
   readonly acls: Acls | null;
   /** Users whose SCRAM credentials clients may set; null: users are those of the configuration. */
   readonly alterableUsers: Users | null;
+  readonly quotas: Quotas;
   readonly failpoint: (name: string) => void;
   /** Who leads what and where clients are told to connect to. */
   readonly nodes: Nodes;
@@ -76,6 +78,7 @@ export async function openBroker(
     transactions: new TransactionCoordinator(services, limits.transactionBytes),
     acls: acls === undefined ? null : new Acls(log.checkpoints, writer, acls),
     alterableUsers,
+    quotas: new Quotas(clock, options.security?.quotas),
     failpoint: options.failpoint ?? (() => {}),
     nodes,
   };

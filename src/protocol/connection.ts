@@ -69,6 +69,8 @@ export class Connection {
   #requests = 0;
   readonly #openedAt: number;
   #lastRequestAt: number;
+  /** Requests wait until then: the client is above its quota (KIP-219). */
+  #mutedUntil = 0;
   #receivingSince: number | null = null;
   #sendingSince: number | null = null;
 
@@ -76,7 +78,10 @@ export class Connection {
     this.#socket = socket;
     this.#options = options;
     const session = new Session(options.authentication);
-    this.#caller = { session, clientHost: socket.remoteAddress ?? '', signal: this.#closing.signal };
+    const mute = (ms: number) => {
+      this.#mutedUntil = Math.max(this.#mutedUntil, options.clock.monotonic() + ms);
+    };
+    this.#caller = { session, clientHost: socket.remoteAddress ?? '', signal: this.#closing.signal, mute };
     this.#frames = new FrameReader(session.user === null ? SMALL_FRAME : options.limits.maxProduceBytes);
     this.#openedAt = options.clock.monotonic();
     this.#lastRequestAt = this.#openedAt;
@@ -176,9 +181,18 @@ export class Connection {
       const isProduce = frame.bytes.length >= 2 && frame.bytes.readInt16BE(0) === produce.key;
       if (!isProduce || !this.#onlyProduce) await this.#sent;
       this.#onlyProduce = isProduce;
+      if (this.#mutedUntil > 0) await this.#unmuted();
       this.#start(frame);
     }
     this.#pumping = false;
+  }
+
+  async #unmuted(): Promise<void> {
+    const { clock } = this.#options;
+    for (let left = this.#mutedUntil - clock.monotonic(); left > 0; left = this.#mutedUntil - clock.monotonic()) {
+      if (this.#closing.signal.aborted) return;
+      await clock.sleep(left, this.#closing.signal).catch(() => {});
+    }
   }
 
   #start({ bytes, reservation }: Frame): void {

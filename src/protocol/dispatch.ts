@@ -31,6 +31,8 @@ export interface Caller {
   readonly session: Session;
   readonly clientHost: string;
   readonly signal: AbortSignal;
+  /** As `RequestContext.mute`. */
+  mute(ms: number): void;
 }
 
 export interface Answer {

@@ -4,6 +4,7 @@ import type { Log } from '../contracts/log.ts';
 import type { LogAdmin } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import type { GroupLimits } from './groups/coordinator.ts';
+import type { QuotaOptions } from './quotas.ts';
 import type { AclOptions } from './security/acls.ts';
 import type { KafkaUser } from './security/users.ts';
 
@@ -62,6 +63,8 @@ export interface SecurityOptions {
   readonly users?: readonly KafkaUser[];
   /** Without it, who is let in may do everything that outside clients may. */
   readonly acls?: AclOptions;
+  /** Without them nobody is slowed down. */
+  readonly quotas?: QuotaOptions;
 }
 
 /** What the broker behind the addresses is started with. */

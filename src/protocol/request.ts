@@ -15,6 +15,8 @@ export interface RequestContext {
   readonly signal: AbortSignal;
   /** Hands over memory that the response takes; it is given back when the response has been sent. */
   hold(reservation: Reservation): void;
+  /** Nothing more that the client asks on this connection is begun for so long, ms. */
+  mute(ms: number): void;
   /** Closes the connection after the responses that are due. */
   closeAfter(): void;
 }

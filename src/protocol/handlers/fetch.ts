@@ -36,7 +36,8 @@ export function fetchHandler(broker: Broker) {
       zstd: version >= ZSTD_FROM,
     });
     await readUntilEnough(broker, read, request, context);
-    return { errorCode: KafkaError.NONE, responses: respond(broker, request, read) };
+    const throttleTimeMs = broker.quotas.charge(context, 'fetch', read.bytes);
+    return { throttleTimeMs, errorCode: KafkaError.NONE, responses: respond(broker, request, read) };
   });
 }
 

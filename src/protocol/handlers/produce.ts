@@ -29,14 +29,19 @@ export function produceHandler(broker: Broker) {
   return handler(produce, async (request, context) => {
     const entries = judgeRequest(broker, request, context);
     const { transactionalId } = request;
+    const throttleTimeMs = broker.quotas.charge(context, 'produce', sizeOf(entries));
     if (transactionalId === null) await appendAll(broker, entries);
     else stageAll(broker, transactionalId, entries, context.header.apiVersion);
     const results = await Promise.all(entries.map(settle));
-    if (request.acks !== 0) return { responses: byTopic(request, results) };
+    if (request.acks !== 0) return { responses: byTopic(request, results), throttleTimeMs };
     // The client reads no answer: a closed connection tells it that something was wrong.
     if (results.some(({ errorCode }) => errorCode !== KafkaError.NONE)) context.closeAfter();
     return null;
   });
+}
+
+function sizeOf(entries: readonly Entry[]): number {
+  return entries.reduce((sum, { batch }) => sum + (batch?.bytes.length ?? 0), 0);
 }
 
 function judgeRequest(broker: Broker, request: Request, { header, access }: RequestContext): Entry[] {
