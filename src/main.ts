@@ -162,7 +162,7 @@ async function startKafka(
   const topics = { autoCreate: true, defaultPartitions: 1, mayProduce };
   const facade = await kafkaFacade({ log: store, admin: store.admin, clock, logger: log, topics, failpoint });
   if (facade !== null) return facade;
-  const { host, port, advertise, tls, users, acls, superUsers } = kafka;
+  const { host, port, advertise, tls, users, acls, superUsers, quotas } = kafka;
   const listener = await startKafkaListener({
     log: store,
     admin: store.admin,
@@ -174,6 +174,7 @@ async function startKafka(
     ...(advertise === null ? {} : { advertise }),
     security: {
       users,
+      quotas,
       ...(tls === null ? {} : { tls: { cert: tls.certificate, key: tls.key } }),
       ...(acls === null ? {} : { acls: aclOptions(acls, superUsers) }),
     },

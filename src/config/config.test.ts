@@ -111,7 +111,8 @@ describe('a project', () => {
     const dir = project({
       'tailrace.yaml': `kafka:
   listen: "[::1]:9092"
-  users: { ann: { password: "\${P}" }, ops: { password: 12345678, super: true } }
+  users: { ann: { password: "\${P}", quota: { produce: 1MB } }, ops: { password: 12345678, super: true } }
+  quotas: { produce: 10MB, fetch: 20MB }
   acls:
     - { user: ann, topic: shop.*, allow: [read, describe], host: "::1" }
     - { user: "*", group: "*", deny: delete }
@@ -130,6 +131,10 @@ describe('a project', () => {
         { name: 'ops', password: '12345678' },
       ],
       superUsers: ['ops'],
+      quotas: {
+        byDefault: { produce: 10 << 20, fetch: 20 << 20 },
+        users: new Map([['ann', { produce: 1 << 20, fetch: 20 << 20 }]]),
+      },
       acls: [
         { user: 'ann', resource: 'topic', name: 'shop.', isPrefix: true, permission: 'allow', operations, host: '::1' },
         {

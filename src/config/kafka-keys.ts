@@ -1,7 +1,7 @@
 /** The keys of `kafka:` in `tailrace.yaml`. The reference page is made from them. */
 import { z } from 'zod';
 import type { AclOperation, AclResource, Endpoint } from '../contracts/plan.ts';
-import { secret } from '../lib/schema.ts';
+import { secret, sizeBytes } from '../lib/schema.ts';
 
 /** What may be asked of each kind of thing, as in Kafka. */
 export const ACL_OPERATIONS: Readonly<Record<AclResource, readonly AclOperation[]>> = {
@@ -12,6 +12,7 @@ export const ACL_OPERATIONS: Readonly<Record<AclResource, readonly AclOperation[
 };
 
 const OPERATIONS = [...new Set(Object.values(ACL_OPERATIONS).flat())];
+const MIN_RATE = 1_024;
 /** Of names of users: no separators of SASL, and no control characters. */
 const USER_NAME = /^[^\s:,=*\p{C}]{1,255}$/u;
 
@@ -47,6 +48,15 @@ const rule = z.strictObject({
   host: z.string().min(1).default('*').describe('Address of the client; `*` is any.'),
 });
 
+/** Bytes a second. */
+function quota() {
+  const rate = () => sizeBytes().refine((bytes) => bytes >= MIN_RATE, { error: 'must be at least 1KB' });
+  return z.strictObject({
+    produce: rate().optional().describe('Most bytes a second to write, e.g. `10MB`.'),
+    fetch: rate().optional().describe('Most bytes a second to read.'),
+  });
+}
+
 export type AclKeys = z.output<typeof rule>;
 
 export const kafkaKeys = z.strictObject({
@@ -69,6 +79,7 @@ export const kafkaKeys = z.strictObject({
       z.strictObject({
         password: secret().min(1).describe('Password, best from a variable.'),
         super: z.boolean().default(false).describe('May do everything, whatever `acls` says.'),
+        quota: quota().optional().describe('In place of that of `quotas`.'),
       }),
     )
     .optional()
@@ -79,6 +90,9 @@ export const kafkaKeys = z.strictObject({
     .array(rule)
     .optional()
     .describe('Who may do what. What no rule allows is refused. Left out: users may do everything.'),
+  quotas: quota()
+    .optional()
+    .describe('How much each user may write and read, over all its connections. Who goes above it is slowed down.'),
 });
 
 export type KafkaKeys = z.output<typeof kafkaKeys>;

@@ -2,7 +2,7 @@
 import { createPrivateKey, X509Certificate } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
-import type { AclOperation, AclResource, AclRule, KafkaPlan } from '../contracts/plan.ts';
+import type { AclOperation, AclResource, AclRule, KafkaPlan, QuotaPlan } from '../contracts/plan.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import type { ConfigFile } from './config-file.ts';
@@ -27,11 +27,24 @@ export function readKafka(file: ConfigFile, keys: KafkaKeys, dir: string): Kafka
     tls: tls === undefined ? null : readTls(file, tls, dir),
     users: Object.entries(users).map(([name, { password }]) => ({ name, password })),
     superUsers: Object.keys(users).filter((name) => users[name]!.super),
+    quotas: quotasOf(keys),
     acls: acls?.flatMap((rule, index) => aclRule(file, [...AT, 'acls', index], rule, Object.keys(users))) ?? null,
   };
 }
 
 const ADD_USERS = 'add users: { NAME: { password: ${PASSWORD} } } below kafka:';
+
+/** What a user's own quota leaves open is that of every user. */
+function quotasOf({ quotas = {}, users = {} }: KafkaKeys): KafkaPlan['quotas'] {
+  const own = Object.entries(users).flatMap(([name, { quota }]): [string, QuotaPlan][] =>
+    quota === undefined ? [] : [[name, quotaPlan({ ...quotas, ...quota })]],
+  );
+  return { byDefault: quotaPlan(quotas), users: new Map(own) };
+}
+
+function quotaPlan({ produce, fetch }: NonNullable<KafkaKeys['quotas']>): QuotaPlan {
+  return { produce: produce ?? null, fetch: fetch ?? null };
+}
 
 /** DESIGN § 10: what other machines can reach needs authentication. */
 function checkReach(file: ConfigFile, { listen, advertise, tls, users }: KafkaKeys): void {

@@ -88,6 +88,14 @@ export interface KafkaPlan extends Endpoint {
   readonly superUsers: readonly string[];
   /** Null: whoever is let in may do everything that outside clients may. */
   readonly acls: readonly AclRule[] | null;
+  /** Of each user, and of those that have their own. */
+  readonly quotas: { readonly byDefault: QuotaPlan; readonly users: ReadonlyMap<string, QuotaPlan> };
+}
+
+/** Bytes a second; null: no limit. */
+export interface QuotaPlan {
+  readonly produce: number | null;
+  readonly fetch: number | null;
 }
 
 /** tailrace.yaml, with defaults applied. */
