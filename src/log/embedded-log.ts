@@ -25,6 +25,7 @@ import { defaultHoldLimit, type HoldLimit, HoldTable } from './holds.ts';
 import type { Lock } from './lock.ts';
 import { RecordDeletion } from './record-deletion.ts';
 import { recover } from './recovery.ts';
+import { type Damage, SCRUB_BYTES_PER_SECOND, SCRUB_EVERY_MS, Scrubber } from './scrubber.ts';
 import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
 import { ReadBatch } from './stored-batch.ts';
@@ -59,12 +60,17 @@ export interface OpenLogOptions {
   readonly holdLimit?: HoldLimit;
   /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
   readonly cleanEveryMs?: number | null;
+  /** Between checks of everything that is stored, ms; null (also where `cleanEveryMs` is): only when `scrub` is called. */
+  readonly scrubEveryMs?: number | null;
+  readonly scrubBytesPerSecond?: number;
 }
 
 export interface EmbeddedLog extends Log {
   readonly admin: LogAdmin;
   /** Deletes and compacts now what is due, and what is asked for. Resolves when it is done. */
   clean(request?: CleanRequest): Promise<void>;
+  /** Checks everything that is stored, as fast as the disk gives it. Resolves to all damage found since the log was opened. */
+  scrub(): Promise<readonly Damage[]>;
   /** Resolves when everything is on disk and the lock is free. Twice without error. */
   close(): Promise<void>;
   /** Resolves with the error when the log has failed for good; never otherwise. */
@@ -123,6 +129,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #wal: Wal;
   readonly #flusher: Flusher;
   readonly #cleaner: Cleaner;
+  readonly #scrubber: Scrubber;
   readonly #waiters = new Waiters();
   /** Uncommitted transaction of each writer. */
   readonly #writers = new Map<string, Transaction>();
@@ -174,6 +181,13 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       holdLimit: options.holdLimit,
       everyMs: options.cleanEveryMs === undefined ? CLEAN_EVERY_MS : options.cleanEveryMs,
     });
+    this.#scrubber = new Scrubber({
+      state,
+      clock,
+      log,
+      everyMs: scrubEveryMs(options),
+      bytesPerSecond: options.scrubBytesPerSecond ?? SCRUB_BYTES_PER_SECOND,
+    });
     const deletion = new RecordDeletion(state, (record) => this.#append(record, [], null, null));
     this.admin = { times: new TimeLookup(state), retention: deletion };
     this.topics = {
@@ -222,6 +236,11 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     return this.#cleaner.run(request);
   }
 
+  async scrub(): Promise<readonly Damage[]> {
+    await this.#scrubber.pass(Number.POSITIVE_INFINITY);
+    return this.#scrubber.found;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -247,6 +266,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     const current = this.#epoch(name);
     if (epoch >= current) return;
     throw new TailraceError('log.fenced', `the writer ${name} of epoch ${epoch} was replaced by epoch ${current}`);
+  }
+
+  whileFull<T>(step: () => Promise<T>): Promise<T> {
+    return this.#wal.whileFull(step);
   }
 
   createStaged(): Promise<StagedFile> {
@@ -322,7 +345,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   async #close(): Promise<void> {
-    await this.#cleaner.stop();
+    await Promise.all([this.#cleaner.stop(), this.#scrubber.stop()]);
     await this.#wal.drained();
     try {
       if (this.#wal.error === null) await this.#flusher.finish();
@@ -338,4 +361,9 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       this.#lock.release();
     }
   }
+}
+
+function scrubEveryMs({ scrubEveryMs: given, cleanEveryMs }: OpenLogOptions): number | null {
+  if (given !== undefined) return given;
+  return cleanEveryMs === null ? null : SCRUB_EVERY_MS;
 }

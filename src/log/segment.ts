@@ -26,6 +26,11 @@ export interface StoredSegment {
   readonly maxTime?: number;
 }
 
+export interface CheckedPart {
+  readonly damaged: readonly { readonly from: bigint; readonly to: bigint }[];
+  readonly next: SegmentPoint | null;
+}
+
 export function segmentName(base: bigint, generation: number): string {
   return `${String(base).padStart(20, '0')}${generation === 0 ? '' : `.${generation}`}`;
 }
@@ -160,6 +165,26 @@ export class Segment {
       if (found !== null) return (await this.read(found.base, 1))[0] ?? null;
     }
     return null;
+  }
+
+  /**
+   * Checks about `bytes` of the segment from `point` on. Resolves to the offsets [from, to) that cannot be read, and to where
+   * to go on; null at the end.
+   * @param end where the next segment begins
+   */
+  check(point: SegmentPoint, bytes: number, end: bigint): Promise<CheckedPart> {
+    const span = { size: this.#size, end: this.#next ?? end };
+    return this.#files.use(this.#log, async (file) => {
+      const damaged: { from: bigint; to: bigint }[] = [];
+      for await (const step of walkSegment(file, span, point)) {
+        if (step.batch === null) damaged.push({ from: step.from, to: step.to });
+        else if (step.position + step.batch.bytes.length - point.position >= bytes) {
+          const position = step.position + step.batch.bytes.length;
+          return { damaged, next: position < span.size ? { position, offset: step.batch.next } : null };
+        }
+      }
+      return { damaged, next: null };
+    });
   }
 
   /** Largest time of its records, ms since 1970; -Infinity when it is empty. */
