@@ -11,6 +11,7 @@ import type { Socket } from 'node:net';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
 import { produce } from '../wire/messages/produce.ts';
+import { clientAddress } from './client-address.ts';
 import { type Answer, type Caller, type DispatchOptions, dispatch } from './dispatch.ts';
 import { FrameReader } from './frame-reader.ts';
 import type { MemoryBudget, Reservation } from './memory-budget.ts';
@@ -81,7 +82,7 @@ export class Connection {
     const mute = (ms: number) => {
       this.#mutedUntil = Math.max(this.#mutedUntil, options.clock.monotonic() + ms);
     };
-    this.#caller = { session, clientHost: socket.remoteAddress ?? '', signal: this.#closing.signal, mute };
+    this.#caller = { session, clientHost: clientAddress(socket.remoteAddress), signal: this.#closing.signal, mute };
     this.#frames = new FrameReader(session.user === null ? SMALL_FRAME : options.limits.maxProduceBytes);
     this.#openedAt = options.clock.monotonic();
     this.#lastRequestAt = this.#openedAt;
