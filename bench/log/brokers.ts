@@ -68,7 +68,7 @@ export async function withBrokers(
   const dir = await mkdtemp(join(tmpdir(), 'tailrace-bench-'));
   const brokers = new Map<Kind, Broker>();
   try {
-    for (const [i, kind] of kinds.entries()) brokers.set(kind, await start(kind, join(dir, String(i))));
+    await Promise.all(kinds.map(async (kind, i) => brokers.set(kind, await start(kind, join(dir, String(i))))));
     await run(brokers);
   } finally {
     for (const broker of brokers.values()) await broker.stop();

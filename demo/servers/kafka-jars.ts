@@ -8,6 +8,8 @@ import { cached, installOnce } from './server-cache.ts';
 
 export const KAFKA_VERSION = '4.3.1';
 const NAME = `kafka-${KAFKA_VERSION}`;
+const OLD_CLIENTS = 'org.apache.kafka:kafka-clients:3.9.1';
+const OLD_NAME = 'kafka-clients-3.9.1';
 const JAVA = 17;
 const POM = join(dirname(fileURLToPath(import.meta.url)), 'kafka', 'pom.xml');
 
@@ -49,4 +51,21 @@ async function install(into: string): Promise<void> {
     const said = cause instanceof Error ? cause.message.trim().slice(-300) : '';
     throw new TailraceError('demo.missing', `Kafka could not be installed: ${said}`, { remedy: REMEDY, cause });
   }
+}
+
+/** Class path of Kafka's codec of before 4.0, which still has the oldest versions of the messages. Throws `demo.missing`. */
+export async function findOldCodec(): Promise<KafkaJars> {
+  const { java, classPath } = await findKafka();
+  const directory = cached(OLD_NAME) ?? (await installOnce(OLD_NAME, (into) => copyArtifact(OLD_CLIENTS, into)));
+  return { java, classPath: `${join(directory, 'lib')}/*:${classPath}` };
+}
+
+async function copyArtifact(artifact: string, into: string): Promise<void> {
+  const maven = await onPath('mvn');
+  if (maven === null) throw new TailraceError('demo.missing', 'Maven (mvn) not found.', { remedy: REMEDY });
+  const copy = ['dependency:copy', `-Dartifact=${artifact}`, `-DoutputDirectory=${join(into, 'lib')}`];
+  await output(maven, ['--batch-mode', '--quiet', '--no-transfer-progress', ...copy]).catch((cause: Error) => {
+    const said = cause.message.trim().slice(-300);
+    throw new TailraceError('demo.missing', `${artifact} could not be had: ${said}`, { remedy: REMEDY, cause });
+  });
 }

@@ -100,7 +100,7 @@ async function format({ java, classPath }: KafkaJars, properties: string, dataDi
   if (formatted !== null) return;
   const id = randomBytes(16).toString('base64url');
   const words = ['-Xmx64m', '-XX:TieredStopAtLevel=1', '-XX:+UseSerialGC', '-cp', classPath, 'kafka.tools.StorageTool'];
-  await output(java, [...words, 'format', '-t', id, '-c', properties]);
+  await output(java, [...words, 'format', `--cluster-id=${id}`, '-c', properties]);
 }
 
 function settingsText(
