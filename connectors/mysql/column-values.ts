@@ -188,9 +188,14 @@ function writeTime(writer: RowWriter, index: number, buf: Buffer, at: number, ex
   writer.text(index, out, 0, end);
 }
 
+/** Their metadata says how many bytes their length has. */
+const PREFIXED: readonly number[] = [ColumnType.BLOB, ColumnType.JSON, ColumnType.GEOMETRY, ColumnType.VECTOR];
+const MAX_LENGTH_BYTES = 4;
+
 /** Those with a length before them. */
 function variable(column: WireColumn, decoding: Decoding): ValueReader | undefined {
-  const { type, meta, base, length } = column;
+  const { type, meta, base } = column;
+  if (PREFIXED.includes(type) && (meta < 1 || meta > MAX_LENGTH_BYTES)) return undefined;
   switch (type) {
     case ColumnType.STRING: {
       const bytes = stringBytes(meta);
@@ -207,7 +212,6 @@ function variable(column: WireColumn, decoding: Decoding): ValueReader | undefin
     case ColumnType.GEOMETRY:
       return { size: -meta, write: writeGeometry };
     case ColumnType.VECTOR:
-      need(length >= 0);
       return { size: -meta, write: writeVector };
     default:
       return undefined;

@@ -84,9 +84,12 @@ export class StreamTables {
   }
 
   async #describe(name: TableName, bytes: Buffer): Promise<StreamTable> {
-    const { charsets, source, output } = this.#options;
+    const { charsets, source, output, facts } = this.#options;
     const map = readTableMap(bytes, 0, bytes.length);
-    const columns = withHints(await wireColumns(map, charsets, name.label), await this.#hintsOf(name));
+    const columns = withHints(
+      await wireColumns(map, charsets, { flavor: facts.flavor, label: name.label }),
+      await this.#hintsOf(name),
+    );
     const keys = primaryKey(map);
     if (keys.length === 0) {
       throw unsupported(

@@ -67,7 +67,11 @@ export function readTableMap(buf: Buffer, from: number, to: number): TableMap {
 }
 
 /** Throws `source.unsupported` without names: nothing else says which column is which. */
-export async function wireColumns(map: TableMap, charsets: Charsets, label: string): Promise<WireColumn[]> {
+export async function wireColumns(
+  map: TableMap,
+  charsets: Charsets,
+  { flavor, label }: { readonly flavor: 'mysql' | 'mariadb'; readonly label: string },
+): Promise<WireColumn[]> {
   const names = strings(map.fields.get(COLUMN_NAME));
   if (names.length !== map.types.length) {
     throw unsupported(
@@ -77,7 +81,10 @@ export async function wireColumns(map: TableMap, charsets: Charsets, label: stri
   }
   const real = map.types.map((type, i) => realType(type, map.metas[i]!));
   const unsigned = signs(map, real);
-  const collations = collationsOf(map, real, isText, DEFAULT_CHARSET, COLUMN_CHARSET);
+  // Each counts one more type among its texts.
+  const also = flavor === 'mysql' ? ColumnType.VECTOR : ColumnType.GEOMETRY;
+  const counted = (type: number) => isText(type) || type === also;
+  const collations = collationsOf(map, real, counted, DEFAULT_CHARSET, COLUMN_CHARSET);
   const ofLabels = collationsOf(map, real, isListed, LABELS_DEFAULT_CHARSET, LABELS_COLUMN_CHARSET);
   const lists = {
     [ColumnType.ENUM]: labelLists(map.fields.get(ENUM_LABELS)),
@@ -125,13 +132,14 @@ function realType(type: number, meta: number): number {
   return first === ColumnType.ENUM || first === ColumnType.SET ? first : type;
 }
 
-const isNumber = (type: number): boolean => [1, 2, 3, 4, 5, 8, 9, ColumnType.NEWDECIMAL].includes(type);
+const isNumber = (type: number): boolean =>
+  [1, 2, 3, 4, 5, 8, 9, ColumnType.YEAR, ColumnType.NEWDECIMAL].includes(type);
 const isText = (type: number): boolean =>
   ([ColumnType.STRING, ColumnType.VAR_STRING, ColumnType.VARCHAR] as readonly number[]).includes(type) ||
   (type >= 249 && type <= 252);
 const isListed = (type: number): boolean => type === ColumnType.ENUM || type === ColumnType.SET;
 
-/** Of numeric columns only, one bit each, the highest first. */
+/** Of numeric columns only, one bit each, the highest first. A YEAR is a number too. */
 function signs({ fields }: TableMap, types: readonly number[]): Set<number> {
   const bits = fields.get(SIGNEDNESS) ?? Buffer.alloc(0);
   const numeric = types.flatMap((type, i) => (isNumber(type) ? [i] : []));

@@ -38,6 +38,29 @@ describe.each(['mysql', 'mariadb'] as const)('types of %s', async (flavor) => {
     // One description for both, so that they have one schema.
     expect(output.schemas.map(({ table }) => table).sort()).toEqual([...names].sort());
   });
+
+  test.skipIf(missing)('invariant 9: types beside each other, in either order', { timeout: 60_000 }, async () => {
+    const kept = mysqlTypeCases(flavor).filter(({ type }) => !/16000|char\(300|binary\(300/.test(type));
+    const orders = [kept, [...kept].reverse()];
+    const columns = (cases: typeof kept) => cases.map(({ type }, i) => `c${i} ${type}`).join(', ');
+    const ddl = orders.map((cases, i) => `CREATE TABLE w${i} (${columns(cases)}, id int PRIMARY KEY)`).join('; ');
+    const { client, options, database } = await scene(['w0', 'w1'], ddl);
+    const insert = (id: number) =>
+      orders
+        .map((cases, i) => `INSERT INTO w${i} VALUES (${cases.map(({ values }) => values[0]![0]).join(', ')}, ${id})`)
+        .join('; ');
+    await client.query(insert(1));
+    const { output, until } = readMysql(options);
+    await until(() => output.transactions.length >= 2);
+    await client.query(insert(2));
+    await until(() => output.transactions.length >= 4);
+    for (const { table, after } of output.rows()) {
+      const cases = orders[table === `${database}.w0` ? 0 : 1]!;
+      const found = cases.map(({ type }, i) => [type, shortened(after?.[`c${i}`])]);
+      expect(found).toEqual(cases.map(({ type, values }) => [type, shortened(values[0]![1])]));
+    }
+    expect(output.schemas).toHaveLength(2);
+  });
 });
 
 const shortened = (text: string | null | undefined) =>
