@@ -18,6 +18,18 @@ export const sourceConfig = z.strictObject({
     .describe(
       'A publication that exists and holds the tables. Default: one named as the slot, made and kept up to date.',
     ),
+  snapshot_connections: z
+    .int()
+    .min(1)
+    .max(16)
+    .default(2)
+    .describe('Connections that read one table side by side; one more takes the snapshot.'),
+  snapshot_chunk_rows: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe('Rows that one connection reads at a time. Default: as many as are read in a quarter of a second.'),
 });
 
 export type SourceConfig = z.output<typeof sourceConfig>;

@@ -319,7 +319,9 @@ test('a table added to the pipeline: only it is read, after the transactions tha
   await made.client.query('insert into t values (1)');
   await writer.query('commit');
   await again.until(() => again.output.rows().length === 4);
-  expect(rowTexts(again.output)).toEqual([1, 2, 3].map((id) => `r null {"id":"${id}"}`).concat('c null {"id":"1"}'));
+  // What else is streamed does not wait for it.
+  const rows = ['c null {"id":"1"}', ...[1, 2, 3].map((id) => `r null {"id":"${id}"}`)];
+  expect(rowTexts(again.output).sort()).toEqual(rows);
   await made.client.query('insert into added values (4)');
   await again.until(() => again.output.rows().length === 5);
 });

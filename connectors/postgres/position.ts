@@ -1,18 +1,15 @@
 /** The source's resume point as it stands in its checkpoint. */
 import { type Position, TailraceError, z } from '../../src/sdk/index.ts';
 import { formatLsn, parseLsn } from './lsn.ts';
-import { Visibility } from './visibility.ts';
+import { passed, type SnapshotState, snapshotState } from './snapshot-state.ts';
 
 const tableState = z.strictObject({
   /** Of the table: one that was dropped and made again is another. */
   oid: z.number(),
   /** What puts it into the publication (`PublishedTable.entry`). */
   entry: z.string(),
-  /**
-   * `pending`: published since the slot was made, not read yet. Else how it was read, and `past` once the stream is past all
-   * that the snapshot saw.
-   */
-  read: z.union([z.literal('pending'), z.literal('past'), z.strictObject({ snapshot: z.string(), until: z.string() })]),
+  /** `pending`: published since the slot was made, not wholly read yet. `past`: read. */
+  read: z.enum(['pending', 'past']),
 });
 
 const format = z.strictObject({
@@ -27,6 +24,14 @@ const format = z.strictObject({
   lsn: z.string(),
   /** Captured tables, by `schema.table`. */
   tables: z.record(z.string(), tableState),
+  /** Holds keys of rows: the runtime never shows what is under this name (Invariant 12). */
+  private: z
+    .strictObject({
+      /** By `schema.table`: being read, or read and still to be held against the stream. */
+      snapshots: z.record(z.string(), snapshotState),
+    })
+    .nullable()
+    .default(null),
 });
 
 export type TableState = z.output<typeof tableState>;
@@ -43,23 +48,35 @@ export function readPosition(position: Position): PostgresPosition {
 
 /** The position at `lsn`, without comparisons that the stream has passed there. */
 export function advanced(position: PostgresPosition, lsn: bigint): PostgresPosition {
-  const tables = Object.entries(position.tables).map(([name, { oid, entry, read }]): [string, TableState] => {
-    const passed = typeof read !== 'string' && parseLsn(read.until) <= lsn;
-    return [name, { oid, entry, read: passed ? 'past' : read }];
-  });
-  return { ...position, lsn: formatLsn(lsn), tables: Object.fromEntries(tables) };
+  const states = Object.entries(snapshotsOf(position));
+  const now = states.map(([label, state]) => [label, passed(state, lsn)] as const);
+  const moved = { ...position, lsn: formatLsn(lsn) };
+  return now.every(([, state], i) => state === states[i]![1]) ? moved : withSnapshots(moved, now);
 }
 
-/** Snapshots that have to be held against streamed transactions, by table. */
-export function comparedSnapshots({ tables }: PostgresPosition): ReadonlyMap<string, Visibility> {
-  return new Map(
-    Object.entries(tables).flatMap(([label, { read }]) =>
-      typeof read === 'string' ? [] : [[label, new Visibility(read)] as const],
-    ),
-  );
+export const snapshotsOf = (position: PostgresPosition): Readonly<Record<string, SnapshotState>> =>
+  position.private?.snapshots ?? {};
+
+/** The position with the table's snapshot as it is now; one that reached its end makes the table read. */
+export function withSnapshot(position: PostgresPosition, label: string, state: SnapshotState | null): PostgresPosition {
+  const tables = { ...position.tables };
+  if (state?.kind === 'initial' && state.over) tables[label] = { ...tables[label]!, read: 'past' };
+  const others = Object.entries(snapshotsOf(position)).filter(([other]) => other !== label);
+  return withSnapshots({ ...position, tables }, [...others, [label, state]]);
 }
 
-/** True while `comparedSnapshots` is not empty. */
-export function comparesSnapshots({ tables }: PostgresPosition): boolean {
-  return Object.values(tables).some(({ read }) => typeof read !== 'string');
+function withSnapshots(
+  position: PostgresPosition,
+  entries: readonly (readonly [string, SnapshotState | null])[],
+): PostgresPosition {
+  const kept = entries.filter((entry): entry is readonly [string, SnapshotState] => entry[1] !== null);
+  return { ...position, private: kept.length === 0 ? null : { snapshots: Object.fromEntries(kept) } };
 }
+
+/** True while a streamed transaction may have to be held against a snapshot. */
+export function comparesSnapshots(position: PostgresPosition): boolean {
+  return position.private !== null;
+}
+
+/** The LSN of a position, as a number. */
+export const lsnOf = ({ lsn }: PostgresPosition): bigint => parseLsn(lsn);

@@ -1,16 +1,20 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
+import type pg from 'pg';
 import type { Position, SourceOutput, SourceReader } from '../../src/sdk/index.ts';
+import type { Rows } from './catalog.ts';
 import { connectReplication, SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { parseLsn } from './lsn.ts';
 import { publicationOf, type SourceOptions, slotOf } from './names.ts';
-import { comparedSnapshots, type PostgresPosition, readPosition } from './position.ts';
+import { type PostgresPosition, readPosition } from './position.ts';
 import { type CapturedTable, findPublication } from './publication.ts';
 import { ReplicationStream } from './replication-stream.ts';
-import { type Prepared, prepare, waitForOlderTransactions } from './set-up.ts';
-import { snapshotTable } from './snapshot.ts';
+import { type Prepared, prepare } from './set-up.ts';
+import { SnapshotRunner } from './snapshot-runner.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
+import { SourceProgress } from './source-progress.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
 
 const WATCH_MS = 5_000;
@@ -44,8 +48,7 @@ export class PostgresReader implements SourceReader {
       if (signal.aborted) return;
       // Saved before anything is read: the slot that was made is then known to be ours.
       if (from === null) output.heartbeat(prepared.position);
-      const position = await this.#snapshots(prepared, output, signal);
-      if (!signal.aborted) await this.#streaming({ ...prepared, position }, output, signal);
+      await this.#streaming(prepared, output, signal);
     } catch (error) {
       if (!signal.aborted) throw asSourceError(error, config.url);
     }
@@ -62,62 +65,83 @@ export class PostgresReader implements SourceReader {
     await this.#sql.close();
   }
 
-  async #snapshots(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<PostgresPosition> {
-    let { position } = prepared;
-    const { unread, unpublishedBefore, publication } = prepared;
-    if (unread.length > 0 && unpublishedBefore !== null) {
-      await waitForOlderTransactions(this.#options, this.#sql, unpublishedBefore, signal);
-    }
-    for (const table of unread) {
-      position = await snapshotTable(this.#options, { table, publication, position }, output, signal);
-      await output.drain();
-    }
-    return position;
-  }
-
   async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
     const { position, tables } = prepared;
-    const { context, name } = this.#options;
     const client = await connectReplication(this.#options);
     if (signal.aborted) {
       await client.end().catch(() => {});
       return;
     }
-    // Nothing more of the snapshot comes, and the stream may long have nothing to tell.
-    output.heartbeat(position);
-    const visibilities = comparedSnapshots(position);
+    const rows: Rows = (text, values) => this.#sql.rows(text, values);
+    const progress = new SourceProgress(position, this.#options.snapshot !== 'never', rows);
+    const decoder = this.#decoder(tables, progress, output, signal);
+    const gate = new StreamGate(() => !decoder.inTransaction);
+    const stream = this.#open(client, decoder, gate, position, output);
+    const onAbort = () => stream.stop();
+    signal.addEventListener('abort', onAbort, { once: true });
+    const ended = new AbortController();
+    try {
+      const runner = new SnapshotRunner({
+        ...prepared,
+        options: this.#options,
+        sql: this.#sql,
+        progress,
+        gate,
+        output,
+      });
+      const beside = [this.#snapshots(runner, ended.signal), this.#watch(tables, position, ended.signal)];
+      await Promise.race([stream.done, ...beside]);
+    } catch (error) {
+      throw asStreamError(error, this.#options.config.url);
+    } finally {
+      ended.abort();
+      stream.stop();
+      signal.removeEventListener('abort', onAbort);
+    }
+  }
+
+  #decoder(tables: readonly CapturedTable[], progress: SourceProgress, output: SourceOutput, signal: AbortSignal) {
+    const { context, name } = this.#options;
     const streamTables = new StreamTables({
       source: name,
       output,
       sql: this.#sql,
       captured: tables,
-      visibilities,
       wait: () => context.clock.sleep(VISIBLE_MS, signal),
     });
-    const decoder = new StreamDecoder({ output, tables: streamTables, position, failpoint: context.failpoint });
+    return new StreamDecoder({ output, tables: streamTables, progress, failpoint: context.failpoint });
+  }
+
+  #open(
+    client: pg.Client,
+    decoder: StreamDecoder,
+    gate: StreamGate,
+    position: PostgresPosition,
+    output: SourceOutput,
+  ): ReplicationStream {
     const stream = new ReplicationStream({
       client,
       slot: slotOf(this.#options),
       publication: publicationOf(this.#options).name,
       from: parseLsn(position.lsn),
-      now: context.clock.now,
-      take: (buf, at, to) => decoder.take(buf, at, to),
-      keepalive: (lsn) => decoder.keepalive(lsn),
+      now: this.#options.context.clock.now,
+      take: (buf, at, to) => gate.pass() ?? decoder.take(buf, at, to),
+      // Nothing is positioned inside of what a snapshot writes.
+      keepalive: (lsn) => (gate.held ? undefined : decoder.keepalive(lsn)),
       afterRead: () => output.drain(),
     });
     this.#stream = stream;
-    const onAbort = () => stream.stop();
-    signal.addEventListener('abort', onAbort, { once: true });
-    const watch = new AbortController();
+    return stream;
+  }
+
+  /** Rejects when a table cannot be read; never resolves. */
+  async #snapshots(runner: SnapshotRunner, signal: AbortSignal): Promise<never> {
     try {
-      await Promise.race([stream.done, this.#watch(tables, position, watch.signal)]);
+      await runner.run(signal);
     } catch (error) {
-      throw asStreamError(error, this.#options.config.url);
-    } finally {
-      watch.abort();
-      stream.stop();
-      signal.removeEventListener('abort', onAbort);
+      throw asSourceError(error, this.#options.config.url);
     }
+    return new Promise<never>(() => {});
   }
 
   /** A table that leaves the publication is simply not heard of any more: that must not go unnoticed (Invariant 5). */

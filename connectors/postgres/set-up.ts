@@ -5,7 +5,7 @@ import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
-import type { PostgresPosition, TableState } from './position.ts';
+import { type PostgresPosition, snapshotsOf, type TableState, withSnapshot } from './position.ts';
 import {
   type CapturedTable,
   ensurePublication,
@@ -15,19 +15,12 @@ import {
 } from './publication.ts';
 import { checkSlot, createSlot, dropSlot, findSlot, refuseExisting, waitUntilFree } from './slot.ts';
 
-const WAIT_MS = 200;
-
 export interface Prepared {
   readonly position: PostgresPosition;
   readonly publication: Publication;
   readonly tables: readonly CapturedTable[];
-  /** Tables that have to be read, in the order of the configuration. */
-  readonly unread: readonly CapturedTable[];
-  /**
-   * Transactions below this id may have written to some of `unread` while they were not published yet; null when all were
-   * published before the slot was made.
-   */
-  readonly unpublishedBefore: string | null;
+  /** Nothing was streamed from the slot yet. */
+  readonly isFirst: boolean;
 }
 
 /** Throws typed errors; `source.gap` where the position cannot be gone on from (Invariant 11). */
@@ -65,8 +58,16 @@ async function prepareAfresh(
   log('info', 'making the replication slot; this waits for transactions that are running', { slot });
   const lsn = await createSlot(sql, slot);
   const states = Object.fromEntries(tables.map((table) => [table.label, pending(publication, table)]));
-  const position = { v: 1, ...incarnation, slot, publication: publication.oid, lsn, tables: states } as const;
-  return { position, publication, tables, unread: toRead(options, position, tables), unpublishedBefore: null };
+  const position = {
+    v: 1,
+    ...incarnation,
+    slot,
+    publication: publication.oid,
+    lsn,
+    tables: states,
+    private: null,
+  } as const;
+  return { position, publication, tables, isFirst: true };
 }
 
 async function prepareToResume(
@@ -82,29 +83,17 @@ async function prepareToResume(
   const named = publicationOf(options);
   checkContinuity((await findPublication(sql, named.name)) ?? named.name, tables, from);
   const publication = await ensurePublication(sql, named, tables);
-  const known = tables.filter(({ label }) => from.tables[label] !== undefined);
-  const states = Object.fromEntries(known.map(({ label }) => [label, from.tables[label]!]));
-  const position = { ...from, publication: publication.oid, tables: states };
-  const [row] = await sql.rows<{ xid: string }>('SELECT pg_snapshot_xmax(pg_current_snapshot())::text AS xid');
-  const unpublishedBefore = known.length === tables.length ? null : row!.xid;
-  if (options.snapshot === 'never') {
-    // From now on they are streamed, and nothing else is wanted of them.
-    for (const table of tables) position.tables[table.label] ??= pending(publication, table);
-  }
-  return { position, publication, tables, unread: toRead(options, position, tables), unpublishedBefore };
+  const states = Object.fromEntries(
+    tables.map((table) => [table.label, from.tables[table.label] ?? pending(publication, table)]),
+  );
+  const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => states[label] !== undefined);
+  let position: PostgresPosition = { ...from, publication: publication.oid, tables: states, private: null };
+  for (const [label, state] of snapshots) position = withSnapshot(position, label, state);
+  return { position, publication, tables, isFirst: false };
 }
 
 function pending(publication: Publication, table: CapturedTable): TableState {
   return { oid: table.catalog.oid, entry: publishedTable(publication, table)!.entry, read: 'pending' };
-}
-
-function toRead(
-  { snapshot }: SourceOptions,
-  position: PostgresPosition,
-  tables: readonly CapturedTable[],
-): readonly CapturedTable[] {
-  if (snapshot === 'never') return [];
-  return tables.filter(({ label }) => (position.tables[label]?.read ?? 'pending') === 'pending');
 }
 
 /** As configured. Throws `source.not_ready` for those that are not there or cannot be captured. */
@@ -140,22 +129,4 @@ export function unfitness(table: CapturedTable): { readonly message: string; rea
   if (catalog.persistence === 'p') return null;
   const remedy = `ALTER TABLE ${quoteTable(table)} SET LOGGED;`;
   return { message: `${label} is unlogged: its changes are not in the write-ahead log`, remedy };
-}
-
-/** Until no transaction runs that was there at `xid`. */
-export async function waitForOlderTransactions(
-  options: SourceOptions,
-  sql: SqlSession,
-  xid: string,
-  signal: AbortSignal,
-): Promise<void> {
-  for (let told = false; ; told = true) {
-    const [row] = await sql.rows<{ over: boolean }>(
-      'SELECT pg_snapshot_xmin(pg_current_snapshot())::text::numeric >= $1::numeric AS over',
-      [xid],
-    );
-    if (row!.over) return;
-    if (!told) options.context.log('info', 'added tables are read when the transactions now running have ended');
-    await options.context.clock.sleep(WAIT_MS, signal);
-  }
 }

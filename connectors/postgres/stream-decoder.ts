@@ -3,17 +3,25 @@
  * a transaction; Invariant 5: what is not understood stops the source.
  */
 import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
-import { formatLsn, parseLsn } from './lsn.ts';
+import type { Judgement, TableCoverage } from './coverage.ts';
+import { formatLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import * as pgoutput from './pgoutput.ts';
 import { Tuple, UNCHANGED_COLUMN } from './pgoutput.ts';
-import { advanced, comparesSnapshots, type PostgresPosition } from './position.ts';
-import { type FetchedColumns, keyChanged, type StreamTable, type StreamTables, writeSide } from './stream-tables.ts';
+import type { SourceProgress } from './source-progress.ts';
+import {
+  type FetchedColumns,
+  keyChanged,
+  keyTexts,
+  type StreamTable,
+  type StreamTables,
+  writeSide,
+} from './stream-tables.ts';
 
 export interface StreamDecoderOptions {
   readonly output: SourceOutput;
   readonly tables: StreamTables;
-  readonly position: PostgresPosition;
+  readonly progress: SourceProgress;
   readonly failpoint: (name: string) => void;
 }
 
@@ -23,26 +31,22 @@ export class StreamDecoder {
   readonly #failpoint: (name: string) => void;
   readonly #old = new Tuple();
   readonly #new = new Tuple();
-  #position: PostgresPosition;
-  /** Of the last position given, or of the one read from. */
-  #lsn: bigint;
-  #comparing: boolean;
+  readonly #progress: SourceProgress;
   /** The transaction that is being read; `begun` once a change of it was written. */
   #transaction: pgoutput.Begin | null = null;
   #begun = false;
   #fetched: FetchedColumns | null = null;
-  /** Table of the last row and whether its changes are left out of this transaction. */
+  /** Table of the last row and whether its changes are left out of this transaction: all, or by their key. */
   #oid = -1;
   #table: StreamTable | null = null;
   #left = false;
+  #byKey: { readonly coverage: TableCoverage; readonly judgement: Judgement } | null = null;
 
   constructor(options: StreamDecoderOptions) {
     this.#output = options.output;
     this.#tables = options.tables;
     this.#failpoint = options.failpoint;
-    this.#position = options.position;
-    this.#lsn = parseLsn(options.position.lsn);
-    this.#comparing = comparesSnapshots(options.position);
+    this.#progress = options.progress;
   }
 
   get inTransaction(): boolean {
@@ -91,51 +95,67 @@ export class StreamDecoder {
    * last acknowledged, which lies below the position read from: taken as a position, what follows it would come twice.
    */
   keepalive(lsn: bigint): void {
-    if (this.#transaction === null && lsn >= this.#lsn) this.#output.heartbeat(this.#at(lsn));
+    if (this.#transaction === null && lsn >= this.#progress.lsn) this.#output.heartbeat(this.#progress.at(lsn));
   }
 
-  #at(lsn: bigint): PostgresPosition {
-    this.#lsn = lsn;
-    if (this.#comparing) {
-      this.#position = advanced(this.#position, lsn);
-      this.#comparing = comparesSnapshots(this.#position);
-      return this.#position;
-    }
-    return { ...this.#position, lsn: formatLsn(lsn) };
-  }
-
-  #relation(relation: pgoutput.Relation): Pause {
+  /** A table is described when something of it is written: until its commit is seen that has to wait. */
+  #relation(relation: pgoutput.Relation): undefined {
     pgoutput.need(this.#transaction !== null);
     this.#oid = -1;
-    return { until: this.#tables.describe(relation, this.#transaction!.xid), again: false };
+    this.#tables.announce(relation);
+    return undefined;
+  }
+
+  #describe(oid: number): Pause {
+    this.#oid = -1;
+    return { until: this.#tables.describe(oid, this.#transaction!.xid), again: true };
   }
 
   #commit(end: bigint): undefined {
     pgoutput.need(this.#transaction !== null);
     this.#transaction = null;
-    const position = this.#at(end);
+    const position = this.#progress.at(end);
     if (this.#begun) this.#output.end(position);
     else this.#output.heartbeat(position);
     this.#begun = false;
     return undefined;
   }
 
-  /** The table of a change, or null when it is not captured or the table's snapshot has seen the transaction. */
-  #tableOf(buf: Buffer, at: number, end: number): StreamTable | null {
+  /** The table of a change; null when it is not captured or the table's snapshot has seen the transaction. */
+  #tableOf(buf: Buffer, at: number, end: number): StreamTable | Pause | null {
     pgoutput.need(at + 5 <= end && this.#transaction !== null);
     const oid = buf.readUInt32BE(at);
     if (oid !== this.#oid) {
       this.#oid = oid;
-      this.#table = this.#tables.get(oid);
-      this.#left = this.#table !== null && this.#isLeftOut(this.#table);
+      const label = this.#tables.labelOf(oid);
+      this.#judge(label);
+      const table = label === null ? null : this.#tables.get(oid);
+      if (table === undefined && !this.#left) return this.#describe(oid);
+      this.#table = table ?? null;
     }
     return this.#left ? null : this.#table;
   }
 
-  #isLeftOut(table: StreamTable): boolean {
-    const visibility = this.#comparing ? this.#tables.visibility(table) : undefined;
+  #judge(label: string | null): void {
+    const { coverage, judgement } = this.#judgementOf(label);
+    this.#left = judgement?.leftOut === 'all';
+    this.#byKey = judgement?.leftOut === 'by key' ? { coverage: coverage!, judgement } : null;
+  }
+
+  /** What the table's snapshot has of the transaction. */
+  #judgementOf(label: string | null): { coverage?: TableCoverage; judgement?: Judgement } {
+    if (label === null || !this.#progress.covers) return {};
+    const coverage = this.#progress.coverage(label);
+    if (coverage === undefined) return {};
     const { commitLsn, xid } = this.#transaction!;
-    return visibility !== undefined && commitLsn < visibility.until && visibility.sees(xid);
+    this.#progress.touch(xid);
+    return { coverage, judgement: coverage.judge(xid, commitLsn) };
+  }
+
+  /** Whether the change of that row is in the table's snapshot; a promise: ask again. */
+  #isRead(table: StreamTable, buf: Buffer, tuple: Tuple, older: Tuple | null): boolean | Promise<void> {
+    const { coverage, judgement } = this.#byKey!;
+    return coverage.leavesOut(judgement, keyTexts(table, buf, tuple, older));
   }
 
   #open(): void {
@@ -148,11 +168,13 @@ export class StreamDecoder {
     this.#output.begin({ id: String(xid), kind: 'stream', timeUs, position: formatLsn(commitLsn) });
   }
 
-  #insert(buf: Buffer, at: number, end: number): undefined {
+  #insert(buf: Buffer, at: number, end: number): Pause | undefined {
     const table = this.#tableOf(buf, at, end);
-    if (table === null) return undefined;
+    if (table === null || 'until' in table) return table ?? undefined;
     pgoutput.need(buf[at + 4] === pgoutput.NEW_TUPLE);
     pgoutput.need(this.#new.read(buf, at + 5, end) === end);
+    const left = this.#byKey !== null && this.#isRead(table, buf, this.#new, null);
+    if (left !== false) return again(left);
     this.#open();
     table.writer.begin('c');
     table.writer.side('after');
@@ -161,12 +183,14 @@ export class StreamDecoder {
     return undefined;
   }
 
-  #delete(buf: Buffer, at: number, end: number): undefined {
+  #delete(buf: Buffer, at: number, end: number): Pause | undefined {
     const table = this.#tableOf(buf, at, end);
-    if (table === null) return undefined;
+    if (table === null || 'until' in table) return table ?? undefined;
     const kind = buf[at + 4];
     pgoutput.need(kind === pgoutput.KEY_TUPLE || kind === pgoutput.OLD_TUPLE);
     pgoutput.need(this.#old.read(buf, at + 5, end) === end);
+    const left = this.#byKey !== null && this.#isRead(table, buf, this.#old, null);
+    if (left !== false) return again(left);
     this.#open();
     this.#writeDelete(table, buf, kind === pgoutput.KEY_TUPLE);
     return undefined;
@@ -181,7 +205,7 @@ export class StreamDecoder {
 
   #update(buf: Buffer, at: number, end: number): Pause | undefined {
     const table = this.#tableOf(buf, at, end);
-    if (table === null) return undefined;
+    if (table === null || 'until' in table) return table ?? undefined;
     const kind = buf[at + 4]!;
     let next = at + 4;
     const hasOld = kind === pgoutput.KEY_TUPLE || kind === pgoutput.OLD_TUPLE;
@@ -190,6 +214,8 @@ export class StreamDecoder {
     pgoutput.need(this.#new.read(buf, next + 1, end) === end);
     const keysOnly = kind === pgoutput.KEY_TUPLE;
     if (hasOld && keyChanged(table, buf, this.#old, this.#new)) return this.#changeKey(table, buf, keysOnly);
+    const left = this.#byKey !== null && this.#isRead(table, buf, this.#new, hasOld ? this.#old : null);
+    if (left !== false) return again(left);
     this.#open();
     table.writer.begin('u');
     if (kind === pgoutput.OLD_TUPLE) {
@@ -206,11 +232,16 @@ export class StreamDecoder {
   #changeKey(table: StreamTable, buf: Buffer, keysOnly: boolean): Pause | undefined {
     const fetched = this.#fetched;
     pgoutput.need(this.#new.count === table.texts.length && this.#old.count === this.#new.count);
-    const missing = keysOnly && fetched === null ? this.#missing(table) : [];
+    const oldLeft = this.#byKey !== null && this.#isRead(table, buf, this.#old, null);
+    const newLeft = this.#byKey !== null && this.#isRead(table, buf, this.#new, this.#old);
+    if (oldLeft instanceof Promise || newLeft instanceof Promise) return again(Promise.all([oldLeft, newLeft]));
+    if (oldLeft && newLeft) return undefined;
+    const missing = !newLeft && keysOnly && fetched === null ? this.#missing(table) : [];
     if (missing.length > 0) return { until: this.#fetch(table, buf, missing), again: true };
     this.#fetched = null;
     this.#open();
-    this.#writeDelete(table, buf, keysOnly);
+    if (!oldLeft) this.#writeDelete(table, buf, keysOnly);
+    if (newLeft) return undefined;
     table.writer.begin('c');
     table.writer.side('after');
     writeSide(table, buf, this.#new, false, { tuple: this.#old, keysOnly }, fetched);
@@ -233,14 +264,30 @@ export class StreamDecoder {
     this.#fetched = await this.#tables.fetch(table, key, missing, this.#transaction!.xid);
   }
 
-  #truncate(oids: readonly number[]): undefined {
+  #truncate(oids: readonly number[]): Pause | undefined {
     pgoutput.need(this.#transaction !== null);
+    const undescribed = oids.find((oid) => this.#isTruncated(oid) && this.#tables.get(oid) === undefined);
+    if (undescribed !== undefined) return this.#describe(undescribed);
     for (const oid of oids) {
-      const table = this.#tables.get(oid);
-      if (table === null || this.#isLeftOut(table)) continue;
+      if (!this.#isTruncated(oid)) continue;
+      const { label, schema } = this.#tables.get(oid)!;
+      const { judgement } = this.#judgementOf(label);
       this.#open();
-      this.#output.marker({ op: 'truncate', table: table.schema });
+      this.#output.marker({ op: 'truncate', table: schema });
+      // The marker also clears what was read after the truncate.
+      if (judgement?.isMixed === true) this.#progress.readAfresh(label);
     }
+    this.#oid = -1;
     return undefined;
   }
+
+  #isTruncated(oid: number): boolean {
+    const label = this.#tables.labelOf(oid);
+    return label !== null && this.#judgementOf(label).judgement?.leftOut !== 'all';
+  }
+}
+
+/** The same message once more, when it is known where its key belongs; or none of it. */
+function again(left: true | Promise<unknown>): Pause | undefined {
+  return left === true ? undefined : { until: left, again: true };
 }

@@ -1,6 +1,7 @@
 /** Tables of the stream by relation id: how their rows are written, and what is left out of them. */
 import { keyColumns, type RowWriter, type SourceOutput, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import type { CatalogType, Rows } from './catalog.ts';
+import { encodedText, TEXT_ENCODING } from './column-sql.ts';
 import { type ColumnText, columnText } from './column-text.ts';
 import type { SqlSession } from './connections.ts';
 import { describeRelation } from './descriptions.ts';
@@ -15,6 +16,7 @@ import {
   UNCHANGED_COLUMN,
 } from './pgoutput.ts';
 import { type CapturedTable, fromTable } from './publication.ts';
+import type { Key } from './snapshot-state.ts';
 import { gap } from './source-errors.ts';
 import { Visibility } from './visibility.ts';
 
@@ -41,15 +43,15 @@ export interface StreamTablesOptions {
   readonly sql: SqlSession;
   /** Tables as configured, with their identity of now. */
   readonly captured: readonly CapturedTable[];
-  readonly visibilities: ReadonlyMap<string, Visibility>;
   /** Resolves when to ask again whether a transaction can be seen. */
   readonly wait: () => Promise<void>;
 }
 
 export class StreamTables {
   readonly #options: StreamTablesOptions;
-  /** Null: published, but not ours to capture. */
-  readonly #tables = new Map<number, StreamTable | null>();
+  /** As last announced; null: published, but not ours to capture. */
+  readonly #announced = new Map<number, { readonly relation: Relation; readonly table: CapturedTable } | null>();
+  readonly #described = new Map<number, StreamTable>();
   readonly #typeNames = new Map<number, TypeName>();
 
   /** The last transaction that was found to be visible. */
@@ -59,15 +61,16 @@ export class StreamTables {
     this.#options = options;
   }
 
-  /** Undefined for a relation that was not described; null for one that is not captured. */
-  get(oid: number): StreamTable | null {
-    const table = this.#tables.get(oid);
-    need(table !== undefined);
-    return table ?? null;
+  /** The label of the relation's table; null for one that is not captured. */
+  labelOf(oid: number): string | null {
+    const announced = this.#announced.get(oid);
+    need(announced !== undefined);
+    return announced?.table.label ?? null;
   }
 
-  visibility({ label }: StreamTable): Visibility | undefined {
-    return this.#options.visibilities.get(label);
+  /** Undefined for a table that was announced and not described since. */
+  get(oid: number): StreamTable | undefined {
+    return this.#described.get(oid);
   }
 
   /** Takes in a Type message: it precedes the Relation that needs it, whose type may be gone by now. */
@@ -75,14 +78,17 @@ export class StreamTables {
     this.#typeNames.set(type.oid, type);
   }
 
-  /** Takes in a Relation message of a transaction. Throws `source.gap` for a captured table that is not the one that it was. */
-  async describe(relation: Relation, xid: number): Promise<void> {
-    const { source, sql, output } = this.#options;
+  /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was. */
+  announce(relation: Relation): void {
     const table = this.#capturedAs(relation);
-    if (table === null) {
-      this.#tables.set(relation.oid, null);
-      return;
-    }
+    this.#described.delete(relation.oid);
+    this.#announced.set(relation.oid, table === null ? null : { relation, table });
+  }
+
+  /** Makes the announced table known to `get`, for a transaction that changes it. */
+  async describe(oid: number, xid: number): Promise<void> {
+    const { source, sql, output } = this.#options;
+    const { relation, table } = this.#announced.get(oid)!;
     await this.#untilVisible(xid);
     const rows: Rows = (text, values) => sql.rows(text, values);
     const { label } = table;
@@ -91,7 +97,7 @@ export class StreamTables {
     const schema = output.register(description);
     const ordinals = schema.columns.map(({ keyOrdinal }, index) => ({ keyOrdinal: keyOrdinal ?? 0, index }));
     const keys = ordinals.filter(({ keyOrdinal }) => keyOrdinal > 0).sort((a, b) => a.keyOrdinal - b.keyOrdinal);
-    this.#tables.set(relation.oid, {
+    this.#described.set(oid, {
       label,
       schema,
       writer: output.writer(schema),
@@ -142,9 +148,9 @@ export class StreamTables {
   ): Promise<FetchedColumns> {
     await this.#untilVisible(xid);
     const names = table.schema.columns.map(({ name }) => quoteName(name));
-    const texts = columns.map((index, i) => `${textOf(names[index]!)} AS c${i}`);
+    const texts = columns.map((index, i) => `${encodedText(names[index]!)} AS c${i}`);
     const where = table.keys.map(
-      (index, i) => `${names[index]} = convert_from($${i + 1}::bytea, ${ENCODING})::${table.types[index]!.native}`,
+      (index, i) => `${names[index]} = convert_from($${i + 1}::bytea, ${TEXT_ENCODING})::${table.types[index]!.native}`,
     );
     const from = fromTable(this.#options.captured.find(({ label }) => label === table.label)!);
     const sql = `SELECT ${texts.join(', ')} FROM ${from} WHERE ${where.join(' AND ')}`;
@@ -159,14 +165,6 @@ export class StreamTables {
       }),
     );
   }
-}
-
-/** Of the texts on the stream (`PIN_SQL` of connections.ts). */
-const ENCODING = `CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END`;
-
-/** The text that the type's output function makes, byte for byte; a cast to text would, say, drop the padding of char(n). */
-function textOf(column: string): string {
-  return `CASE num_nulls(${column}) WHEN 0 THEN encode(convert_to(format('%s', ${column}), ${ENCODING}), 'base64') END`;
 }
 
 /** The column or the table is not there any more as the event had it. */
@@ -243,4 +241,12 @@ export function keyChanged({ keys }: StreamTable, buf: Buffer, old: Tuple, now: 
     if (buf.compare(buf, old.from[i]!, old.to[i]!, now.from[i]!, now.to[i]!) !== 0) return true;
   }
   return false;
+}
+
+/** Of the row's key; columns that the tuple leaves out stand in the older one. */
+export function keyTexts({ keys }: StreamTable, buf: Buffer, tuple: Tuple, older: Tuple | null): Key {
+  return keys.map((i) => {
+    const { from, to } = older !== null && tuple.kinds[i] === UNCHANGED_COLUMN ? older : tuple;
+    return buf.toString('base64', from[i], to[i]);
+  });
 }

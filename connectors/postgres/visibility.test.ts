@@ -1,8 +1,9 @@
 /** Which transactions are in the snapshot and which in the stream: each in exactly one of them. */
 import type pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
+import { expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
+import { holdCommits } from '../../test/support/held-commits.ts';
 import { postgresScenes, type Reading, read, rowTexts, type Scene } from '../../test/support/postgres-source.ts';
 
 const scene = postgresScenes();
@@ -19,13 +20,17 @@ async function betweenSnapshots(made: Scene): Promise<Reading & { release(): voi
   const held = Promise.withResolvers<void>();
   reading.output.onDrain = () => (reading.output.transactions.length === 1 ? held.promise : undefined);
   await reading.until(() => reading.output.transactions.length === 1);
-  return { ...reading, release: held.resolve };
+  const release = () => {
+    reading.output.onDrain = () => undefined;
+    held.resolve();
+  };
+  return { ...reading, release };
 }
 
-/** Resolves when that many backends of the database wait for it. */
-async function untilWaiting(client: pg.Client, event: 'Lock' | 'SyncRep', backends = 1): Promise<void> {
-  const sql = 'select from pg_stat_activity where datname = current_database() and $1 in (wait_event, wait_event_type)';
-  while ((await client.query(sql, [event])).rowCount !== backends);
+/** Resolves when one backend of the database waits for a lock. */
+async function untilWaiting(client: pg.Client): Promise<void> {
+  const sql = `select from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`;
+  while ((await client.query(sql)).rowCount !== 1);
 }
 
 const times = (reading: Reading, text: string) => rowTexts(reading.output).filter((row) => row.endsWith(text)).length;
@@ -36,7 +41,7 @@ test('a table that is rewritten while its snapshot begins is not read as empty',
   const reading = await betweenSnapshots(made);
   await altering.query('begin; alter table t alter v type text');
   reading.release();
-  await untilWaiting(made.client, 'Lock');
+  await untilWaiting(made.client);
   await altering.query('commit');
   await reading.until(() => reading.output.transactions.length === 2);
   expect(foldChanges(reading.output.transactions).get('public.t')?.size).toBe(100);
@@ -46,50 +51,26 @@ test('a transaction that is committed in the log but not visible yet comes exact
   const made = await scene(['public.first', 'public.t'], TWO_TABLES);
   const [committing, subtransactions] = [await made.connect(), await made.connect()];
   const reading = await betweenSnapshots(made);
-  await holdCommits(made);
+  const commits = await holdCommits(made);
   await subtransactions.query('begin; savepoint s; insert into t values (202, 1); release s');
   const held = committing.query('insert into t values (201, 1)').catch(() => {});
-  await untilWaiting(made.client, 'SyncRep');
+  await commits.until(1);
   const heldToo = subtransactions.query('update t set v = 2 where id = 202; commit').catch(() => {});
-  await untilWaiting(made.client, 'SyncRep', 2);
+  await commits.until(2);
   expect((await made.client.query('select from t where id > 200')).rowCount).toBe(0);
   reading.release();
-  await reading.until(() => reading.output.transactions.length === 2);
+  // Commits of others, which the held ones precede in the log: the stream waits for nothing.
+  await made.client.query('set synchronous_commit = local; insert into first values (2)');
+  await reading.until(() => times(reading, '{"id":"2"}') === 1);
   expect(times(reading, '{"id":"201","v":"1"}')).toBe(0);
-  // Commits of others, which the held ones precede in the log.
-  await made.client.query('set synchronous_commit = local; insert into t values (203, 1)');
-  await made.client.query(CANCEL_HELD);
+  await made.client.query('insert into t values (203, 1)');
+  await commits.release();
   await Promise.all([held, heldToo]);
   await reading.until(() => times(reading, '{"id":"203","v":"1"}') === 1);
   const t = foldChanges(reading.output.transactions).get('public.t')!;
   expect(t.size).toBe(103);
   expect([...t.values()].slice(-3).map(({ id, v }) => `${id} ${v}`)).toEqual(['201 1', '202 2', '203 1']);
 });
-
-/** Commits of sessions that want synchronous replication stay invisible until their wait is cancelled. */
-async function holdCommits({ client, connect }: Scene): Promise<void> {
-  await client.query(`alter system set synchronous_standby_names = 'nobody'`);
-  await client.query('select pg_reload_conf()');
-  onTestFinished(async () => {
-    await client.query('alter system reset synchronous_standby_names');
-    await client.query('select pg_reload_conf()');
-    await client.query(CANCEL_HELD);
-  });
-  // It holds once another process has taken it in: a commit that waits shows it.
-  const probe = await connect();
-  for (let waits = false; !waits; ) {
-    let over = false;
-    const commit = probe.query(`select pg_logical_emit_message(true, 'probe', '')`).then(() => {
-      over = true;
-    });
-    while (!over && !waits) waits = (await client.query(HELD)).rowCount === 1;
-    await client.query(CANCEL_HELD);
-    await commit;
-  }
-}
-
-const HELD = `select from pg_stat_activity where datname = current_database() and wait_event = 'SyncRep'`;
-const CANCEL_HELD = HELD.replace('select', 'select pg_cancel_backend(pid)');
 
 test('invariant 9: a column that is read for a changed key is read once its transaction is visible', async () => {
   const made = await scene(
@@ -99,13 +80,13 @@ test('invariant 9: a column that is read for a changed key is read once its tran
   );
   const committing = await made.connect();
   const reading = read(made.options);
-  await reading.until(() => reading.output.heartbeats.length > 1);
-  await holdCommits(made);
+  await reading.until(() => reading.output.transactions.length === 1);
+  const commits = await holdCommits(made);
   const held = committing.query('update t set id = 2').catch(() => {});
-  await untilWaiting(made.client, 'SyncRep');
+  await commits.until(1);
   const asked = `select from pg_stat_activity where application_name = $1 and query ~ 'pg_current_snapshot|"big"'`;
   while ((await made.client.query(asked, [`tailrace ${made.options.name}`])).rowCount === 0);
-  await made.client.query(CANCEL_HELD);
+  await commits.release();
   await held;
   await reading.until(() => reading.output.transactions.length === 2);
   expect(reading.output.rows().at(-1)).toMatchObject({ op: 'c', after: { id: '2', v: '0', big: 'x'.repeat(10_000) } });
@@ -116,12 +97,12 @@ test('transactions that run while the slot is made come exactly once', async () 
   const [before, across] = [await made.connect(), await made.connect()];
   await before.query('begin; insert into t values (1, 0)');
   const reading = read(made.options);
-  await untilWaiting(made.client, 'Lock');
+  await untilWaiting(made.client);
   await across.query('begin; insert into t values (2, 0); savepoint a; insert into t values (3, 0); rollback to a');
   await made.client.query('insert into t values (4, 0)');
   await before.query('update t set v = 1 where id = 1; commit');
   // The slot now waits for what began beside the first one.
-  await untilWaiting(made.client, 'Lock');
+  await untilWaiting(made.client);
   await across.query('update t set v = 2 where id <> 3; commit');
   await made.client.query('update t set v = v + 1');
   await reading.until(() => rowTexts(reading.output).some((row) => row.endsWith('{"id":"2","v":"3"}')));

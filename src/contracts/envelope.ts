@@ -21,12 +21,19 @@ export interface SourceEncoder {
   newTopics(): readonly { readonly name: string; readonly service: boolean }[];
   /** Highest version given so far, decimal; kept with the source's checkpoint. */
   version(): string;
+  /** Snapshots that began and did not end yet, by table; kept with the source's checkpoint, so that their end is known to sweep. */
+  openSnapshots(): OpenSnapshots;
 }
+
+/** By the table's name as the encoder writes it: id of the snapshot and the decimal version of its begin marker. */
+export type OpenSnapshots = Readonly<Record<string, { readonly snapshot: string; readonly version: string }>>;
 
 export interface SourceEncoderOptions {
   readonly source: string;
   /** Resume the version clock above this; null at first start. */
   readonly version: string | null;
+  /** What `openSnapshots` was; absent at first start. */
+  readonly snapshots?: OpenSnapshots;
   /** ms since 1970: stamps records and bounds the version clock. */
   readonly now: () => number;
   /** Connector type for `source.connector`. */

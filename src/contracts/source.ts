@@ -5,7 +5,8 @@ import type { TableDescription, TableSchema } from './schema.ts';
 
 /**
  * A resume point. JSON, opaque to everyone but the connector that made it; carries `v` (format number) and what makes it
- * belong to one incarnation of the source (Invariant 11).
+ * belong to one incarnation of the source (Invariant 11). What stands under `private` may hold keys of rows and is never shown
+ * (Invariant 12).
  */
 export type Position = { readonly v: number; readonly [field: string]: PositionValue };
 export type PositionValue =

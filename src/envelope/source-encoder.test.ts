@@ -209,6 +209,25 @@ describe('markers', () => {
     encoder.begin(SNAPSHOT);
     expect(() => encoder.marker({ op: 'snapshot-end', table: t, snapshot: 's' })).toThrow(/had not begun/);
   });
+
+  test('a snapshot that another process began is ended: the same is swept', () => {
+    const first = newEncoder();
+    first.begin(SNAPSHOT);
+    first.marker({ op: 'snapshot-begin', table: first.register(table()), snapshot: 's' });
+    first.end();
+    const [begin] = changesOf(first.take(), TOPIC);
+    const second = newEncoder({
+      version: first.version(),
+      snapshots: JSON.parse(JSON.stringify(first.openSnapshots())),
+    });
+    second.begin(SNAPSHOT);
+    const again = second.register(table());
+    second.marker({ op: 'snapshot-end', table: again, snapshot: 's' });
+    second.end();
+    const [end] = changesOf([...first.take(), ...second.take()], TOPIC);
+    expect(end!.sweepBelow).toBe(begin!.version);
+    expect(second.openSnapshots()).toEqual({});
+  });
 });
 
 describe('schemas', () => {

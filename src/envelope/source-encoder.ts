@@ -2,7 +2,7 @@
  * Encodes what one source sends: rows and markers into batches, schemas before the first record that names them. After a
  * throw it may hold half a record: it is dropped then, and the source read again with a new one.
  */
-import type { SourceEncoder, SourceEncoderOptions } from '../contracts/envelope.ts';
+import type { OpenSnapshots, SourceEncoder, SourceEncoderOptions } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { PendingBatch } from '../contracts/log.ts';
 import type { RowWriter } from '../contracts/row.ts';
@@ -36,12 +36,13 @@ export class EnvelopeEncoder implements SourceEncoder {
   /** By schema id. */
   readonly #states = new Map<string, TableState>();
   readonly #channels = new Map<string, { readonly table: string; readonly channel: TopicChannel }>();
-  /** Version of the begin marker of each open snapshot of a table. */
-  readonly #snapshots = new Map<string, bigint>();
+  /** The open snapshot of each table. */
+  readonly #snapshots: Map<string, OpenSnapshots[string]>;
 
   constructor(options: SourceEncoderOptions, productVersion: string) {
     const { source, version, now, connector, database = '', warn = () => {} } = options;
     this.#options = options;
+    this.#snapshots = new Map(Object.entries(options.snapshots ?? {}));
     this.#facts = { productVersion, connector, source, database };
     this.#session = new EncoderSession({ version, now, warn });
     this.#schemas = new TopicChannel(schemasTopicOf(source), true, this.#outbox);
@@ -80,16 +81,18 @@ export class EnvelopeEncoder implements SourceEncoder {
       writeMarker(records, marker, null);
       return;
     }
-    const snapshot = JSON.stringify([qualifiedName(marker.table), marker.snapshot]);
+    const name = qualifiedName(marker.table);
     if (marker.op === 'snapshot-begin') {
       writeMarker(records, marker, null);
-      this.#snapshots.set(snapshot, clock.value());
+      this.#snapshots.set(name, { snapshot: marker.snapshot, version: String(clock.value()) });
       return;
     }
-    const begun = this.#snapshots.get(snapshot);
-    if (begun === undefined) throw new TailraceError('internal.bug', 'a snapshot ended that had not begun');
-    this.#snapshots.delete(snapshot);
-    writeMarker(records, marker, begun);
+    const begun = this.#snapshots.get(name);
+    if (begun?.snapshot !== marker.snapshot) {
+      throw new TailraceError('internal.bug', 'a snapshot ended that had not begun');
+    }
+    this.#snapshots.delete(name);
+    writeMarker(records, marker, BigInt(begun.version));
   }
 
   get pendingBytes(): number {
@@ -106,6 +109,10 @@ export class EnvelopeEncoder implements SourceEncoder {
 
   version(): string {
     return String(this.#session.clock.value());
+  }
+
+  openSnapshots(): OpenSnapshots {
+    return Object.fromEntries(this.#snapshots);
   }
 
   #stateOf(table: TableSchema): TableState {

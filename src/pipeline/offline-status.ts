@@ -1,6 +1,8 @@
 /** Status of a stopped instance, from what its log holds. */
 import type { InstanceStatus, PipelineStatus, TaskProblem } from '../contracts/control.ts';
 import type { Checkpoints, Topics } from '../contracts/log.ts';
+import { shownPosition } from './shown-position.ts';
+import type { SourceCheckpoint } from './source-output.ts';
 
 const GROUP = /^group\/tailrace\.([^./]+)\.([^/]+)\/(.+)\/(\d+)$/;
 
@@ -51,7 +53,7 @@ function storedSource(name: string, value: string, checkpoints: Checkpoints) {
     problem,
     rows: 0,
     transactions: 0,
-    position: JSON.parse(value).position as unknown,
+    position: shownPosition((JSON.parse(value) as SourceCheckpoint).position),
     lastCommitMs: null,
   };
 }

@@ -6,7 +6,7 @@
  *
  * Invariant 1: records durable and position saved in one commit, then the source is acknowledged. Never another order.
  */
-import type { SourceEncoder } from '../contracts/envelope.ts';
+import type { OpenSnapshots, SourceEncoder } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { EndOffsets, Log, LogTransaction } from '../contracts/log.ts';
 import type { Clock } from '../contracts/plugin.ts';
@@ -55,6 +55,7 @@ export interface SourceCheckpoint {
   readonly position: Position;
   /** Highest record version given, decimal. */
   readonly version: string;
+  readonly snapshots: OpenSnapshots;
 }
 
 export class LogSourceOutput implements SourceOutput {
@@ -174,10 +175,11 @@ export class LogSourceOutput implements SourceOutput {
     const transactions = this.#endedTransactions;
     const commitMs = transactions > 0 ? this.#commitMs : null;
     const version = this.#encoder.version();
+    const snapshots = this.#encoder.openSnapshots();
     this.#endedTransactions = 0;
     this.#lastCommit = clock.monotonic();
     const transaction = await this.#stageForCommit();
-    const checkpoint: SourceCheckpoint = { v: 1, position, version };
+    const checkpoint: SourceCheckpoint = { v: 1, position, version, snapshots };
     transaction.checkpoint(sourceCheckpoint(name), JSON.stringify(checkpoint));
     transaction.checkpoint(gapCheckpoint('source', name), null);
     failpoint('source.before-commit');

@@ -12,6 +12,7 @@ import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceReader } from '../contracts/source.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
 
@@ -56,7 +57,7 @@ export class SourceTask {
       problem: this.#keeper.problem,
       rows: this.#rows,
       transactions: this.#transactions,
-      position: this.#position,
+      position: shownPosition(this.#position),
       lastCommitMs: this.#lastCommitMs,
     };
   }
@@ -122,7 +123,7 @@ export class SourceTask {
     const signal = AbortSignal.any([outer, inner.signal]);
     const reader = await plan.manifest.open({ config, name, instance, tables, snapshot, context });
     const failure: { error?: unknown } = {};
-    const output = this.#output(reader, epoch, checkpoint?.version ?? null, (error) => {
+    const output = this.#output(reader, epoch, checkpoint, (error) => {
       failure.error = error;
       inner.abort(error);
     });
@@ -159,12 +160,13 @@ export class SourceTask {
     this.#rulesChecked = true;
   }
 
-  #output(reader: SourceReader, epoch: number, version: string | null, failed: (error: unknown) => void) {
+  #output(reader: SourceReader, epoch: number, saved: SourceCheckpoint | null, failed: (error: unknown) => void) {
     const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
     const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
     const encoder = envelope.encoder({
       source: plan.name,
-      version,
+      version: saved?.version ?? null,
+      snapshots: saved?.snapshots ?? {},
       now: context.clock.now,
       connector: plan.manifest.type,
       warn: (message) => context.log('warn', message, { source: plan.name }),

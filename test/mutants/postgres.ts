@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const CUTS = 'connectors/postgres/cuts.test.ts';
 const GAPS = 'connectors/postgres/gaps.test.ts';
+const CHUNKS = 'connectors/postgres/snapshot-chunks.test.ts';
 const DDL = 'connectors/postgres/ddl.test.ts';
 
 export const postgresMutants: readonly Mutant[] = [
@@ -11,7 +12,7 @@ export const postgresMutants: readonly Mutant[] = [
     invariant: 4,
     file: 'connectors/postgres/stream-decoder.ts',
     find: `        this.#transaction = pgoutput.readBegin(buf, from + 1, to);`,
-    replace: `        this.#output.heartbeat(this.#at(pgoutput.readBegin(buf, from + 1, to).commitLsn + 1n));
+    replace: `        this.#output.heartbeat(this.#progress.at(pgoutput.readBegin(buf, from + 1, to).commitLsn + 1n));
         this.#transaction = pgoutput.readBegin(buf, from + 1, to);`,
     test: [CUTS, 'invariant 4'],
   },
@@ -19,17 +20,44 @@ export const postgresMutants: readonly Mutant[] = [
     // The end of the commit record and one: adjacent commits are lost.
     invariant: 4,
     file: 'connectors/postgres/stream-decoder.ts',
-    find: `    const position = this.#at(end);`,
-    replace: `    const position = this.#at(end + 1n);`,
+    find: `    const position = this.#progress.at(end);`,
+    replace: `    const position = this.#progress.at(end + 1n);`,
     test: ['connectors/postgres/resume.test.ts', 'commit records next to each other'],
   },
   {
     // Snapshot and stream joined by LSN instead of visibility.
     invariant: 5,
-    file: 'connectors/postgres/stream-decoder.ts',
-    find: `commitLsn < visibility.until && visibility.sees(xid)`,
-    replace: `commitLsn < visibility.until && (visibility.sees(xid) || true)`,
-    test: ['connectors/postgres/visibility.test.ts', 'a transaction that is committed in the log but not visible yet'],
+    file: 'connectors/postgres/coverage.ts',
+    find: `commitLsn < one.until && one.sees(xid)`,
+    replace: `commitLsn < one.until && (one.sees(xid) || true)`,
+    test: [
+      'connectors/postgres/visibility.test.ts',
+      'transactions that run while the snapshot is taken come exactly once',
+    ],
+  },
+  {
+    // A range is read though a streamed commit cannot be seen yet.
+    invariant: 5,
+    file: 'connectors/postgres/snapshot-round.ts',
+    find: `return progress.touched?.size === 0;`,
+    replace: `return true;`,
+    test: [CHUNKS, 'a commit that sessions do not see yet'],
+  },
+  {
+    // Every key is taken for one that was not read yet.
+    invariant: 4,
+    file: 'connectors/postgres/coverage.ts',
+    find: `      if (order <= 0) return i;`,
+    replace: '',
+    test: [CHUNKS, 'invariant 4: stopped after any step'],
+  },
+  {
+    // A resumed table is begun anew without saying so.
+    invariant: 4,
+    file: 'connectors/postgres/snapshot-state.ts',
+    find: `ranges.at(-1)?.to ?? null;`,
+    replace: `ranges.at(-2)?.to ?? null;`,
+    test: [CHUNKS, 'invariant 4: stopped after any step'],
   },
   {
     // A publication that the server cannot find is only a warning.
@@ -92,16 +120,18 @@ export const postgresMutants: readonly Mutant[] = [
     // The first keepalive of a connection takes the position back: what follows comes twice.
     invariant: 4,
     file: 'connectors/postgres/stream-decoder.ts',
-    find: `lsn >= this.#lsn`,
+    find: `lsn >= this.#progress.lsn`,
     replace: `lsn >= 0n`,
     test: ['connectors/postgres/stream-decoder.test.ts', 'invariant 4: a keepalive below'],
   },
   {
     // A table that is rewritten between snapshot and COPY reads as empty.
     invariant: 5,
-    file: 'connectors/postgres/snapshot.ts',
-    find: `    await client.query(\`LOCK TABLE \${fromTable(table)} IN ACCESS SHARE MODE\`);`,
-    replace: '',
+    file: 'connectors/postgres/snapshot-round.ts',
+    find: `  await leader.query(BEGIN);
+  try {`,
+    replace: `  await leader.query(\`\${BEGIN}; SELECT 1\`);
+  try {`,
     test: ['connectors/postgres/visibility.test.ts', 'a table that is rewritten while its snapshot begins'],
   },
   {

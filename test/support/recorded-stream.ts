@@ -4,6 +4,7 @@ import type { SqlSession } from '../../connectors/postgres/connections.ts';
 import { tableName } from '../../connectors/postgres/names.ts';
 import { readPosition } from '../../connectors/postgres/position.ts';
 import type { CapturedTable } from '../../connectors/postgres/publication.ts';
+import { SourceProgress } from '../../connectors/postgres/source-progress.ts';
 import { StreamDecoder } from '../../connectors/postgres/stream-decoder.ts';
 import { StreamTables } from '../../connectors/postgres/stream-tables.ts';
 import { TailraceError } from '../../src/contracts/errors.ts';
@@ -46,9 +47,10 @@ export function streamDecoder(
   output: RecordingOutput,
   lsn = '0/0',
 ): StreamDecoder {
-  const tables = new StreamTables({ source: 's', output, sql, captured, visibilities: new Map(), wait: unseen });
+  const tables = new StreamTables({ source: 's', output, sql, captured, wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
-  return new StreamDecoder({ output, tables, position, failpoint: () => {} });
+  const progress = new SourceProgress(position, false, async () => []);
+  return new StreamDecoder({ output, tables, progress, failpoint: () => {} });
 }
 
 /** Recorded transactions are over: one that cannot be seen is none of them. */

@@ -1,0 +1,161 @@
+/** Tables read in ranges of their key, beside the stream: each row once, whatever is written and whenever it is stopped. */
+import type pg from 'pg';
+import { expect, test } from 'vitest';
+import { Random } from '../../demo/shop/random.ts';
+import { foldChanges } from '../../test/support/fold-changes.ts';
+import { holdCommits } from '../../test/support/held-commits.ts';
+import { Follower } from '../../test/support/postgres-follower.ts';
+import { postgresScenes, read, rowTexts, type Scene } from '../../test/support/postgres-source.ts';
+import { readPosition } from './position.ts';
+
+const scene = postgresScenes();
+const full = process.env.TAILRACE_FULL !== undefined;
+
+function seeded(name: string): Random {
+  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  console.log(`${name}: seed ${seed} (TAILRACE_SEED)`);
+  return new Random(seed);
+}
+
+/** Keys made of a number `i`, whose order is known here (i, u, c) or to the server alone (n, t). */
+const KEYS: Readonly<Record<string, readonly [columns: string, key: string, values: (i: string) => string]>> = {
+  i: ['id bigint', 'id', (i) => `(${i} - 500)`],
+  u: ['tenant uuid, id int', 'tenant, id', (i) => `md5((${i} / 10)::text)::uuid, ${i}`],
+  n: ['tenant int, id numeric', 'tenant, id', (i) => `${i} % 3, ${i} * 1.5`],
+  t: ['code text collate "und-x-icu"', 'code', (i) => `chr(65 + ${i} % 2 * 32) || '\\é' || (${i} * 7)`],
+  c: ['code text collate "C"', 'code', (i) => `md5(${i}::text) || ''''`],
+};
+
+const KEY_NAMES = Object.fromEntries(Object.entries(KEYS).map(([t, [, key]]) => [`public.${t}`, key.split(', ')]));
+
+const ddl = (rows: number) =>
+  Object.entries(KEYS)
+    .map(
+      ([t, [columns, key, values]]) =>
+        `create table ${t} (${columns}, i int, v int, primary key (${key}));
+         insert into ${t} select ${values('i')}, i, 0 from generate_series(1, ${rows}) i; create index on ${t} (i);`,
+    )
+    .join('');
+
+/** Transactions over all tables until it is told to stop; conflicts are rolled back. */
+async function write(client: pg.Client, random: Random, rows: number, stop: { now: boolean }): Promise<void> {
+  let truncates = 3;
+  const statement = () => {
+    const t = random.pick(Object.keys(KEYS));
+    const [, key, values] = KEYS[t]!;
+    const i = random.between(1, rows * 1.2);
+    return random.pick([
+      `insert into ${t} select ${values('i')}, i, 0 from generate_series(${i}, ${i}) i on conflict (${key}) do update set v = ${t}.v + 1`,
+      `update ${t} set v = v + 1 where i between ${i} and ${i + 5}`,
+      `update ${t} set (${key}, i) = (select ${values(String(i + 5000))}, ${i + 5000}) where i = ${i}`,
+      `delete from ${t} where i = ${i}`,
+      `savepoint s; update ${t} set v = -1 where i = ${i}; ${random.pick(['rollback to s', 'release s'])}`,
+      ...(truncates > 0 && random.chance(0.02) ? [`truncate ${t}`] : []),
+    ]);
+  };
+  while (!stop.now) {
+    const statements = Array.from({ length: random.between(1, 4) }, statement).join('; ');
+    const end = random.pick(['commit', 'commit', 'commit', 'rollback']);
+    if (statements.includes('truncate')) truncates--;
+    await client.query(`begin; ${statements}; ${end}`).catch(() => client.query('rollback'));
+  }
+}
+
+async function expectTables(made: Scene, transactions: Follower['transactions']): Promise<void> {
+  const folded = foldChanges(transactions, KEY_NAMES);
+  for (const [t, [, key]] of Object.entries(KEYS)) {
+    const columns = [...key.split(', '), 'i', 'v'].map((name) => `${name}::text`).join(', ');
+    const { rows } = await made.client.query<Record<string, string>>(`select ${columns} from ${t}`);
+    const texts = (all: Iterable<object>) => [...all].map((row) => JSON.stringify(row)).sort();
+    expect(texts(folded.get(`public.${t}`)?.values() ?? [])).toEqual(texts(rows));
+  }
+}
+
+test('invariant 4: stopped after any step of the snapshots, beside a workload, each row comes once', async () => {
+  const random = seeded('chunks');
+  const rows = full ? 3_000 : 300;
+  const config = { snapshot_chunk_rows: random.between(5, 60), snapshot_connections: random.between(1, 3) };
+  const made = await scene(Object.keys(KEY_NAMES), ddl(rows), { config });
+  const stop = { now: false };
+  const clients = [await made.connect(), await made.connect()];
+  const writers = clients.map((client) => write(client, new Random(random.uint32()), rows, stop));
+  // What is not saved is lost with the reader.
+  const follower = new Follower(made.options, () => random.chance(0.7));
+  const isOver = () => Object.keys(KEY_NAMES).every((label) => isRead(follower, label));
+  let stops = 0;
+  for (; !isOver(); stops++) {
+    const next = steps(follower) + random.between(1, full ? 2 : 5);
+    await follower.run(() => steps(follower) >= next || isOver());
+  }
+  stop.now = true;
+  await Promise.all(writers);
+  await made.client.query('insert into i values (1000000, 0, 0)');
+  const isLast = () => follower.transactions.some(({ rows }) => rows.at(-1)?.after?.id === '1000000');
+  await follower.run(() => isLast() && isOver());
+  expect(stops).toBeGreaterThan(2);
+  await expectTables(made, follower.transactions);
+});
+
+const steps = ({ transactions }: Follower) => transactions.filter(({ kind }) => kind === 'snapshot').length;
+
+const isRead = ({ position }: Follower, label: string) =>
+  position !== null && readPosition(position).tables[label]?.read === 'past';
+
+test('a commit that sessions do not see yet holds up the snapshot, not the stream, and comes once', async () => {
+  const config = { snapshot_chunk_rows: 1, snapshot_connections: 1 };
+  const made = await scene(
+    ['public.other', 'public.t'],
+    `create table other (id int primary key);
+     create table t (id int primary key, v int); insert into t select i, 0 from generate_series(1, 60) i;`,
+    { config },
+  );
+  const committing = await made.connect();
+  const reading = read(made.options);
+  const { output } = reading;
+  const times = (text: string) => rowTexts(output).filter((row) => row.endsWith(text)).length;
+  await reading.until(() => output.transactions.length > 10);
+  // Described once, the table is not asked about again.
+  await made.client.query('update t set v = 0 where id = 1');
+  await reading.until(() => times('{"id":"1","v":"0"}') === 2);
+  const held = await holdCommits(made);
+  const commit = committing.query('update t set v = 1 where id in (2, 40, 59); insert into t values (61, 1)');
+  const over = commit.catch(() => {});
+  await held.until(1);
+  await made.client.query('set synchronous_commit = local; insert into other values (1)');
+  await reading.until(() => times('{"id":"1"}') === 1);
+  const before = output.rows().filter(({ op }) => op === 'r').length;
+  expect(before).toBeLessThan(60);
+  // What was read sooner is changed by the stream at once; what was not read waits.
+  for (let id = 2; id < 30; id++) {
+    await made.client.query('insert into other values ($1)', [id]);
+    await reading.until(() => times(`{"id":"${id}"}`) === 1);
+  }
+  expect(output.rows().filter(({ op }) => op === 'r').length).toBeLessThanOrEqual(before + 1);
+  await held.release();
+  await over;
+  await reading.until(() => output.transactions.some(({ markers }) => markers.includes('snapshot-end public.t')));
+  await made.client.query('insert into t values (62, 0)');
+  await reading.until(() => times('{"id":"62","v":"0"}') === 1);
+  const t = foldChanges(output.transactions).get('public.t')!;
+  expect(t.size).toBe(62);
+  expect([...t.values()].filter(({ v }) => v === '1').map(({ id }) => id)).toEqual(['2', '40', '59', '61']);
+});
+
+test('a key that becomes another one while the table is read: it is read afresh', async () => {
+  const config = { snapshot_chunk_rows: 1, snapshot_connections: 1 };
+  const made = await scene(
+    ['public.t'],
+    `create table t (id int primary key, v text not null);
+     insert into t select i, 'v' || (1000 - i) from generate_series(1, 80) i;`,
+    { config },
+  );
+  const reading = read(made.options);
+  await reading.until(() => reading.output.transactions.length > 20);
+  await made.client.query('alter table t drop constraint t_pkey; alter table t add primary key (v)');
+  const ends = () => reading.output.transactions.filter(({ markers }) => markers.includes('snapshot-end public.t'));
+  await reading.until(() => ends().length === 1);
+  const { transactions } = reading.output;
+  const last = transactions.findLastIndex(({ markers }) => markers.includes('snapshot-begin public.t'));
+  expect(last).toBeGreaterThan(10);
+  expect(foldChanges(transactions.slice(last), { 'public.t': ['v'] }).get('public.t')?.size).toBe(80);
+});
