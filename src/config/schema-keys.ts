@@ -37,7 +37,7 @@ export function keysAt(schema: z.ZodType, path: Path): string[] {
   return [...new Set(fields.flatMap((field) => Object.keys(field.properties ?? {})))];
 }
 
-/** Paths of the fields that hold secrets, apart from those in maps with keys of the user's choice. */
+/** Paths of the fields that hold secrets; `*` stands for a key of the user's choice and for a place in a list. */
 export function secretPaths(schema: z.ZodType): Path[] {
   return markedPaths(fieldSchema(schema), 'secret', []);
 }
@@ -60,6 +60,10 @@ function markedPaths(field: FieldSchema, mark: 'secret' | 'path', path: Path): P
   return alternatives(field).flatMap((one) => [
     ...(one[mark] === true ? [path] : []),
     ...Object.entries(one.properties ?? {}).flatMap(([key, value]) => markedPaths(value, mark, [...path, key])),
+    ...(typeof one.additionalProperties === 'object'
+      ? markedPaths(one.additionalProperties, mark, [...path, '*'])
+      : []),
+    ...(one.items === undefined ? [] : markedPaths(one.items, mark, [...path, '*'])),
   ]);
 }
 
