@@ -20,7 +20,7 @@ export interface StoredBatch {
   /** One past the last offset. Not baseOffset + count: compaction leaves holes. */
   readonly nextOffset: bigint;
   readonly bytes: Uint8Array;
-  /** Decodes on demand. Keys, values and headers are views into `bytes`. */
+  /** Decodes on demand. Keys, values and headers are views into `bytes`, or into what it decompresses to. */
   records(): Iterable<LogRecord>;
 }
 

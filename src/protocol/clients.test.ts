@@ -6,6 +6,7 @@ import { CompressionTypes, Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestBroker } from '../../test/support/kafka-broker.ts';
 import { digest, type Message, randomMessages } from '../../test/support/kafka-messages.ts';
+import { CODEC_BITS, readBatchHeader } from '../wire/batch-header.ts';
 
 const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
 console.log(`clients: seed ${seed} (TAILRACE_SEED)`);
@@ -134,6 +135,18 @@ describe('kafkajs', () => {
   });
 });
 
+/** What readers inside the process see of a topic of two partitions, and the codecs of its batches. */
+async function inProcess({ log }: TestBroker, topic: string) {
+  const batches = (await Promise.all([0, 1].map((partition) => log.read(topic, partition, 0n, 8 << 20)))).flat();
+  const messages = batches.flatMap((batch) =>
+    [...batch.records()].map(({ key, value, headers }) => {
+      return { key: Buffer.from(key!), value: Buffer.from(value!), header: Buffer.from(headers[0]!.value!) };
+    }),
+  );
+  const codecs = new Set(batches.map(({ bytes }) => readBatchHeader(bytes, 0).attributes & CODEC_BITS));
+  return { codecs: [...codecs].sort(), digest: digest(messages) };
+}
+
 test('@platformatic/kafka: an idempotent producer, every codec, and a consumer that names topics by id', async () => {
   const broker = await TestBroker.start();
   const client = fileURLToPath(new URL('../../test/support/platformatic-client.ts', import.meta.url));
@@ -144,5 +157,6 @@ test('@platformatic/kafka: an idempotent producer, every codec, and a consumer t
   expect(seen).toBe(expected);
   expect(broker.log.checkpoints.list('group/codecs-readers/codecs/')).toHaveLength(1);
   expect(broker.log.checkpoints.list('kafka/producer/codecs/').length).toBeGreaterThan(0);
+  expect(await inProcess(broker, 'codecs')).toEqual({ codecs: [0, 1, 2, 3, 4], digest: expected });
   await broker.close();
 });

@@ -3,7 +3,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import { writeInt64, writeUint32 } from '../lib/bytes.ts';
 import { crc32c } from '../lib/crc32c.ts';
 import { CODEC_BITS, CONTROL_BIT, LOG_APPEND_TIME_BIT } from '../wire/batch-header.ts';
-import { decompress, ZSTD } from '../wire/compression/decompress.ts';
+import { decompress, MAX_DECOMPRESSED_BYTES, ZSTD } from '../wire/compression/decompress.ts';
 import { Cursor } from '../wire/cursor.ts';
 import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
 import { type BatchHeader, checkBatch, HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
@@ -18,8 +18,6 @@ const MAX_TIMESTAMP_AT = 35;
 const MAX_TIMESTAMP = 8.64e15;
 /** First version of Produce that may carry zstd (KIP-110). */
 const ZSTD_FROM = 7;
-/** Most that a batch may decompress to: it must be read by others after us. */
-const MAX_DECOMPRESSED_BYTES = 64 << 20;
 
 export interface Rejected {
   readonly errorCode: KafkaErrorCode;

@@ -1,8 +1,10 @@
+import { gzipSync, zstdCompressSync } from 'node:zlib';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { naiveBatch } from '../../test/support/naive-batch.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import { tableCrc32c } from '../lib/crc32c-table.ts';
+import { MAX_DECOMPRESSED_BYTES } from './compression/decompress.ts';
 import {
   checkBatch,
   HEADER_BYTES,
@@ -239,10 +241,38 @@ describe('malformed batches', () => {
     );
   });
 
-  test('a compressed batch is refused with what to do, a control batch has no records', () => {
-    const compressed = sample();
-    compressed.writeInt16BE(4, 21);
-    expect(() => [...readRecords(compressed)]).toThrow(/compressed/);
+  test('records of compressed batches, of every codec, are those of the plain one', () => {
+    const plain = sample();
+    const records = plain.subarray(HEADER_BYTES);
+    const seen = (batch: Buffer) =>
+      [...readRecords(batch)].map(({ offset, timestamp, key, value, headers }) => ({
+        offset,
+        timestamp,
+        key: key && Buffer.from(key),
+        value: value && Buffer.from(value),
+        headers: headers.map((header) => [header.key, header.value && Buffer.from(header.value)]),
+      }));
+    const blocks = [gzipSync(records), snappyLiteral(records), lz4Stored(records), zstdCompressSync(records)];
+    for (const [index, block] of blocks.entries()) {
+      expect(seen(compressedAs(plain, index + 1, block))).toEqual(seen(plain));
+    }
+    // Broken blocks, an unknown codec, and records that end before the block does.
+    for (let codec = 1; codec <= 5; codec++) {
+      expect(() => [...readRecords(compressedAs(plain, codec, Buffer.from('no such data')))]).toThrow(invalid());
+    }
+    const longer = gzipSync(Buffer.concat([records, Buffer.from([0])]));
+    expect(() => [...readRecords(compressedAs(plain, 1, longer))]).toThrow(invalid());
+  });
+
+  test('invariant 10: a batch that decompresses to more than the limit is an error, and memory is not taken for it', () => {
+    const bomb = compressedAs(sample(), 4, zstdCompressSync(Buffer.alloc(MAX_DECOMPRESSED_BYTES + 1)));
+    expect(bomb.length).toBeLessThan(16 << 10);
+    const before = process.memoryUsage().arrayBuffers;
+    expect(() => [...readRecords(bomb)]).toThrow(/decompresses to more than/);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(2 * MAX_DECOMPRESSED_BYTES);
+  });
+
+  test('a control batch has no records', () => {
     const control = sample();
     control.writeInt16BE(0x20, 21);
     expect([...readRecords(control)]).toEqual([]);
@@ -254,6 +284,28 @@ describe('malformed batches', () => {
     expect([...readRecords(batch)].map(({ timestamp }) => timestamp)).toEqual([1_700_000_000_007, 1_700_000_000_007]);
   });
 });
+
+/** The batch with `block` in place of its records. */
+function compressedAs(batch: Buffer, codec: number, block: Buffer): Buffer {
+  const compressed = Buffer.concat([batch.subarray(0, HEADER_BYTES), block]);
+  compressed.writeInt32BE(compressed.length - 12, 8);
+  compressed.writeInt16BE(codec, 21);
+  return compressed;
+}
+
+/** Snappy: the length (two bytes of a varint), then one literal. */
+function snappyLiteral(bytes: Buffer): Buffer {
+  const length = bytes.length;
+  const literal = [0xf4, (length - 1) & 0xff, (length - 1) >> 8];
+  return Buffer.concat([Buffer.from([(length & 0x7f) | 0x80, length >> 7, ...literal]), bytes]);
+}
+
+/** An LZ4 frame of one block that is stored as it is. */
+function lz4Stored(bytes: Buffer): Buffer {
+  const size = Buffer.alloc(4);
+  size.writeUInt32LE(0x80000000 + bytes.length);
+  return Buffer.concat([Buffer.from('04224d18604082', 'hex'), size, bytes, Buffer.alloc(4)]);
+}
 
 function invalid() {
   return expect.objectContaining({ code: 'log.invalid_batch' }) as unknown as Error;

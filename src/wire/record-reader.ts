@@ -1,5 +1,4 @@
 /** Reads the records of a batch; layout in record-batch-builder.ts. */
-import { TailraceError } from '../contracts/errors.ts';
 import type { LogRecord } from '../contracts/log.ts';
 import {
   CODEC_BITS,
@@ -9,35 +8,34 @@ import {
   LOG_APPEND_TIME_BIT,
   readBatchHeader,
 } from './batch-header.ts';
+import { decompress, MAX_DECOMPRESSED_BYTES } from './compression/decompress.ts';
 import { Cursor } from './cursor.ts';
 
 /**
- * The records of the one batch that starts `bytes`. Keys, values and headers are views. Throws `log.invalid_batch` for
- * bytes that are not records, and for a compressed batch. Does not check the CRC (`checkBatch` does). A control batch
- * (transaction markers) has no records for a reader.
+ * The records of the one batch that starts `bytes`. Keys, values and headers are views of it, or of what it decompresses
+ * to. Throws `log.invalid_batch` for bytes that are not records, and for a compressed batch that would yield more than
+ * `MAX_DECOMPRESSED_BYTES` (Invariant 10). Does not check the CRC (`checkBatch` does). A control batch (transaction
+ * markers) has no records for a reader.
  */
 export function* readRecords(bytes: Uint8Array): Generator<LogRecord, void, undefined> {
   const header = readBatchHeader(bytes, 0);
   const { attributes, baseOffset, size, count } = header;
   if (header.magic !== 2) throw invalidBatch(`magic byte ${header.magic} instead of 2`, 0);
   if (size < HEADER_BYTES || size > bytes.length) throw invalidBatch('the length does not fit', 0);
-  if ((attributes & CODEC_BITS) !== 0) {
-    throw new TailraceError('log.invalid_batch', 'the record batch is compressed; only uncompressed ones are read', {
-      remedy: 'set compression.type=none at the producer',
-    });
-  }
   if ((attributes & CONTROL_BIT) !== 0) return;
   const appendTime = (attributes & LOG_APPEND_TIME_BIT) === 0 ? null : header.maxTimestamp;
-  const cursor = new Cursor(bytes, HEADER_BYTES, size);
+  const codec = attributes & CODEC_BITS;
+  const plain = codec === 0 ? bytes : decompress(codec, bytes.subarray(HEADER_BYTES, size), MAX_DECOMPRESSED_BYTES);
+  const cursor = codec === 0 ? new Cursor(bytes, HEADER_BYTES, size) : new Cursor(plain, 0, plain.length);
   for (let i = 0; i < count; i++) {
     const length = cursor.varint();
     const end = cursor.at + length;
-    if (length < 0 || end > size) throw invalidBatch('a record reaches past the end', cursor.at);
-    const record = readRecord(new Cursor(bytes, cursor.at, end), header.baseTimestamp, baseOffset, appendTime);
+    if (length < 0 || end > cursor.end) throw invalidBatch('a record reaches past the end', cursor.at);
+    const record = readRecord(new Cursor(plain, cursor.at, end), header.baseTimestamp, baseOffset, appendTime);
     cursor.at = end;
     yield record;
   }
-  if (cursor.at !== size) throw invalidBatch('bytes follow the last record', cursor.at);
+  if (cursor.at !== cursor.end) throw invalidBatch('bytes follow the last record', cursor.at);
 }
 
 function readRecord(cursor: Cursor, baseTimestamp: number, baseOffset: bigint, appendTime: number | null): RecordView {

@@ -5,6 +5,14 @@ const PRODUCE_FETCH = 'src/protocol/produce-fetch.test.ts';
 
 export const protocolMutants: readonly Mutant[] = [
   {
+    // As much memory as the producer of a batch likes.
+    invariant: 10,
+    file: 'src/wire/record-reader.ts',
+    find: `bytes.subarray(HEADER_BYTES, size), MAX_DECOMPRESSED_BYTES)`,
+    replace: `bytes.subarray(HEADER_BYTES, size), 2 ** 30)`,
+    test: ['src/wire/record-batch.test.ts', 'invariant 10'],
+  },
+  {
     // Acknowledged while it is on its way to the disk.
     invariant: 8,
     file: 'src/protocol/handlers/produce.ts',

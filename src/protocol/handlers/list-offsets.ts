@@ -1,5 +1,6 @@
 /** Offsets by place (earliest, latest) and by time. With one replica and nothing moved elsewhere, local is all there is. */
 import type { PartitionInfo, StoredBatch } from '../../contracts/log.ts';
+import { MAX_DECOMPRESSED_BYTES } from '../../wire/compression/decompress.ts';
 import type { RequestOf, ResponseOf } from '../../wire/messages/api.ts';
 import { KafkaError, type KafkaErrorCode } from '../../wire/messages/error-codes.ts';
 import { listOffsets } from '../../wire/messages/list-offsets.ts';
@@ -17,7 +18,6 @@ const MAX_TIMESTAMP = -3n;
 const EARLIEST_LOCAL = -4n;
 const MAX_TIMESTAMP_FROM = 7;
 const EARLIEST_LOCAL_FROM = 8;
-const MAX_DECOMPRESSED_BYTES = 64 << 20;
 
 type RequestTopic = RequestOf<typeof listOffsets>['topics'][number];
 type RequestPartition = RequestTopic['partitions'][number];

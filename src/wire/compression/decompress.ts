@@ -10,6 +10,9 @@ export const SNAPPY = 2;
 export const LZ4 = 3;
 export const ZSTD = 4;
 
+/** Most that the records of one batch may take when decompressed, in bytes. A producer that sends more is refused. */
+export const MAX_DECOMPRESSED_BYTES = 64 << 20;
+
 /**
  * The records of a batch as they were before compression. Throws `log.invalid_batch` for broken data and for data that
  * yields more than `maxBytes`; memory is taken only as far as the data fills it.
