@@ -82,8 +82,6 @@ const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
 const KEY_BYTES = 32 << 20;
-/** Of a topic that nobody has configured: all changes of seven days, then the last of each key (DESIGN § 6). */
-const KEEP_HISTORY: TopicConfig = { 'min.compaction.lag.ms': String(7 * 86_400_000) };
 /** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
 const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
@@ -174,7 +172,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       clock,
       log,
       random: options.random,
-      topicConfig: options.topicConfig ?? (() => KEEP_HISTORY),
+      topicConfig: options.topicConfig ?? (() => ({})),
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
       keyBytes: options.keyBytes ?? KEY_BYTES,
       holds: this.holds,

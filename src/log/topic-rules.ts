@@ -21,10 +21,16 @@ export interface TopicRules {
 }
 
 const DAY_MS = 86_400_000;
+const CLEANUP_POLICY = 'cleanup.policy';
+/**
+ * A topic whose configuration names no policy is one of Tailrace's own: all changes of seven days, then the last of each key
+ * (DESIGN § 6).
+ */
+const HISTORY_MS = 7 * DAY_MS;
 
 /** @param cleanup of a topic whose configuration does not say  @param segmentBytes where none is configured */
 export function rulesOf(cleanup: string, config: TopicConfig, segmentBytes: number): TopicRules {
-  const policies = (config['cleanup.policy'] ?? cleanup).split(',').map((policy) => policy.trim());
+  const policies = (config[CLEANUP_POLICY] ?? cleanup).split(',').map((policy) => policy.trim());
   const number = (name: string, byDefault: number) => {
     const value = Number(config[name] ?? byDefault);
     return Number.isNaN(value) ? byDefault : value;
@@ -41,7 +47,7 @@ export function rulesOf(cleanup: string, config: TopicConfig, segmentBytes: numb
     segmentBytes: number('segment.bytes', segmentBytes),
     segmentMs: number('segment.ms', 7 * DAY_MS),
     deleteRetentionMs: number('delete.retention.ms', DAY_MS),
-    minCompactionLagMs: number('min.compaction.lag.ms', 0),
+    minCompactionLagMs: number('min.compaction.lag.ms', config[CLEANUP_POLICY] === undefined ? HISTORY_MS : 0),
     maxCompactionLagMs: number('max.compaction.lag.ms', Number.POSITIVE_INFINITY),
     minDirtyRatio: number('min.cleanable.dirty.ratio', 0.5),
   };

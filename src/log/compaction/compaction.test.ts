@@ -53,9 +53,10 @@ function open(disk: SimulatedDisk, clock: ManualClock, config: TopicConfig = {})
   });
 }
 
-async function append(log: EmbeddedLog, records: readonly NewRecord[], codec = 0): Promise<void> {
+/** One commit; of many batches it goes straight to the segment. */
+async function append(log: EmbeddedLog, batches: readonly Uint8Array[]): Promise<void> {
   const transaction = log.begin('w', 0);
-  await transaction.append(TOPIC, 0, batchFrom(records, codec));
+  for (const batch of batches) await transaction.append(TOPIC, 0, batch);
   await transaction.commit();
 }
 
@@ -93,10 +94,14 @@ describe('compaction', () => {
         const what = `seed ${seed}, program ${number}, step ${step}`;
         const kind = random.unit();
         if (kind < 0.75) {
-          for (let i = random.between(1, 12); i > 0; i--) {
-            const records = randomRecords(random, clock.now(), keys);
-            await append(log, records, random.pick([0, 0, 1, 4]));
-            model.appended(records);
+          for (let i = random.between(1, 8); i > 0; i--) {
+            const count = random.unit() < 0.15 ? 8 : 1;
+            const batches = Array.from({ length: count }, () => randomRecords(random, clock.now(), keys));
+            await append(
+              log,
+              batches.map((records) => batchFrom(records, random.pick([0, 0, 1, 4]))),
+            );
+            for (const records of batches) model.appended(records);
           }
         } else if (kind < 0.9) {
           await clock.advance(random.between(0, 700));

@@ -59,13 +59,16 @@ interface Image extends Omit<History, 'all'> {
   readonly after: string;
 }
 
-async function append(log: EmbeddedLog, history: History, records: readonly NewRecord[]): Promise<void> {
-  const batchBase = BigInt(history.all.length);
-  for (const [i, record] of records.entries()) {
-    history.all.push({ ...record, batchBase, offset: batchBase + BigInt(i) });
-  }
+/** One commit; of many batches it goes straight to the segment. */
+async function append(log: EmbeddedLog, history: History, batches: readonly (readonly NewRecord[])[]): Promise<void> {
   const transaction = log.begin('w', 0);
-  await transaction.append(TOPIC, 0, batchFrom(records));
+  for (const records of batches) {
+    const batchBase = BigInt(history.all.length);
+    for (const [i, record] of records.entries()) {
+      history.all.push({ ...record, batchBase, offset: batchBase + BigInt(i) });
+    }
+    await transaction.append(TOPIC, 0, batchFrom(records));
+  }
   await transaction.commit();
   history.acknowledged = history.all.length;
 }
@@ -123,7 +126,11 @@ async function imagesOf(random: Random): Promise<{ history: History; images: Ima
     });
   };
   for (let round = 0; round < 6; round++) {
-    for (let i = 0; i < 40; i++) await append(log, history, randomRecords(random, clock.now(), 60));
+    for (let i = 0; i < 25; i++) {
+      const count = random.unit() < 0.15 ? 8 : 1;
+      const batches = Array.from({ length: count }, () => randomRecords(random, clock.now(), 60));
+      await append(log, history, batches);
+    }
     await clock.advance(80);
     if (round === 3) {
       history.startOnItsWay = BigInt(random.between(1, 200));
