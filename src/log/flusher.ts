@@ -57,8 +57,9 @@ export class Flusher {
 
   /** Undefined while there is room. */
   room(): Promise<void> | undefined {
-    const { state, flushBytes } = this.#options;
-    if (state.recentBytes < 4 * flushBytes || this.#stopped) return undefined;
+    const { state, wal, flushBytes } = this.#options;
+    // Of a log that has failed, the commit says so.
+    if (state.recentBytes < 4 * flushBytes || this.#stopped || wal.error !== null) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
   }
 

@@ -138,7 +138,9 @@ async function recentFrom(partition: Partition, offset: bigint, maxBytes: number
 export async function placed({ base, next, size, at }: RecentBatch): Promise<SegmentBatch> {
   if (at instanceof Uint8Array) return { base, next, bytes: at };
   const bytes = Buffer.allocUnsafe(size);
-  await at.file.read(bytes, at.position);
+  // What a damaged file no longer has is no batch; it keeps its room, so that those behind it are found.
+  bytes.fill(0, await at.file.read(bytes, at.position));
+  bytes.writeUInt32BE(size - 12, 8);
   placeBatch(bytes, 0, base, LEADER_EPOCH);
   return { base, next, bytes };
 }

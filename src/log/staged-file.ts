@@ -33,8 +33,9 @@ export class StagedFile {
     this.#size += buffers.reduce((sum, { length }) => sum + length, 0);
   }
 
-  async read(buffer: Uint8Array, position: number): Promise<void> {
-    await this.#file.read(buffer, position);
+  /** Bytes read; less than asked for at the end of the file. */
+  read(buffer: Uint8Array, position: number): Promise<number> {
+    return this.#file.read(buffer, position);
   }
 
   sync(): Promise<void> {

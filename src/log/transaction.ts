@@ -19,6 +19,8 @@ export interface TransactionLog {
   /** Throws `log.fenced`, `log.failed`, `log.closed`. */
   checkWriter(name: string, epoch: number): void;
   createStaged(): Promise<StagedFile>;
+  /** Repeats the step while the disk is full. */
+  whileFull<T>(step: () => Promise<T>): Promise<T>;
   /** Resolves when the record is durable and applied. */
   commit(record: CommitRecord, data: readonly Uint8Array[], staged: StagedFile | null): Promise<void>;
   room(): Promise<void> | undefined;
@@ -75,13 +77,24 @@ export class Transaction implements LogTransaction {
     this.#checkOpen();
     this.#over = true;
     this.#log.ended(this.#name, this);
+    const { record, data, ends } = await this.#placed(finish);
+    try {
+      await this.#log.commit(record, data, this.#staged);
+      return ends;
+    } catch (error) {
+      this.#memory = [];
+      // Its frame may be on disk: what that names stays until the next start has looked.
+      await this.#staged?.close().catch(() => {});
+      throw error;
+    }
+  }
+
+  async #placed(finish: ((ends: EndOffsets) => readonly PendingBatch[]) | undefined) {
     try {
       // Whoever awaited his appends waits for nothing here: commits become durable in the order of the calls.
       if (this.#spilling !== null) await this.#spilling;
       this.#log.checkWriter(this.#name, this.#epoch);
-      const { record, data, ends } = this.#place(finish);
-      await this.#log.commit(record, data, this.#staged);
-      return ends;
+      return this.#place(finish);
     } catch (error) {
       await this.#drop();
       throw error;
@@ -146,8 +159,15 @@ export class Transaction implements LogTransaction {
     const batches = this.#memory.splice(0);
     if (batches.length === 0) return;
     this.#memoryBytes = 0;
-    this.#staged ??= await this.#log.createStaged();
-    await this.#staged.append(batches.map(({ bytes }) => bytes));
+    const data = batches.map(({ bytes }) => bytes);
+    try {
+      this.#staged ??= await this.#log.whileFull(() => this.#log.createStaged());
+      const staged = this.#staged;
+      await this.#log.whileFull(() => staged.append(data));
+    } catch (cause) {
+      const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
+      throw new TailraceError('log.failed', `a large transaction could not be put on disk (${code})`, { cause });
+    }
     for (const { topic, partition, count, bytes } of batches) {
       this.#stagedBatches.push({ topic, partition, count });
       this.#stagedSizes.push(bytes.length);

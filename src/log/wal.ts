@@ -58,6 +58,7 @@ export class Wal {
   #working: Promise<void> | null = null;
   #idle: NodeJS.Timeout | undefined;
   #error: TailraceError | null = null;
+  #ending = false;
   #closed = false;
 
   constructor(options: WalOptions) {
@@ -103,8 +104,9 @@ export class Wal {
     }
   }
 
-  /** Resolves when all that was appended is durable or has failed. */
+  /** Resolves when all that was appended is durable or has failed. Nothing waits for room on the disk any more. */
   async drained(): Promise<void> {
+    this.#ending = true;
     while (this.#working !== null) await this.#working;
   }
 
@@ -155,9 +157,9 @@ export class Wal {
   async #write(group: WalCommit[]): Promise<void> {
     let left: readonly WalCommit[] = await this.#prepared(group);
     while (left.length > 0) {
-      const file = await this.#whileFull(() => this.#fileFor(left[0]!));
+      const file = await this.whileFull(() => this.#fileFor(left[0]!));
       const { frames, taken, bytes } = this.#encode(left, file);
-      await this.#whileFull(() => file.file.write(frames, file.position));
+      await this.whileFull(() => file.file.write(frames, file.position));
       await file.file.sync();
       const done = left.slice(0, taken);
       file.position += bytes;
@@ -174,7 +176,7 @@ export class Wal {
   async #prepared(group: readonly WalCommit[]): Promise<readonly WalCommit[]> {
     const prepared: WalCommit[] = [];
     for (const commit of group) {
-      prepared.push(commit.prepare === null ? commit : { ...commit, ...(await this.#whileFull(commit.prepare)) });
+      prepared.push(commit.prepare === null ? commit : { ...commit, ...(await this.whileFull(commit.prepare)) });
     }
     return prepared;
   }
@@ -206,15 +208,15 @@ export class Wal {
     return next;
   }
 
-  /** Disk full: appends wait, and go on by themselves when there is room. */
-  async #whileFull<T>(step: () => Promise<T>): Promise<T> {
+  /** Disk full: appends wait, and go on by themselves when there is room; when the log closes, they fail. */
+  async whileFull<T>(step: () => Promise<T>): Promise<T> {
     for (let waiting = false; ; waiting = true) {
       try {
         const result = await step();
         if (waiting) this.#options.onFull(false);
         return result;
       } catch (error) {
-        if (!FULL.has((error as NodeJS.ErrnoException).code ?? '') || this.#closed) throw error;
+        if (!FULL.has((error as NodeJS.ErrnoException).code ?? '') || this.#ending) throw error;
         if (!waiting) this.#options.onFull(true);
         await this.#options.clock.sleep(FULL_DISK_RETRY_MS);
       }
@@ -224,10 +226,11 @@ export class Wal {
   /** After a failed write or fsync the kernel may have dropped pages: nothing is written before a restart has looked. */
   #fail(cause: unknown, group: readonly WalCommit[]): void {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    this.#error = new TailraceError('log.failed', `writing the log failed (${code}); it stops until a restart`, {
-      cause,
-    });
+    const full = FULL.has(code);
+    this.#error = full
+      ? new TailraceError('log.closed', 'the log was closed while the disk was full', { cause })
+      : new TailraceError('log.failed', `writing the log failed (${code}); it stops until a restart`, { cause });
     for (const commit of [...group, ...this.#queue.splice(0)]) commit.failed(this.#error);
-    this.#options.onFailed(this.#error);
+    if (!full) this.#options.onFailed(this.#error);
   }
 }

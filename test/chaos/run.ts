@@ -22,8 +22,8 @@ const tests = (...filters: string[]): readonly string[] => [VITEST, 'run', ...fi
 
 const campaigns: Readonly<Record<string, Campaign>> = {
   log: {
-    summary: 'crash points, power loss, cut and flipped bytes of the log',
-    command: tests('src/log', 'test/acceptance'),
+    summary: 'the log: crashes, power loss, kills, disk errors, every cut and every flipped bit',
+    command: tests('src/log', 'test/acceptance/log', 'test/chaos/log'),
   },
   kafka: {
     summary: 'the Kafka listener: client matrix, hostile clients, codecs, random transactions and groups',
