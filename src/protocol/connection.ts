@@ -17,8 +17,9 @@ import { FrameReader } from './frame-reader.ts';
 import type { MemoryBudget, Reservation } from './memory-budget.ts';
 import { type Authentication, Session } from './security/session.ts';
 
-/** Requests of one connection that are read and not yet answered. */
-const MAX_PIPELINED = 32;
+/** Requests of one connection that are read and not yet answered: so many, and no more bytes without a share of the budget. */
+const MAX_PIPELINED = 256;
+const MAX_PIPELINED_BYTES = 2 << 20;
 /** Frames up to this size are received without a share of the memory budget, and from clients that are not authenticated. */
 const SMALL_FRAME = 64 << 10;
 /** Largest piece written at once: a client that takes none of it within `stallMs` is cut off. */
@@ -60,6 +61,8 @@ export class Connection {
   /** Whether all requests whose response is not yet sent are Produce. */
   #onlyProduce = true;
   #inFlight = 0;
+  /** Bytes of requests in flight that have no share of the memory budget. */
+  #unreservedBytes = 0;
   #onAnswered = () => {};
   #pumping = false;
   #failed = false;
@@ -171,9 +174,10 @@ export class Connection {
     counters.requests++;
     this.#lastRequestAt = clock.monotonic();
     this.#inFlight++;
+    if (frame.reservation === null) this.#unreservedBytes += frame.bytes.length;
     this.#waiting.push(frame);
     if (!this.#pumping) void this.#pump();
-    while (this.#inFlight >= MAX_PIPELINED) await this.#nextAnswer();
+    while (this.#inFlight >= MAX_PIPELINED || this.#unreservedBytes >= MAX_PIPELINED_BYTES) await this.#nextAnswer();
   }
 
   async #pump(): Promise<void> {
@@ -209,6 +213,7 @@ export class Connection {
       } catch (error) {
         this.#fail(error);
       } finally {
+        if (reservation === null) this.#unreservedBytes -= bytes.length;
         reservation?.release();
         for (const share of held) share.release();
         this.#inFlight--;
