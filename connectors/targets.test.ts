@@ -13,6 +13,8 @@ test.each([
   ['postgres', { url: 'postgres://h/d' }, true],
   ['postgres', { url: 'postgres://h/d', schema: 'copy' }, false],
   ['postgres', { url: 'postgres://h/d', schema: 'copy', table: '{schema}_{table}' }, true],
+  ['mysql', { url: 'mysql://h/d' }, false],
+  ['mysql', { url: 'mysql://h/d', table: '{schema}_{table}' }, true],
   ['sqlite', { path: '/x.db' }, false],
   ['file', { path: '/x.jsonl' }, false],
   ['file', { path: '/{table}.jsonl' }, false],

@@ -1,6 +1,7 @@
-/** Manifest of the `mysql` connector. */
-import { defineSource } from '../../src/sdk/index.ts';
+/** Manifests of the `mysql` connector. */
+import { defineSink, defineSource } from '../../src/sdk/index.ts';
 import { sourceConfig } from './config.ts';
+import { sinkConfig, targetsOf } from './sink-config.ts';
 
 export const source = defineSource({
   type: 'mysql',
@@ -13,4 +14,15 @@ export const source = defineSource({
   open: async (options) => new (await import('./reader.ts')).MysqlReader(options),
   // Nothing was made on the server.
   teardown: async () => {},
+});
+
+export const sink = defineSink({
+  type: 'mysql',
+  summary: 'Tables of a MySQL or MariaDB database, one row per key.',
+  config: sinkConfig,
+  accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  keeps: 'last-value',
+  targets: targetsOf,
+  check: async (options) => (await import('./sink.ts')).checkSink(options),
+  open: async (options) => (await import('./sink.ts')).openSink(options),
 });

@@ -47,6 +47,8 @@ const SETTINGS = [
   '--innodb-buffer-pool-size=64M',
   '--innodb-flush-log-at-trx-commit=0',
   '--sync-binlog=0',
+  '--innodb-flush-method=nosync',
+  '--innodb-doublewrite=OFF',
   '--performance-schema=OFF',
   '--max-connections=100',
 ];

@@ -1,0 +1,176 @@
+/** Target tables. They are made and widened, never narrowed; nothing is dropped. */
+import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { type Connection, query } from './connections.ts';
+import { quoteName } from './names.ts';
+import type { SinkConfig } from './sink-config.ts';
+import { holds, type TypeOptions, typeOf } from './sink-types.ts';
+
+const VERSION = quoteName(VERSION_COLUMN);
+/** Characters of an index, and of one name in it. */
+const INDEX_CHARS = 768;
+const KEY_CHARS = 255;
+
+export interface TargetTable {
+  /** Quoted. */
+  readonly name: string;
+  /** As it stands in `_tr_deleted` and `_tr_floor`. */
+  readonly label: string;
+  readonly source: TableSchema;
+  /** Columns of the source that are written; the target may compute others itself. */
+  readonly columns: readonly number[];
+  readonly keys: readonly number[];
+}
+
+interface CatalogColumn {
+  readonly name: string;
+  readonly base: string;
+  readonly declared: string;
+  readonly num_precision: string | null;
+  readonly num_scale: string | null;
+  readonly fraction: string | null;
+  readonly extra: string;
+}
+
+export class TargetTables {
+  readonly #connection: Connection;
+  readonly #template: string;
+  readonly #collation: string;
+  /** Columns are the same in upper and lower case, tables on some systems. */
+  readonly #names = new TargetNames({ fold: (name) => name.toLowerCase() });
+  readonly #known = new Map<string, TargetTable>();
+
+  constructor(connection: Connection, { table }: SinkConfig, mariadb: boolean) {
+    this.#connection = connection;
+    this.#template = table;
+    this.#collation = mariadb ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
+  }
+
+  get(table: TableSchema): TargetTable | undefined {
+    return this.#known.get(identityOf(table));
+  }
+
+  /** Makes the table ready for rows of this description. Outside of a transaction: DDL would end it. */
+  async ensure(table: TableSchema): Promise<TargetTable> {
+    const label = fillTemplate(this.#template, table);
+    if (label === '' || label.includes('\0')) throw nameless();
+    this.#names.claim(label, table);
+    const before = await this.#columns(label);
+    if (before.length === 0) await this.#create(label, table);
+    else await this.#widen(label, table, before);
+    const after = await this.#columns(label);
+    await this.#check(label, table, after);
+    const generated = new Set(
+      after.filter(({ extra }) => /GENERATED/i.test(extra)).map(({ name }) => name.toLowerCase()),
+    );
+    const columns = table.columns.flatMap(({ name }, index) => (generated.has(name.toLowerCase()) ? [] : [index]));
+    const target = { name: quoteName(label), label, source: table, columns, keys: keyIndexes(table) };
+    this.#known.set(identityOf(table), target);
+    return target;
+  }
+
+  #columns(label: string): Promise<CatalogColumn[]> {
+    return query<CatalogColumn>(
+      this.#connection,
+      `SELECT column_name AS name, LOWER(data_type) AS base, column_type AS declared, numeric_precision AS num_precision,
+         numeric_scale AS num_scale, datetime_precision AS fraction, extra AS extra
+       FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position`,
+      [label],
+    );
+  }
+
+  #options(table: TableSchema): TypeOptions {
+    const keys = Math.max(1, keyColumns(table).length);
+    return { collation: this.#collation, keyChars: Math.min(KEY_CHARS, Math.floor(INDEX_CHARS / keys)) };
+  }
+
+  async #create(label: string, table: TableSchema): Promise<void> {
+    const options = this.#options(table);
+    const keys = keyColumns(table).map(({ name }) => quoteName(name));
+    const lines = table.columns.map((column) => {
+      const nullable = column.keyOrdinal === undefined ? 'NULL' : 'NOT NULL';
+      return `${quoteName(column.name)} ${typeOf(column, options)} ${nullable}`;
+    });
+    lines.push(`${VERSION} bigint NOT NULL DEFAULT 0`);
+    if (keys.length > 0) lines.push(`PRIMARY KEY (${keys.join(', ')})`);
+    await query(
+      this.#connection,
+      `CREATE TABLE ${quoteName(label)} (${lines.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4`,
+    );
+  }
+
+  async #widen(label: string, table: TableSchema, present: readonly CatalogColumn[]): Promise<void> {
+    const has = new Set(present.map(({ name }) => name.toLowerCase()));
+    const options = this.#options(table);
+    const added = table.columns
+      .filter(({ name }) => !has.has(name.toLowerCase()))
+      .map((column) => `ADD COLUMN ${quoteName(column.name)} ${typeOf(column, options)} NULL`);
+    // Rows that were there before us are older than any change.
+    if (!has.has(VERSION_COLUMN)) added.push(`ADD COLUMN ${VERSION} bigint NOT NULL DEFAULT 0`);
+    if (added.length > 0) await query(this.#connection, `ALTER TABLE ${quoteName(label)} ${added.join(', ')}`);
+  }
+
+  async #check(label: string, table: TableSchema, present: readonly CatalogColumn[]): Promise<void> {
+    for (const column of table.columns) {
+      const found = present.find(({ name }) => name.toLowerCase() === column.name.toLowerCase())!;
+      const { base, declared } = found;
+      const precision = Number(found.num_precision ?? 0);
+      const scale = base === 'decimal' ? Number(found.num_scale ?? 0) : Number(found.fraction ?? 0);
+      if (holds({ base, unsigned: / unsigned/.test(declared), precision, scale }, column)) continue;
+      throw new TailraceError(
+        'sink.not_ready',
+        `column "${column.name}" of table "${label}" is ${declared} and would change values of the ${column.native} of ` +
+          sourceTableName(table),
+        {
+          remedy: `ALTER TABLE ${quoteName(label)} MODIFY ${quoteName(column.name)} ${typeOf(column, this.#options(table))};`,
+        },
+      );
+    }
+    const keys = keyColumns(table).map(({ name }) => name);
+    if (keys.length > 0) await this.#checkIndexes(label, keys);
+  }
+
+  /** An upsert overwrites the row that has any unique index' value: only the key may be one. */
+  async #checkIndexes(label: string, keys: readonly string[]): Promise<void> {
+    const rows = await query<{ name: string; col: string | null; part: string | null }>(
+      this.#connection,
+      `SELECT index_name AS name, column_name AS col, sub_part AS part FROM information_schema.statistics
+       WHERE table_schema = DATABASE() AND table_name = ? AND non_unique = 0`,
+      [label],
+    );
+    const wanted = textOf(keys);
+    let found = false;
+    for (const [name, parts] of Map.groupBy(rows, (row) => row.name)) {
+      if (parts.every(({ part }) => part === null) && textOf(parts.map(({ col }) => col ?? '')) === wanted)
+        found = true;
+      else {
+        throw new TailraceError(
+          'sink.not_ready',
+          `table "${label}" has a unique index ${name} beside the source's key`,
+          {
+            remedy: `ALTER TABLE ${quoteName(label)} DROP INDEX ${quoteName(name)}; make it an index that is not UNIQUE`,
+          },
+        );
+      }
+    }
+    if (found) return;
+    throw new TailraceError('sink.not_ready', `table "${label}" has no unique index over the source's key`, {
+      remedy: `CREATE UNIQUE INDEX ${quoteName(`${label}_key`)} ON ${quoteName(label)} (${keys.map(quoteName).join(', ')});`,
+    });
+  }
+}
+
+const textOf = (names: readonly string[]): string =>
+  names
+    .map((name) => name.toLowerCase())
+    .sort()
+    .join('\0');
+
+const identityOf = ({ source, schema, table, id }: TableSchema): string => `${source}\0${schema}\0${table}\0${id}`;
+
+function nameless(): TailraceError {
+  return new TailraceError('sink.not_ready', 'a name is empty or holds a NUL character', {
+    remedy: 'rename the table or column with a `rename` step',
+  });
+}

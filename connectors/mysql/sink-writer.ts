@@ -1,0 +1,153 @@
+/** The sink: batches in one transaction from the first `write` to `flush`, data and positions together. */
+import {
+  type ConnectorContext,
+  type Rejection,
+  type Sink,
+  type SinkBatch,
+  type SinkPositions,
+  type SinkRecord,
+  TailraceError,
+} from '../../src/sdk/index.ts';
+import { applyRows } from '../../src/sdk/target/apply-rows.ts';
+import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
+import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
+import { type Connection, query } from './connections.ts';
+import { asSinkError, refusesRecord, rejection } from './sink-errors.ts';
+import type { TargetOffsets } from './sink-offsets.ts';
+import type { RowApplier } from './sink-rows.ts';
+import type { TargetTable, TargetTables } from './sink-tables.ts';
+
+export interface WriterParts {
+  readonly connection: Connection;
+  readonly tables: TargetTables;
+  readonly offsets: TargetOffsets;
+  readonly rows: RowApplier;
+  readonly url: string;
+  readonly context: ConnectorContext;
+}
+
+export class MysqlSink implements Sink {
+  readonly #parts: WriterParts;
+  readonly #floors = new Map<string, bigint>();
+  #open: { next: SinkPositions; readonly epoch: number } | null = null;
+  #broken = false;
+
+  constructor(parts: WriterParts) {
+    this.#parts = parts;
+  }
+
+  write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
+    return this.#guarded(async () => {
+      if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
+      const steps = stepsOf(batch.records);
+      await this.#ensure(steps);
+      const open = await this.#begin(batch.epoch);
+      const refused = new RefusedRows();
+      for (const step of steps) {
+        signal.throwIfAborted();
+        const table = this.#parts.tables.get(step.table)!;
+        if (step.kind === 'sweep') await this.#sweep(table, step.below);
+        else await applyRows(this.#rowsOf(table, step.records), refused, (rows) => this.#apply(table, rows));
+      }
+      open.next = batch.next;
+      return refused.rejections;
+    });
+  }
+
+  flush(signal: AbortSignal): Promise<void> {
+    return this.#guarded(async () => {
+      const { offsets, connection, context } = this.#parts;
+      context.failpoint('sink.before-flush');
+      if (this.#open === null) return;
+      signal.throwIfAborted();
+      const { next, epoch } = this.#open;
+      await offsets.save(next, epoch);
+      await offsets.prune();
+      await query(connection, 'COMMIT');
+      offsets.saved(next);
+      this.#open = null;
+    });
+  }
+
+  /** What was not flushed is rolled back by the server. */
+  async close(): Promise<void> {
+    this.#broken = true;
+    const { connection } = this.#parts;
+    await query(connection, 'ROLLBACK').catch(() => {});
+    connection.destroy();
+  }
+
+  /** After any throw the transaction is given up and so is this session: the runtime opens another. */
+  async #guarded<T>(work: () => Promise<T>): Promise<T> {
+    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
+    try {
+      return await work();
+    } catch (error) {
+      this.#broken = true;
+      if (error instanceof Error && error.name === 'AbortError') throw error;
+      throw asSinkError(error, this.#parts.url);
+    }
+  }
+
+  /**
+   * DDL ends a transaction on this server. What earlier writes put into it is then committed before its position: it comes again
+   * after a crash, which the versions of its rows allow.
+   */
+  async #ensure(steps: readonly Step[]): Promise<void> {
+    const { tables, offsets, connection } = this.#parts;
+    const unknown = steps.filter(({ table }) => tables.get(table) === undefined);
+    if (unknown.length === 0) return;
+    const open = this.#open;
+    if (open !== null) await query(connection, 'COMMIT');
+    this.#open = null;
+    for (const { table } of unknown) {
+      const { label } = await tables.ensure(table);
+      if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
+    }
+    if (open !== null) (await this.#begin(open.epoch)).next = open.next;
+  }
+
+  async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {
+    if (this.#open !== null) return this.#open;
+    await query(this.#parts.connection, 'BEGIN');
+    await this.#parts.offsets.fence(epoch);
+    return (this.#open = { next: [], epoch });
+  }
+
+  /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
+  #rowsOf(table: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
+    const floor = this.#floors.get(table.label) ?? 0n;
+    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    if (table.keys.length > 0) return foldRows(live);
+    return live.map((record) => ({ key: record.change.key, layers: [layerOf(record)], records: [record] }));
+  }
+
+  async #sweep(table: TargetTable, below: bigint): Promise<void> {
+    if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    await query(this.#parts.connection, `DELETE FROM ${table.name} WHERE \`_tr_version\` < ${below}`);
+    await this.#parts.offsets.raiseFloor(table.label, table.source, below);
+    this.#floors.set(table.label, below);
+  }
+
+  /** Applies what the server takes and collects the rest, in as few statements as halving needs. */
+  async #apply(table: TargetTable, rows: readonly FoldedRow[]): Promise<ReadonlyMap<FoldedRow, TailraceError>> {
+    const refused = new Map<FoldedRow, TailraceError>();
+    if (rows.length === 0) return refused;
+    const { connection } = this.#parts;
+    await query(connection, 'SAVEPOINT tr_rows');
+    try {
+      if (table.keys.length === 0) await this.#parts.rows.append(table, rows);
+      else await this.#parts.rows.apply(table, rows);
+      return refused;
+    } catch (error) {
+      if (!refusesRecord(error)) throw error;
+      await query(connection, 'ROLLBACK TO SAVEPOINT tr_rows');
+      if (rows.length === 1) return refused.set(rows[0]!, rejection(error, table.name));
+    }
+    const middle = rows.length >> 1;
+    for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
+      for (const [row, error] of await this.#apply(table, half)) refused.set(row, error);
+    }
+    return refused;
+  }
+}

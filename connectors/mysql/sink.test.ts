@@ -1,0 +1,50 @@
+import { randomUUID } from 'node:crypto';
+import type { Connection, RowDataPacket } from 'mysql2/promise';
+import { afterAll, beforeAll, describe } from 'vitest';
+import { startMysql } from '../../demo/servers/mysql.ts';
+import { openClient } from '../../test/support/mysql-source.ts';
+import { needServer } from '../../test/support/need-server.ts';
+import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
+import { byJson } from '../../test/support/table-model.ts';
+import { quoteName } from './names.ts';
+import { openSink } from './sink.ts';
+import { sinkConfig } from './sink-config.ts';
+
+for (const flavor of ['mysql', 'mariadb'] as const) {
+  const server = await needServer(flavor, () => startMysql({ flavor }));
+
+  describe.skipIf(server === null)(`${flavor} sink`, () => {
+    let client: Connection;
+    beforeAll(async () => {
+      console.log(`${flavor}: ${server!.name}`);
+      client = await openClient(server!.url);
+    });
+    afterAll(async () => {
+      client.destroy();
+      await server!.stop();
+    });
+
+    /** A database of its own. */
+    async function newTarget(): Promise<SqlTarget> {
+      const database = `t${randomUUID().replaceAll('-', '')}`;
+      await client.query(`CREATE DATABASE ${database}`);
+      const quoted = (name: string) => `${database}.${quoteName(name)}`;
+      const config = sinkConfig.parse({ url: `${server!.url}${database}` });
+      return {
+        quoted,
+        open: (options) => openSink({ ...options, config }),
+        async exec(sql) {
+          // A TEXT cannot be a key here.
+          await client.query(sql.replace('id text PRIMARY KEY', 'id varchar(255) PRIMARY KEY'));
+        },
+        async rows(name, columns) {
+          const list = columns.map((column) => `CAST(${quoteName(column)} AS char) AS ${quoteName(column)}`);
+          const [rows] = await client.query<RowDataPacket[]>(`SELECT ${list.join(', ')} FROM ${quoted(name)}`);
+          return rows.map((row) => columns.map((column) => row[column] as string | null)).sort(byJson);
+        },
+      };
+    }
+
+    sqlSinkSuite(newTarget);
+  });
+}
