@@ -115,7 +115,7 @@ async function imagesOf(random: Random): Promise<{ history: History; images: Ima
   await log.topics.ensure(TOPIC, { partitions: 1, cleanup: 'compact' });
   disk.onChange = ({ call, path }) => {
     changes++;
-    if (!full && random.unit() >= (cleaning ? 0.15 : 0.01)) return;
+    if (random.unit() >= (cleaning ? 0.15 : 0.01) * (full ? 3 : 1)) return;
     const kill = random.unit() < 0.3;
     const { all, ...rest } = history;
     images.push({
