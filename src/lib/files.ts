@@ -1,5 +1,5 @@
 /** The file operations that durable parts need, narrow enough to put faults between. */
-import { type FileHandle, mkdir, open, readdir, rename, unlink } from 'node:fs/promises';
+import { type FileHandle, mkdir, open, readdir, rename, rmdir, unlink } from 'node:fs/promises';
 import { dirname } from 'node:path';
 
 export interface OpenFile {
@@ -23,6 +23,8 @@ export interface Files {
   list(path: string): Promise<readonly string[]>;
   /** Makes the directory and its parents, mode 0700, durably. */
   makeDirectory(path: string): Promise<void>;
+  /** Removes an empty directory. One that is not empty or does not exist stays so. */
+  removeDirectory(path: string): Promise<void>;
   /** Makes entries of the directory durable. */
   syncDirectory(path: string): Promise<void>;
 }
@@ -110,6 +112,11 @@ export const diskFiles: Files = {
       await this.syncDirectory(dirname(made));
       if (made === first || dirname(made) === made) return;
     }
+  },
+  async removeDirectory(path) {
+    await rmdir(path).catch((error: NodeJS.ErrnoException) => {
+      if (error.code !== 'ENOENT' && error.code !== 'ENOTEMPTY') throw error;
+    });
   },
   async syncDirectory(path) {
     const handle = await open(path, 'r');

@@ -1,6 +1,7 @@
 /** What a commit says besides its record batches: the JSON part of a frame. */
 import { TailraceError } from '../contracts/errors.ts';
 import type { TopicSettings } from '../contracts/log.ts';
+import type { TopicConfig } from '../contracts/log-admin.ts';
 
 /** `[topic, partition, base offset, offset after the last, bytes]`; offsets as decimal text. */
 export type BatchEntry = readonly [topic: string, partition: number, base: string, next: string, bytes: number];
@@ -16,6 +17,24 @@ export interface DirectEntry {
   readonly batches: readonly BatchEntry[];
 }
 
+/** A topic as it is created, and as the snapshot keeps it. */
+export interface TopicEntry {
+  readonly name: string;
+  readonly partitions: number;
+  /** 32 hex digits. Formats 1 and 2 had no ids, and `cleanup` in the place of `config`. */
+  readonly id?: string;
+  readonly config?: TopicConfig;
+  readonly cleanup?: TopicSettings['cleanup'];
+}
+
+export interface TopicChange {
+  readonly id: string;
+  /** The new total. */
+  readonly partitions?: number;
+  /** Null: back to the default. */
+  readonly config?: Readonly<Record<string, string | null>>;
+}
+
 export interface CommitRecord {
   /** Batches in the frame's data, in order. */
   readonly batches?: readonly BatchEntry[];
@@ -27,11 +46,17 @@ export interface CommitRecord {
   readonly checkpoints?: Readonly<Record<string, string | null>>;
   /** Epochs of writers. */
   readonly fences?: Readonly<Record<string, number>>;
-  readonly topics?: readonly ({ readonly name: string } & TopicSettings)[];
+  /** Topics that are made. */
+  readonly topics?: readonly TopicEntry[];
+  readonly changedTopics?: readonly TopicChange[];
+  /** Ids of topics that are deleted. */
+  readonly deletedTopics?: readonly string[];
   /** Offsets below which the records of a partition are deleted. */
   readonly starts?: readonly StartEntry[];
-  /** Id of an opening of the log (DESIGN § 6, Lineage). */
+  /** An id of the log's lineage, from here on (DESIGN § 6). */
   readonly opened?: string;
+  /** Leader epoch of the batches from here on. Formats 1 and 2 had 0 in all of them. */
+  readonly leaderEpoch?: number;
 }
 
 export function encodeRecord(record: CommitRecord): Buffer {

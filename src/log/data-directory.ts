@@ -1,13 +1,16 @@
 /** The data directory: mode 0700, format version, errors a user can act on. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, fsyncSync, openSync, readFileSync, renameSync, writeFileSync } from 'node:fs';
 import { chmod } from 'node:fs/promises';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Files } from '../lib/files.ts';
 import { type Lock, takeLock } from './lock.ts';
 
-/** Raised when an older Tailrace could not read what this one writes. 1 had other frames; they are still read. */
-export const FORMAT = 2;
+/**
+ * Raised when an older Tailrace could not read what this one writes; the older ones are read. 1 had other frames; 2 had no
+ * topics with ids and configuration, none that are deleted, and no leader epochs.
+ */
+export const FORMAT = 3;
 
 export interface DataPaths {
   readonly root: string;
@@ -51,13 +54,13 @@ export function checkFormat(root: string, create: boolean): void {
     text = readFileSync(path, 'utf8');
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error;
-    if (create) writeFileSync(path, `${FORMAT}\n`, { mode: 0o600 });
+    if (create) writeFormat(path);
     return;
   }
   const version = Number(text.trim());
   if (version === FORMAT) return;
   if (version >= 1 && version < FORMAT) {
-    if (create) writeFileSync(path, `${FORMAT}\n`, { mode: 0o600 });
+    if (create) writeFormat(path);
     return;
   }
   throw new TailraceError(
@@ -67,6 +70,16 @@ export function checkFormat(root: string, create: boolean): void {
       remedy: 'use the Tailrace that wrote it, or a newer one',
     },
   );
+}
+
+/** As a whole and durably: a torn one would lock everybody out. */
+function writeFormat(path: string): void {
+  const temporary = `${path}.tmp`;
+  writeFileSync(temporary, `${FORMAT}\n`, { mode: 0o600, flush: true });
+  renameSync(temporary, path);
+  const directory = openSync(dirname(path), 'r');
+  fsyncSync(directory);
+  closeSync(directory);
 }
 
 export function asDirectoryError(error: unknown, root: string): unknown {

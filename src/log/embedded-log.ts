@@ -7,9 +7,7 @@ import type {
   Log,
   LogTransaction,
   StoredBatch,
-  TopicInfo,
   TopicPartition,
-  TopicSettings,
   Topics,
 } from '../contracts/log.ts';
 import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
@@ -22,7 +20,10 @@ import { asDirectoryError, type DataPaths, openDirectory } from './data-director
 import { DIRECT_BYTES, isHeldUp, writeDirect } from './direct-write.ts';
 import { Flusher, flushState } from './flusher.ts';
 import { defaultHoldLimit, type HoldLimit, HoldTable } from './holds.ts';
+import { newLineageId, newTopicId } from './ids.ts';
+import { LeaderEpochs } from './leader-epochs.ts';
 import type { Lock } from './lock.ts';
+import type { Partition } from './partition.ts';
 import { RecordDeletion } from './record-deletion.ts';
 import { recover } from './recovery.ts';
 import { type Damage, SCRUB_BYTES_PER_SECOND, SCRUB_EVERY_MS, Scrubber } from './scrubber.ts';
@@ -31,6 +32,8 @@ import type { LogState } from './state.ts';
 import { ReadBatch } from './stored-batch.ts';
 import { removeStrayFiles } from './stray-files.ts';
 import { TimeLookup } from './time-lookup.ts';
+import { TopicChanges } from './topic-changes.ts';
+import { noSuchTopic } from './topic-state.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';
 import { Waiters } from './waiters.ts';
 import { type FrameContent, Wal } from './wal.ts';
@@ -52,7 +55,7 @@ export interface OpenLogOptions {
   /** Bytes of one partition in one commit that go straight to its segment. */
   readonly directBytes?: number;
   readonly walFileBytes?: number;
-  /** Settings of a topic that differ from the default. */
+  /** Settings in the place of the topics' own. */
   readonly topicConfig?: (topic: string) => TopicConfig;
   /** Memory for the keys of a compaction. */
   readonly keyBytes?: number;
@@ -82,8 +85,6 @@ const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
 const KEY_BYTES = 32 << 20;
-/** Kafka's rule; our own names are escaped to it (DESIGN § 6). */
-const TOPIC_NAME = /^(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}$/;
 
 /** Throws `log.locked`, `log.unwritable`, `log.newer_format`, `log.damaged`. */
 export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
@@ -96,11 +97,12 @@ export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
       options.segmentBytes ?? SEGMENT_BYTES,
       options.log,
     );
+    state.giveIds(() => newTopicId(options.random));
     // Into segments and a snapshot, durably, before anything is served or written: the old files may then go.
     await flushState({ state, files, paths }, nextEpoch);
     for (const name of walNames) await files.remove(join(paths.wal, name));
     for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
-    await removeStrayFiles(state, files);
+    await removeStrayFiles(state, files, paths.topics);
     const holdLimit = options.holdLimit ?? (await defaultHoldLimit(paths.root));
     const log = new DiskLog({ ...options, holdLimit }, files, paths, lock, state, nextEpoch);
     await log.open();
@@ -128,13 +130,13 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #flusher: Flusher;
   readonly #cleaner: Cleaner;
   readonly #scrubber: Scrubber;
+  readonly #topicChanges: TopicChanges;
   readonly #waiters = new Waiters();
   /** Uncommitted transaction of each writer. */
   readonly #writers = new Map<string, Transaction>();
   /** Epochs and ends as of the last queued commit; the state has those of the last durable one. */
   readonly #epochs = new Map<string, number>();
-  readonly #ends = new Map<string, bigint>();
-  readonly #creating = new Map<string, Promise<void>>();
+  readonly #ends = new WeakMap<Partition, bigint>();
   #stagedFiles = 0;
   #closing: Promise<void> | null = null;
 
@@ -153,10 +155,12 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#paths = paths;
     this.#lock = lock;
     this.#state = state;
-    let onFailed: (error: TailraceError) => void = () => {};
-    this.failed = new Promise((resolve) => {
-      onFailed = resolve;
-    });
+    const { promise: failed, resolve } = Promise.withResolvers<unknown>();
+    this.failed = failed;
+    const onFailed = (error: TailraceError) => {
+      this.#waiters.end(error);
+      resolve(error);
+    };
     const onFull = (full: boolean) =>
       log(full ? 'error' : 'info', full ? 'the disk is full: the log waits' : 'the log goes on', { dir: paths.root });
     const fileBytes = options.walFileBytes ?? WAL_FILE_BYTES;
@@ -172,7 +176,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       clock,
       log,
       random: options.random,
-      topicConfig: options.topicConfig ?? (() => ({})),
+      topicConfig: options.topicConfig ?? ((name) => state.topicState(name)?.config ?? {}),
       segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
       keyBytes: options.keyBytes ?? KEY_BYTES,
       holds: this.holds,
@@ -186,10 +190,16 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       everyMs: scrubEveryMs(options),
       bytesPerSecond: options.scrubBytesPerSecond ?? SCRUB_BYTES_PER_SECOND,
     });
-    const deletion = new RecordDeletion(state, (record) => this.#append(record, [], null, null));
-    this.admin = { times: new TimeLookup(state), retention: deletion };
+    const append = (record: CommitRecord) => this.#append(record, [], null, null);
+    this.#topicChanges = new TopicChanges({ state, random: options.random, append });
+    this.admin = {
+      topics: this.#topicChanges,
+      times: new TimeLookup(state),
+      retention: new RecordDeletion((topic, number) => this.requireTopic(topic, number), append),
+      epochs: new LeaderEpochs(state),
+    };
     this.topics = {
-      ensure: (name, settings) => this.#ensureTopic(name, settings),
+      ensure: (name, settings) => this.#topicChanges.ensure(name, settings),
       get: (name) => state.topic(name),
       list: () => state.topicList(),
     };
@@ -197,8 +207,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
 
   /** Adds this opening to the lineage. */
   open(): Promise<void> {
-    const digit = () => Math.floor(this.#options.random() * 16).toString(16);
-    return this.#append({ opened: Array.from({ length: 16 }, digit).join('') }, [], null, null);
+    const { nextLeaderEpoch } = this.#state;
+    return this.#append({ opened: newLineageId(this.#options.random), leaderEpoch: nextLeaderEpoch }, [], null, null);
   }
 
   begin(name: string, epoch: number): LogTransaction {
@@ -219,8 +229,14 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   async read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]> {
-    const batches = await this.#state.partition(topic, partition).read(offset, maxBytes);
-    return batches.map((batch) => new ReadBatch(batch));
+    const at = this.#state.partition(topic, partition);
+    try {
+      const batches = await at.read(offset, maxBytes);
+      return batches.map((batch) => new ReadBatch(batch));
+    } catch (error) {
+      // Its files went while they were read.
+      throw at.dropped ? noSuchTopic(topic) : error;
+    }
   }
 
   waitFor(positions: readonly (TopicPartition & { readonly offset: bigint })[], signal: AbortSignal): Promise<void> {
@@ -244,17 +260,22 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     return this.#closing;
   }
 
-  requireTopic(topic: string, partition: number): void {
-    this.#state.partition(topic, partition);
+  get leaderEpoch(): number {
+    return this.#state.leaderEpoch;
   }
 
-  nextOffset(topic: string, partition: number): bigint {
-    return this.#ends.get(`${topic}\0${partition}`) ?? this.#state.partition(topic, partition).end;
+  requireTopic(topic: string, partition: number): Partition {
+    if (this.#topicChanges.isDeleting(topic)) throw noSuchTopic(topic);
+    return this.#state.partition(topic, partition);
   }
 
-  assign(topic: string, partition: number, count: bigint): bigint {
-    const base = this.nextOffset(topic, partition);
-    this.#ends.set(`${topic}\0${partition}`, base + count);
+  nextOffset(at: Partition): bigint {
+    return this.#ends.get(at) ?? at.end;
+  }
+
+  assign(at: Partition, count: bigint): bigint {
+    const base = this.nextOffset(at);
+    this.#ends.set(at, base + count);
     return base;
   }
 
@@ -311,38 +332,17 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   ): Promise<void> {
     return new Promise((resolve, reject) => {
       const durable = (sequence: number, content: FrameContent) => {
-        const grown = this.#state.apply(sequence, content.record, content.data, staged);
+        const changed = this.#state.apply(sequence, content.record, content.data, staged);
         resolve();
-        this.#waiters.grown(grown);
+        this.#waiters.changed(changed);
         this.#flusher.onCommit();
       };
       this.#wal.append({ record, data, prepare, durable, failed: reject });
     });
   }
 
-  async #ensureTopic(name: string, settings: TopicSettings): Promise<TopicInfo> {
-    if (!TOPIC_NAME.test(name) || !Number.isSafeInteger(settings.partitions) || settings.partitions < 1) {
-      throw new TailraceError(
-        'internal.bug',
-        `a topic cannot be called "${name}" or have ${settings.partitions} partitions`,
-      );
-    }
-    const { partitions, cleanup } = settings;
-    if (this.#state.topic(name) === undefined) {
-      const creating =
-        this.#creating.get(name) ?? this.#append({ topics: [{ name, partitions, cleanup }] }, [], null, null);
-      this.#creating.set(name, creating);
-      await creating.finally(() => this.#creating.delete(name));
-    }
-    const topic = this.#state.topic(name)!;
-    if (topic.settings.partitions === partitions) return topic;
-    throw new TailraceError(
-      'internal.bug',
-      `the topic ${name} has ${topic.settings.partitions} partitions, not ${partitions}`,
-    );
-  }
-
   async #close(): Promise<void> {
+    this.#waiters.end(new TailraceError('log.closed', 'the log is closed'));
     await Promise.all([this.#cleaner.stop(), this.#scrubber.stop()]);
     await this.#wal.drained();
     try {

@@ -7,6 +7,7 @@ import type { Files } from '../lib/files.ts';
 import type { DataPaths } from './data-directory.ts';
 import { type Snapshot, writeSnapshot } from './snapshot-file.ts';
 import type { LogState } from './state.ts';
+import { removePartitionFiles } from './stray-files.ts';
 import type { Wal } from './wal.ts';
 
 const RETRY_MS = 500;
@@ -72,10 +73,10 @@ export class Flusher {
     await this.#options.wal.recycle(this.#options.state.sequence);
   }
 
-  /** Much outside of segments, or many files of commits that are in segments already. */
+  /** Much outside of segments, many files of commits that are in segments already, or deleted topics that fill the disk. */
   #isDue(): boolean {
     const { state, wal, flushBytes } = this.#options;
-    return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES;
+    return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES || state.deleted.length > 0;
   }
 
   async #flush(): Promise<void> {
@@ -109,6 +110,7 @@ export async function flushState(
 ): Promise<number> {
   const { topics, ...stored } = state.stored();
   const staged = [...state.staged];
+  const deleted = [...state.deleted];
   const counted = state.partitions().map((partition) => partition.counting());
   const dirty = state.partitions().flatMap((partition) => {
     const count = partition.recent.length;
@@ -136,6 +138,10 @@ export async function flushState(
       () => false,
     );
     if (removed) partition.garbage = partition.garbage.filter((other) => other !== segment);
+  }
+  for (const topic of deleted) {
+    for (const { dir } of topic.partitions) await removePartitionFiles(dir, files, state.open);
+    state.deleted = state.deleted.filter((other) => other !== topic);
   }
   return stored.sequence;
 }

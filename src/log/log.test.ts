@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { FaultyFiles, failure } from '../../test/support/faulty-files.ts';
+import { partitionFolder } from '../../test/support/partition-folder.ts';
 import { systemClock } from '../lib/clock.ts';
 import { diskFiles } from '../lib/files.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
@@ -328,7 +329,7 @@ describe('durability', () => {
     const dir = directory();
     const log = await topics(await open(dir));
     for (let n = 1; n <= 6; n++) await commit(log, n, DIRECT);
-    const segment = join(dir, 'topics', 'a-0', '00000000000000000000.log');
+    const segment = join(partitionFolder(dir, 'a', 0), '00000000000000000000.log');
     const bytes = readFileSync(segment);
     bytes[Math.floor(bytes.length / 2)]! ^= 1;
     writeFileSync(segment, bytes);

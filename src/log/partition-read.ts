@@ -1,7 +1,7 @@
 /** Reading a partition: segments first, then what only the write-ahead log holds. Segments may be replaced meanwhile. */
 import { TailraceError } from '../contracts/errors.ts';
 import { HEADER_BYTES, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
-import { type Hole, LEADER_EPOCH, type Partition, type RecentBatch } from './partition.ts';
+import type { Hole, Partition, RecentBatch } from './partition.ts';
 import type { Segment } from './segment.ts';
 import { isEmptyBatch, type SegmentBatch } from './segment-batches.ts';
 
@@ -31,6 +31,7 @@ export async function readBatches(
     if (first === undefined || first.base > at) {
       throw lost(partition, { from: at, to: first?.base ?? partition.segmentEnd(at) });
     }
+    for (const batch of batches) restoreEpoch(partition, batch);
     const visible = batches.filter(({ bytes }) => !isEmptyBatch(bytes));
     if (visible.length > 0) return visible;
     last = batches.at(-1)!;
@@ -50,7 +51,10 @@ export async function firstSince(partition: Partition, from: bigint, time: numbe
       if (at < partition.start) at = partition.start;
       continue;
     }
-    if (found.batch !== null) return found.batch;
+    if (found.batch !== null) {
+      restoreEpoch(partition, found.batch);
+      return found.batch;
+    }
     at = end;
   }
   for (const batch of partition.recent.slice(firstRecent(partition, at))) {
@@ -141,7 +145,7 @@ export async function placed({ base, next, size, at }: RecentBatch): Promise<Seg
   // What a damaged file no longer has is no batch; it keeps its room, so that those behind it are found.
   bytes.fill(0, await at.file.read(bytes, at.position));
   bytes.writeUInt32BE(size - 12, 8);
-  placeBatch(bytes, 0, base, LEADER_EPOCH);
+  placeBatch(bytes, 0, base, at.leaderEpoch);
   return { base, next, bytes };
 }
 
@@ -150,6 +154,11 @@ async function timeOf({ at }: RecentBatch): Promise<number> {
   const header = Buffer.allocUnsafe(HEADER_BYTES);
   await at.file.read(header, at.position);
   return readBatchHeader(header, 0).maxTimestamp;
+}
+
+/** Not covered by the batch's checksum, and known. */
+function restoreEpoch(partition: Partition, { base, bytes }: SegmentBatch): void {
+  placeBatch(bytes, 0, base, partition.leaderEpochAt(base));
 }
 
 function outOfRange({ topic, partition, start, end }: Partition, offset: bigint): TailraceError {

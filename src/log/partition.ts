@@ -15,13 +15,24 @@ export interface RecentBatch {
   readonly next: bigint;
   readonly size: number;
   /** Placed; or where it lies in a staged file, unplaced. */
-  readonly at: Uint8Array | { readonly file: StagedFile; readonly position: number };
+  readonly at: Uint8Array | { readonly file: StagedFile; readonly position: number; readonly leaderEpoch: number };
 }
 
 /** Offsets that were acknowledged and are lost: [from, to). */
 export interface Hole {
   readonly from: bigint;
   readonly to: bigint;
+}
+
+/** An opening of the log that writes: its index in the lineage, and the leader epoch of its batches. */
+export interface Opening {
+  readonly opening: number;
+  readonly leaderEpoch: number;
+}
+
+export interface Writing extends Opening {
+  /** Offset of its first record. */
+  readonly start: bigint;
 }
 
 /** What the snapshot keeps of a partition. */
@@ -33,13 +44,11 @@ export interface StoredPartition {
   readonly holes?: readonly (readonly [string, string])[];
   /** See `compactedTo` and `deletesRemovedTo`. */
   readonly compacted?: readonly [to: string, deletesRemovedTo: string];
-  /** Index of the opening → start offset under it (DESIGN § 6, Lineage). */
-  readonly openings: readonly (readonly [number, string])[];
+  /** Index of the opening → start offset under it (DESIGN § 6, Lineage), leader epoch; formats 1 and 2 had only 0. */
+  readonly openings: readonly (readonly [opening: number, start: string, leaderEpoch?: number])[];
 }
 
 const MAX_WRITE_BYTES = 8 << 20;
-/** The log has one leader: there is no election that would raise it. */
-export const LEADER_EPOCH = 0;
 
 export class Partition {
   readonly topic: string;
@@ -60,12 +69,15 @@ export class Partition {
   garbage: Segment[] = [];
   segments: Segment[] = [];
   recent: RecentBatch[] = [];
+  #recentBytes = 0;
+  #dropped = false;
   holes: Hole[] = [];
   /** One past the last durable record (Invariant 8: the high watermark). */
   end = 0n;
   /** One past the last record in a segment. */
   flushed = 0n;
-  openings: (readonly [opening: number, start: bigint])[] = [];
+  /** Who wrote from where on. */
+  openings: Writing[] = [];
   /** Below it, of each key only the last record is there that stood below it. */
   compactedTo = 0n;
   /** Below it, tombstones may have been removed: whoever read up to a lower offset may never hear of a delete. */
@@ -91,7 +103,11 @@ export class Partition {
     partition.holes = (stored.holes ?? []).map(([from, to]) => ({ from: BigInt(from), to: BigInt(to) }));
     partition.compactedTo = BigInt(stored.compacted?.[0] ?? 0);
     partition.deletesRemovedTo = BigInt(stored.compacted?.[1] ?? 0);
-    partition.openings = stored.openings.map(([opening, start]) => [opening, BigInt(start)]);
+    partition.openings = stored.openings.map(([opening, start, leaderEpoch = 0]) => ({
+      opening,
+      start: BigInt(start),
+      leaderEpoch,
+    }));
     return partition;
   }
 
@@ -102,16 +118,15 @@ export class Partition {
   }
 
   get sizeBytes(): number {
-    return (
-      this.segments.reduce((sum, { size }) => sum + size, 0) + this.recent.reduce((sum, { size }) => sum + size, 0)
-    );
+    return this.segments.reduce((sum, { size }) => sum + size, this.#recentBytes);
   }
 
   /** A durable batch becomes visible. False when it was so already: a snapshot may be ahead of its commits. */
-  add(batch: RecentBatch, opening: number): boolean {
+  add(batch: RecentBatch, by: Opening): boolean {
     if (batch.next <= this.end) return false;
-    this.#begins(batch.base, opening);
+    this.#begins(batch.base, by);
     this.recent.push(batch);
+    this.#recentBytes += batch.size;
     this.#logged++;
     this.end = batch.next;
     return true;
@@ -122,11 +137,11 @@ export class Partition {
     segmentBase: bigint,
     position: number,
     batches: readonly { readonly base: bigint; readonly next: bigint; readonly size: number }[],
-    opening: number,
+    by: Opening,
   ): boolean {
     const last = batches.at(-1);
     if (last === undefined || last.next <= this.end) return false;
-    this.#begins(batches[0]!.base, opening);
+    this.#begins(batches[0]!.base, by);
     let segment = this.segments.find(({ base }) => base === segmentBase);
     if (segment === undefined) {
       segment = Segment.existing(this.#open, this.dir, { base: String(segmentBase), size: 0 });
@@ -161,9 +176,14 @@ export class Partition {
   }
 
   /** A base above the end shows that what lay between was lost. */
-  #begins(base: bigint, opening: number): void {
+  #begins(base: bigint, { opening, leaderEpoch }: Opening): void {
     if (base > this.end) this.holes.push({ from: this.end, to: base });
-    if (this.openings.at(-1)?.[0] !== opening) this.openings.push([opening, base]);
+    if (this.openings.at(-1)?.opening !== opening) this.openings.push({ opening, leaderEpoch, start: base });
+  }
+
+  /** Under which the record at the offset was written. */
+  leaderEpochAt(offset: bigint): number {
+    return this.openings.findLast(({ start }) => start <= offset)?.leaderEpoch ?? 0;
   }
 
   /** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */
@@ -199,7 +219,7 @@ export class Partition {
   async #move(count: number): Promise<number> {
     let bytes = 0;
     const batches = this.recent.slice(0, count);
-    for (let done = 0; done < batches.length; ) {
+    for (let done = 0; done < batches.length && !this.#dropped; ) {
       const segment = await this.#segmentFor(batches[done]!.base, batches[done]!.size);
       const part: SegmentBatch[] = [];
       // Staged batches come from disk: no more of them in memory than in one write.
@@ -209,11 +229,27 @@ export class Partition {
         room -= batches[done]!.size;
       }
       await segment.append(part);
+      if (this.#dropped) break;
       this.flushed = part.at(-1)!.next;
       this.recent.splice(0, part.length);
-      bytes += part.reduce((sum, batch) => sum + batch.bytes.length, 0);
+      const moved = part.reduce((sum, batch) => sum + batch.bytes.length, 0);
+      this.#recentBytes -= moved;
+      bytes += moved;
     }
     return bytes;
+  }
+
+  /** The topic is deleted: nothing is moved into segments any more. Returns the bytes that were still to be moved. */
+  drop(): number {
+    const bytes = this.#recentBytes;
+    this.#dropped = true;
+    this.#recentBytes = 0;
+    this.recent = [];
+    return bytes;
+  }
+
+  get dropped(): boolean {
+    return this.#dropped;
   }
 
   /** Readers find nothing below it any more. Not below the start so far, not above the end. */
@@ -275,7 +311,7 @@ export class Partition {
       ...(this.compactedTo === 0n && this.deletesRemovedTo === 0n
         ? {}
         : { compacted: [String(this.compactedTo), String(this.deletesRemovedTo)] as const }),
-      openings: this.openings.map(([opening, start]) => [opening, String(start)] as const),
+      openings: this.openings.map(({ opening, start, leaderEpoch }) => [opening, String(start), leaderEpoch] as const),
     };
   }
 

@@ -81,6 +81,7 @@ export function unwritable(files: Files): Files {
     rename: refuse,
     remove: refuse,
     makeDirectory: refuse,
+    removeDirectory: refuse,
     syncDirectory: refuse,
   };
 }

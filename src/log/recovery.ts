@@ -3,6 +3,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';
 import type { DataPaths } from './data-directory.ts';
+import type { Hole, Partition } from './partition.ts';
 import { readSnapshot } from './snapshot-file.ts';
 import { StagedFile } from './staged-file.ts';
 import { LogState } from './state.ts';
@@ -24,7 +25,7 @@ export async function recover(paths: DataPaths, files: Files, segmentBytes: numb
     log('warn', 'a file that says what the log holds is damaged; its copy is not, and is used', { path }),
   );
   if (snapshot !== null) state.restore(snapshot);
-  const recovery = await recoverWal(files, paths.wal, state.sequence);
+  const recovery = await recoverWal(files, paths.wal, state.sequence, state.leaderEpoch);
   if (recovery.lost.length > 0) {
     log('error', 'the log is damaged: commits that were acknowledged cannot be read', {
       commits: recovery.lost.length,
@@ -33,6 +34,7 @@ export async function recover(paths: DataPaths, files: Files, segmentBytes: numb
       remedy: `${RESTORE}, or go on without them`,
     });
   }
+  const known = new Set(state.partitions().flatMap(({ holes }) => holes));
   const stagedNames = new Set(await files.list(paths.staged));
   for (const commit of recovery.commits) {
     const name = commit.record.staged?.file;
@@ -42,18 +44,21 @@ export async function recover(paths: DataPaths, files: Files, segmentBytes: numb
       });
     }
     const staged = name === undefined ? null : await StagedFile.existing(files, paths.staged, name);
-    const before = state.partitions().map(({ holes }) => holes.length);
-    apply(state, commit, staged);
+    const changed = apply(state, commit, staged);
     reportDamage(commit, log);
-    reportHoles(state, before, log);
+    for (const partition of changed) reportHoles(partition, known, log);
   }
   const nextEpoch = Math.max(recovery.nextEpoch, snapshot?.walEpoch ?? 1);
   return { state, nextEpoch, walNames: recovery.names };
 }
 
-function apply(state: LogState, { sequence, record, data }: RecoveredCommit, staged: StagedFile | null): void {
+function apply(
+  state: LogState,
+  { sequence, record, data }: RecoveredCommit,
+  staged: StagedFile | null,
+): Set<Partition> {
   try {
-    state.apply(sequence, record, data, staged);
+    return state.apply(sequence, record, data, staged);
   } catch (cause) {
     if (!(cause instanceof TailraceError) || cause.code !== 'log.no_such_topic') throw cause;
     const message = `the commit ${sequence} writes to a topic whose creation is lost: ${cause.message}`;
@@ -68,10 +73,10 @@ function reportDamage({ record, damaged }: RecoveredCommit, log: Logger): void {
   }
 }
 
-function reportHoles(state: LogState, before: readonly number[], log: Logger): void {
-  for (const [i, { topic, partition, holes }] of state.partitions().entries()) {
-    if (holes.length <= (before[i] ?? 0)) continue;
-    const { from, to } = holes.at(-1)!;
-    log('error', 'records are lost', { topic, partition, from: String(from), to: String(to) });
-  }
+/** @param known holes that are not new */
+function reportHoles({ topic, partition, holes }: Partition, known: Set<Hole>, log: Logger): void {
+  const last = holes.at(-1);
+  if (last === undefined || known.has(last)) return;
+  known.add(last);
+  log('error', 'records are lost', { topic, partition, from: String(last.from), to: String(last.to) });
 }

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { partitionFolder } from '../../test/support/partition-folder.ts';
 import type { TopicConfig } from '../contracts/log-admin.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
 import { type EmbeddedLog, type OpenLogOptions, openLog } from './embedded-log.ts';
@@ -60,7 +61,7 @@ async function append({ log, clock }: Opened, count: number): Promise<void> {
 
 const place = ({ log }: Opened) => log.topics.get('t')!.partitions[0]!;
 const segmentFiles = ({ dir }: Opened) =>
-  readdirSync(join(dir, 'topics', 't-0')).filter((name) => name.endsWith('.log'));
+  readdirSync(partitionFolder(dir, 't', 0)).filter((name) => name.endsWith('.log'));
 const firstAt = async ({ log }: Opened, offset: bigint) => (await log.read('t', 0, offset, 1))[0]?.baseOffset;
 
 test('retention.ms: segments go when their newest record is too old, also the one in use', async () => {

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { batchOf } from '../../test/support/log-batches.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
+import { partitionFolder } from '../../test/support/partition-folder.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { type EmbeddedLog, type OpenLogOptions, openLog } from './embedded-log.ts';
 
@@ -42,7 +43,7 @@ async function opened(options: Partial<OpenLogOptions> = {}): Promise<Opened> {
 
 /** Flips a bit in the middle of a segment's file; returns its name. */
 function harm({ dir }: Opened, segment: number): string {
-  const folder = join(dir, 'topics', 't-0');
+  const folder = partitionFolder(dir, 't', 0);
   const name = readdirSync(folder).filter((file) => file.endsWith('.log'))[segment]!;
   const bytes = readFileSync(join(folder, name));
   bytes[bytes.length >> 1]! ^= 0x10;
@@ -56,7 +57,7 @@ test('what is intact is found intact, and damage with its file and offsets, once
   const name = harm(one, 1);
   const [damage, ...more] = await one.log.scrub();
   expect(more).toEqual([]);
-  expect(damage).toMatchObject({ topic: 't', partition: 0, file: join(one.dir, 'topics', 't-0', name) });
+  expect(damage).toMatchObject({ topic: 't', partition: 0, file: join(partitionFolder(one.dir, 't', 0), name) });
   const base = BigInt(name.slice(0, 20));
   expect(damage!.from).toBeGreaterThan(base);
   expect(damage!.to).toBe(damage!.from + 1n);

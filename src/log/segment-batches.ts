@@ -1,8 +1,7 @@
 /** Batches of a segment's file, one behind the other. */
 import { TailraceError } from '../contracts/errors.ts';
 import type { OpenFile } from '../lib/files.ts';
-import { checkBatch, HEADER_BYTES, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
-import { LEADER_EPOCH } from './partition.ts';
+import { checkBatch, HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
 
 const READ_BYTES = 64 * 1024;
 
@@ -63,9 +62,7 @@ export function placeOf(buf: Uint8Array, at: number, position: number): BatchPla
 export function verifiedBatch(buf: Buffer, at: number): SegmentBatch | null {
   try {
     const size = checkBatch(buf, at, buf.length - at);
-    const { baseOffset, lastOffsetDelta, leaderEpoch } = readBatchHeader(buf, at);
-    // Not covered by the checksum, and known.
-    if (leaderEpoch !== LEADER_EPOCH) placeBatch(buf, at, baseOffset, LEADER_EPOCH);
+    const { baseOffset, lastOffsetDelta } = readBatchHeader(buf, at);
     return { base: baseOffset, next: baseOffset + BigInt(lastOffsetDelta) + 1n, bytes: buf.subarray(at, at + size) };
   } catch (error) {
     if (error instanceof TailraceError && error.code === 'log.invalid_batch') return null;

@@ -1,30 +1,23 @@
 /** What the log holds in memory: the result of applying every durable commit in order. The same for live and recovery. */
-import { join } from 'node:path';
-import { TailraceError } from '../contracts/errors.ts';
-import type { Checkpoints, Lineage, PartitionInfo, TopicInfo, TopicSettings } from '../contracts/log.ts';
+import type { Checkpoints, Lineage, TopicInfo } from '../contracts/log.ts';
 import type { Files } from '../lib/files.ts';
-import type { CommitRecord } from './commit-record.ts';
+import type { CommitRecord, TopicEntry } from './commit-record.ts';
 import { OpenFiles } from './open-files.ts';
-import { Partition, type RecentBatch, type StoredPartition } from './partition.ts';
+import type { Partition, RecentBatch } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
+import { noSuchTopic, type StoredTopic, type TopicOptions, TopicState } from './topic-state.ts';
 
 const MAX_OPEN_FILES = 500;
 
 export interface StoredState {
   /** Sequence of the last commit in it. */
   readonly sequence: number;
-  readonly topics: readonly ({ readonly name: string } & TopicSettings & {
-      readonly stored: readonly StoredPartition[];
-    })[];
+  readonly topics: readonly StoredTopic[];
   readonly checkpoints: Readonly<Record<string, string>>;
   readonly fences: Readonly<Record<string, number>>;
   readonly openings: readonly string[];
-}
-
-interface TopicState {
-  readonly name: string;
-  readonly settings: TopicSettings;
-  readonly partitions: readonly Partition[];
+  /** Of the last opening; absent in formats 1 and 2: 0. */
+  readonly leaderEpoch?: number;
 }
 
 export interface StateOptions {
@@ -34,11 +27,12 @@ export interface StateOptions {
 }
 
 export class LogState implements Checkpoints, Lineage {
-  readonly #options: StateOptions;
+  readonly #options: TopicOptions;
   readonly #topics = new Map<string, TopicState>();
   readonly #checkpoints = new Map<string, string>();
   readonly fences = new Map<string, number>();
   readonly #openings: string[] = [];
+  #leaderEpoch = 0;
   /** Of segments. */
   readonly open: OpenFiles;
   sequence = 0;
@@ -46,24 +40,27 @@ export class LogState implements Checkpoints, Lineage {
   staged: StagedFile[] = [];
   /** Bytes that only the write-ahead log holds. */
   recentBytes = 0;
+  /** Topics whose files go when a snapshot without them is on disk. */
+  deleted: TopicState[] = [];
 
   constructor(options: StateOptions) {
-    this.#options = options;
     this.open = new OpenFiles(options.files, MAX_OPEN_FILES);
+    this.#options = { ...options, open: this.open };
   }
 
   restore(stored: StoredState): void {
     this.sequence = stored.sequence;
-    for (const { stored: partitions, ...topic } of stored.topics) {
-      const state = this.#addTopic(topic);
-      for (const [i, partition] of partitions.entries()) Partition.restored(partition, state.partitions[i]!);
-    }
+    for (const topic of stored.topics) this.#topics.set(topic.name, TopicState.restored(topic, this.#options));
     for (const [name, value] of Object.entries(stored.checkpoints)) this.#checkpoints.set(name, value);
     for (const [name, epoch] of Object.entries(stored.fences)) this.fences.set(name, epoch);
     this.#openings.push(...stored.openings);
+    this.#leaderEpoch = stored.leaderEpoch ?? 0;
   }
 
-  /** `data`: the frame's batches in order; `staged`: the file that the record adopts. Returns the partitions that grew. */
+  /**
+   * `data`: the frame's batches in order; `staged`: the file that the record adopts. Returns the partitions that grew or
+   * are gone.
+   */
   apply(
     sequence: number,
     record: CommitRecord,
@@ -71,47 +68,79 @@ export class LogState implements Checkpoints, Lineage {
     staged: StagedFile | null,
   ): Set<Partition> {
     this.sequence = sequence;
-    const grown = new Set<Partition>();
-    const opening = this.#openings.length - 1;
-    const add = (topic: string, number: number, batch: RecentBatch) => {
-      const partition = this.partition(topic, number);
-      if (!partition.add(batch, opening)) return;
-      this.recentBytes += batch.size;
-      grown.add(partition);
-    };
-    for (const topic of record.topics ?? []) this.#addTopic(topic);
+    const changed = this.#applyTopics(record);
     if (record.opened !== undefined) this.#openings.push(record.opened);
-    for (const { segment, position, batches } of record.direct ?? []) {
-      const [topic, number] = batches[0]!;
-      const partition = this.partition(topic, number);
-      const placed = batches.map(([, , base, next, size]) => ({ base: BigInt(base), next: BigInt(next), size }));
-      if (partition.addDirect(BigInt(segment), position, placed, opening)) grown.add(partition);
-    }
-    if (record.staged !== undefined && staged !== null) {
-      this.staged.push(staged);
-      let position = 0;
-      for (const [topic, number, base, next, size] of record.staged.batches) {
-        add(topic, number, { base: BigInt(base), next: BigInt(next), size, at: { file: staged, position } });
-        position += size;
-      }
-    }
-    for (const [i, [topic, number, base, next, size]] of (record.batches ?? []).entries()) {
-      add(topic, number, { base: BigInt(base), next: BigInt(next), size, at: data[i]! });
-    }
+    this.#leaderEpoch = record.leaderEpoch ?? this.#leaderEpoch;
+    this.#applyBatches(record, data, staged, changed);
     for (const [topic, number, start] of record.starts ?? []) this.partition(topic, number).moveStart(BigInt(start));
     for (const [name, value] of Object.entries(record.checkpoints ?? {})) {
       if (value === null) this.#checkpoints.delete(name);
       else this.#checkpoints.set(name, value);
     }
     for (const [name, epoch] of Object.entries(record.fences ?? {})) this.fences.set(name, epoch);
-    return grown;
+    return changed;
+  }
+
+  #applyTopics({ topics = [], changedTopics = [], deletedTopics = [] }: CommitRecord): Set<Partition> {
+    const gone = new Set<Partition>();
+    for (const topic of topics) this.#addTopic(topic);
+    for (const change of changedTopics) {
+      const topic = this.#topicOf(change.id);
+      if (topic === undefined) throw noSuchTopic(`of id ${change.id}`);
+      topic.change(change);
+    }
+    for (const id of deletedTopics) {
+      const topic = this.#topicOf(id);
+      if (topic === undefined) continue;
+      this.#dropTopic(topic);
+      for (const partition of topic.partitions) gone.add(partition);
+    }
+    return gone;
+  }
+
+  #applyBatches(
+    record: CommitRecord,
+    data: readonly Uint8Array[],
+    staged: StagedFile | null,
+    grown: Set<Partition>,
+  ): void {
+    const { leaderEpoch } = this;
+    const by = { opening: this.#openings.length - 1, leaderEpoch };
+    const add = (topic: string, number: number, batch: RecentBatch) => {
+      const partition = this.partition(topic, number);
+      if (!partition.add(batch, by)) return;
+      this.recentBytes += batch.size;
+      grown.add(partition);
+    };
+    for (const { segment, position, batches } of record.direct ?? []) {
+      const [topic, number] = batches[0]!;
+      const partition = this.partition(topic, number);
+      const placed = batches.map(([, , base, next, size]) => ({ base: BigInt(base), next: BigInt(next), size }));
+      if (partition.addDirect(BigInt(segment), position, placed, by)) grown.add(partition);
+    }
+    if (record.staged !== undefined && staged !== null) {
+      this.staged.push(staged);
+      let position = 0;
+      for (const [topic, number, base, next, size] of record.staged.batches) {
+        add(topic, number, {
+          base: BigInt(base),
+          next: BigInt(next),
+          size,
+          at: { file: staged, position, leaderEpoch },
+        });
+        position += size;
+      }
+    }
+    for (const [i, [topic, number, base, next, size]] of (record.batches ?? []).entries()) {
+      add(topic, number, { base: BigInt(base), next: BigInt(next), size, at: data[i]! });
+    }
   }
 
   /** Throws `log.no_such_topic`. */
   partition(topic: string, number: number): Partition {
     const partition = this.#topics.get(topic)?.partitions[number];
     if (partition !== undefined) return partition;
-    throw new TailraceError('log.no_such_topic', `there is no partition ${number} of a topic ${topic}`);
+    throw noSuchTopic(topic, number);
   }
 
   partitions(): Partition[] {
@@ -126,23 +155,26 @@ export class LogState implements Checkpoints, Lineage {
       checkpoints: Object.fromEntries(this.#checkpoints),
       fences: Object.fromEntries(this.fences),
       openings: [...this.#openings],
-      topics: () =>
-        topics.map(({ name, settings, partitions }) => ({
-          name,
-          ...settings,
-          stored: partitions.map((partition) => partition.stored()),
-        })),
+      leaderEpoch: this.#leaderEpoch,
+      topics: () => topics.map((topic) => topic.stored()),
     };
   }
 
   topic(name: string): TopicInfo | undefined {
-    const topic = this.#topics.get(name);
-    if (topic === undefined) return undefined;
-    return { name, settings: topic.settings, partitions: topic.partitions.map(partitionInfo) };
+    return this.#topics.get(name)?.info();
   }
 
   topicList(): readonly TopicInfo[] {
     return [...this.#topics.keys()].sort().map((name) => this.topic(name)!);
+  }
+
+  topicState(name: string): TopicState | undefined {
+    return this.#topics.get(name);
+  }
+
+  /** Gives those an id that a format without ids made; to be followed by a snapshot. */
+  giveIds(newId: () => string): void {
+    for (const topic of this.#topics.values()) if (topic.id === '') topic.giveId(newId());
   }
 
   get(name: string): string | undefined {
@@ -157,29 +189,38 @@ export class LogState implements Checkpoints, Lineage {
     return this.#openings.at(-1) ?? '';
   }
 
+  /** Of what is appended now. */
+  get leaderEpoch(): number {
+    return this.#leaderEpoch;
+  }
+
+  /** Leader epoch that the next opening for writing has. */
+  get nextLeaderEpoch(): number {
+    return this.#openings.length === 0 ? 0 : this.leaderEpoch + 1;
+  }
+
   covers(id: string, topic: string, number: number, offset: bigint): boolean {
-    const opening = this.#openings.indexOf(id);
+    const opening = this.#openings.lastIndexOf(id);
     const partition = this.#topics.get(topic)?.partitions[number];
     if (opening < 0 || partition === undefined) return false;
-    const next = partition.openings.find(([other]) => other > opening);
-    return offset <= (next?.[1] ?? partition.end);
+    const next = partition.openings.find((other) => other.opening > opening);
+    return offset <= (next?.start ?? partition.end);
   }
 
-  #addTopic({ name, partitions, cleanup }: { readonly name: string } & TopicSettings): TopicState {
-    const { files, topicsDir, segmentBytes } = this.#options;
-    const topic: TopicState = {
-      name,
-      settings: { partitions, cleanup },
-      partitions: Array.from(
-        { length: partitions },
-        (_, i) => new Partition(name, i, join(topicsDir, `${name}-${i}`), files, this.open, segmentBytes),
-      ),
-    };
-    this.#topics.set(name, topic);
-    return topic;
+  #topicOf(id: string): TopicState | undefined {
+    return [...this.#topics.values()].find((topic) => topic.id === id);
   }
-}
 
-function partitionInfo({ partition, start, end, sizeBytes, compactedTo, deletesRemovedTo }: Partition): PartitionInfo {
-  return { partition, startOffset: start, endOffset: end, sizeBytes, compactedTo, deletesRemovedTo };
+  #addTopic(entry: TopicEntry): void {
+    const existing = this.#topics.get(entry.name);
+    // Only where the commit that deleted it is lost.
+    if (existing !== undefined) this.#dropTopic(existing);
+    this.#topics.set(entry.name, new TopicState(entry, this.#options));
+  }
+
+  #dropTopic(topic: TopicState): void {
+    this.#topics.delete(topic.name);
+    for (const partition of topic.partitions) this.recentBytes -= partition.drop();
+    this.deleted.push(topic);
+  }
 }

@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
+import { partitionFolder } from '../../test/support/partition-folder.ts';
 import type { StoredBatch } from '../contracts/log.ts';
 import { systemClock } from '../lib/clock.ts';
 import { RecordBatchBuilder, readBatchHeader } from '../wire/record-batch.ts';
@@ -90,7 +91,7 @@ test('an index that is gone, cut, of another form or damaged is made again', asy
   let log = await open(dir);
   await fill(log, random, 300);
   await log.close();
-  const folder = join(dir, 'topics', 't-0');
+  const folder = partitionFolder(dir, 't', 0);
   const indexes = readdirSync(folder).filter((name) => name.endsWith('.index'));
   expect(indexes.length).toBeGreaterThan(2);
   for (const harm of [0, 1, 2, 3, 4]) {

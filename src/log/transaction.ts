@@ -3,19 +3,21 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { EndOffsets, LogTransaction, PendingBatch } from '../contracts/log.ts';
 import { checkBatch, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
 import type { BatchEntry, CommitRecord } from './commit-record.ts';
-import { LEADER_EPOCH } from './partition.ts';
+import type { Partition } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
 
 /** What a transaction needs of the log. */
 export interface TransactionLog {
   /** Batches of a transaction in memory above which they are staged on disk. */
   readonly stageBytes: number;
-  /** Throws `log.no_such_topic`. */
-  requireTopic(topic: string, partition: number): void;
+  /** That of batches that are committed now. */
+  readonly leaderEpoch: number;
+  /** The partition to write to. Throws `log.no_such_topic`, also when its deletion stands in the queue. */
+  requireTopic(topic: string, partition: number): Partition;
   /** The offset that the next batch of the partition gets: behind everything assigned so far. */
-  nextOffset(topic: string, partition: number): bigint;
+  nextOffset(at: Partition): bigint;
   /** Reserves offsets at the partition's end; returns the base. */
-  assign(topic: string, partition: number, count: bigint): bigint;
+  assign(at: Partition, count: bigint): bigint;
   /** Throws `log.fenced`, `log.failed`, `log.closed`. */
   checkWriter(name: string, epoch: number): void;
   createStaged(): Promise<StagedFile>;
@@ -29,6 +31,8 @@ export interface TransactionLog {
 }
 
 interface Staged extends PendingBatch {
+  /** As of the append: a topic that is deleted and made again has others. */
+  readonly at: Partition;
   readonly count: bigint;
 }
 
@@ -111,19 +115,20 @@ export class Transaction implements LogTransaction {
   /** Offsets are assigned here, in the order of the calls; nothing waits between this and the queue of the log. */
   #place(finish: ((ends: EndOffsets) => readonly PendingBatch[]) | undefined) {
     // Offsets that were assigned and then not written would be taken for lost ones: what can fail comes first.
+    for (const batch of [...this.#stagedBatches, ...this.#memory]) this.#checkTopic(batch);
     const last = (finish?.(this.#ends([...this.#stagedBatches, ...this.#memory])) ?? []).map((batch) =>
       this.#checked(batch),
     );
     const memory = [...this.#memory, ...last];
     const ends = this.#ends([...this.#stagedBatches, ...memory]);
-    const entry = ({ topic, partition, count }: Omit<Staged, 'bytes'>, size: number): BatchEntry => {
-      const base = this.#log.assign(topic, partition, count);
+    const entry = ({ topic, partition, at, count }: Omit<Staged, 'bytes'>, size: number): BatchEntry => {
+      const base = this.#log.assign(at, count);
       return [topic, partition, String(base), String(base + count), size];
     };
     const stagedEntries = this.#stagedBatches.map((batch, i) => entry(batch, this.#stagedSizes[i]!));
     const batches = memory.map((batch): BatchEntry => {
       const placed = entry(batch, batch.bytes.length);
-      placeBatch(batch.bytes, 0, BigInt(placed[2]), LEADER_EPOCH);
+      placeBatch(batch.bytes, 0, BigInt(placed[2]), this.#log.leaderEpoch);
       return placed;
     });
     const data = memory.map(({ bytes }) => bytes);
@@ -137,9 +142,9 @@ export class Transaction implements LogTransaction {
 
   #ends(batches: readonly Omit<Staged, 'bytes'>[]): EndOffsets {
     const ends = new Map<string, { topic: string; partition: number; baseOffset: bigint; endOffset: bigint }>();
-    for (const { topic, partition, count } of batches) {
+    for (const { topic, partition, at, count } of batches) {
       const name = `${topic}\0${partition}`;
-      const baseOffset = this.#log.nextOffset(topic, partition);
+      const baseOffset = this.#log.nextOffset(at);
       const known = ends.get(name) ?? { topic, partition, baseOffset, endOffset: baseOffset };
       known.endOffset += count;
       ends.set(name, known);
@@ -148,11 +153,17 @@ export class Transaction implements LogTransaction {
   }
 
   #checked({ topic, partition, bytes }: PendingBatch): Staged {
-    this.#log.requireTopic(topic, partition);
+    const at = this.#log.requireTopic(topic, partition);
     if (checkBatch(bytes, 0, bytes.length) !== bytes.length) {
       throw new TailraceError('log.invalid_batch', 'more than one batch was handed over at once');
     }
-    return { topic, partition, bytes, count: BigInt(readBatchHeader(bytes, 0).lastOffsetDelta) + 1n };
+    return { topic, partition, at, bytes, count: BigInt(readBatchHeader(bytes, 0).lastOffsetDelta) + 1n };
+  }
+
+  /** Throws when the topic of the append is not there any more. */
+  #checkTopic({ topic, partition, at }: Omit<Staged, 'bytes'>): void {
+    if (this.#log.requireTopic(topic, partition) === at) return;
+    throw new TailraceError('log.no_such_topic', `the topic ${topic} was deleted, and is another one now`);
   }
 
   async #spill(): Promise<void> {
@@ -168,8 +179,8 @@ export class Transaction implements LogTransaction {
       const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
       throw new TailraceError('log.failed', `a large transaction could not be put on disk (${code})`, { cause });
     }
-    for (const { topic, partition, count, bytes } of batches) {
-      this.#stagedBatches.push({ topic, partition, count });
+    for (const { bytes, ...batch } of batches) {
+      this.#stagedBatches.push(batch);
       this.#stagedSizes.push(bytes.length);
     }
   }

@@ -10,7 +10,6 @@ import type { Files } from '../lib/files.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { repairData, seedOf } from './frame.ts';
 import { type ScannedFrame, scanFrames } from './frame-scan.ts';
-import { LEADER_EPOCH } from './partition.ts';
 import { FRAMES_AT, readWalHeader, type WalHeader } from './wal-file.ts';
 
 export interface RecoveredCommit {
@@ -30,8 +29,11 @@ export interface Recovery {
   readonly names: readonly string[];
 }
 
-/** @param after sequence that the snapshot holds; frames up to it are passed over */
-export async function recoverWal(files: Files, dir: string, after: number): Promise<Recovery> {
+/**
+ * @param after sequence that the snapshot holds; frames up to it are passed over
+ * @param leaderEpoch as of the snapshot
+ */
+export async function recoverWal(files: Files, dir: string, after: number, leaderEpoch: number): Promise<Recovery> {
   const names = (await files.list(dir)).filter((name) => name.endsWith('.wal'));
   const headers: (WalHeader & { readonly name: string })[] = [];
   for (const name of names) {
@@ -47,7 +49,7 @@ export async function recoverWal(files: Files, dir: string, after: number): Prom
     for (const frame of scanFrames(bytes, FRAMES_AT, seedOf(epoch))) bySequence.set(frame.head.sequence, frame);
   }
   const nextEpoch = (headers.at(-1)?.epoch ?? 0) + 1;
-  return { ...keep(bySequence, after), nextEpoch, names };
+  return { ...keep(bySequence, after, leaderEpoch), nextEpoch, names };
 }
 
 /** The first `limit` bytes of a file, or all of them. */
@@ -63,7 +65,11 @@ async function read(files: Files, path: string, limit: number | null): Promise<B
 }
 
 /** The commits to apply, in order, and the acknowledged ones that are missing among them. */
-function keep(found: ReadonlyMap<number, ScannedFrame>, after: number): Pick<Recovery, 'commits' | 'lost'> {
+function keep(
+  found: ReadonlyMap<number, ScannedFrame>,
+  after: number,
+  leaderEpoch: number,
+): Pick<Recovery, 'commits' | 'lost'> {
   let durable = after;
   let last = after;
   for (const { head } of found.values()) {
@@ -72,18 +78,20 @@ function keep(found: ReadonlyMap<number, ScannedFrame>, after: number): Pick<Rec
   }
   const commits: RecoveredCommit[] = [];
   const lost: number[] = [];
+  let current = leaderEpoch;
   for (let sequence = after + 1; sequence <= Math.max(durable, last); sequence++) {
     const frame = found.get(sequence);
     const acknowledged = sequence <= durable;
     // What follows a frame that was never acknowledged was not acknowledged either.
     if (!acknowledged && frame?.isWhole !== true) break;
+    current = frame?.head.record.leaderEpoch ?? current;
     if (frame === undefined || frame.data === null) lost.push(sequence);
-    else commits.push(commitOf(frame, frame.data));
+    else commits.push(commitOf(frame, frame.data, current));
   }
   return { commits, lost };
 }
 
-function commitOf({ head, isWhole }: ScannedFrame, data: readonly Buffer[]): RecoveredCommit {
-  const damaged = isWhole ? [] : repairData(data, head, LEADER_EPOCH);
+function commitOf({ head, isWhole }: ScannedFrame, data: readonly Buffer[], leaderEpoch: number): RecoveredCommit {
+  const damaged = isWhole ? [] : repairData(data, head, leaderEpoch);
   return { sequence: head.sequence, record: head.record, data, damaged };
 }

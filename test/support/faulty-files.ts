@@ -65,6 +65,11 @@ export class FaultyFiles implements Files {
     return this.#disk.makeDirectory(path);
   }
 
+  async removeDirectory(path: string): Promise<void> {
+    this.#check();
+    await this.#disk.removeDirectory(path);
+  }
+
   syncDirectory(path: string): Promise<void> {
     return this.#disk.syncDirectory(path);
   }

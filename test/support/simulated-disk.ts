@@ -113,6 +113,16 @@ export class SimulatedDisk implements Files {
     this.#makeDirectory(path);
   }
 
+  /** Durably at once, with what was removed from it: a power loss could leave more, which a log that starts removes again. */
+  async removeDirectory(path: string): Promise<void> {
+    await null;
+    this.fault({ call: 'removeDirectory', path, bytes: 0 });
+    const directory = this.#directories.get(path);
+    if (directory === undefined || directory.entries.size > 0) return;
+    this.#directories.delete(path);
+    this.onChange({ call: 'removeDirectory', path, bytes: 0 });
+  }
+
   async syncDirectory(path: string): Promise<void> {
     await null;
     this.fault({ call: 'syncDirectory', path, bytes: 0 });

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { batchFrom, recordsIn, TOPIC, withCodec } from '../../../test/support/compacted-log.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { partitionFolder } from '../../../test/support/partition-folder.ts';
 import type { TopicConfig } from '../../contracts/log-admin.ts';
 import { readBatchHeader } from '../../wire/record-batch.ts';
 import { type EmbeddedLog, type OpenLogOptions, openLog } from '../embedded-log.ts';
@@ -67,7 +68,7 @@ const pairs = async ({ log }: Opened) =>
     ({ offset, key, value }) => `${offset} ${key}=${value}`,
   );
 const segmentFiles = ({ dir }: Opened) =>
-  readdirSync(join(dir, 'topics', `${TOPIC}-0`)).filter((name) => name.endsWith('.log'));
+  readdirSync(partitionFolder(dir, TOPIC, 0)).filter((name) => name.endsWith('.log'));
 
 test('the last record of each key stays, with its offset, time and headers; the ends stay', async () => {
   const log = await opened();
@@ -273,7 +274,7 @@ test('a damaged partition is not compacted, and what is good of it is read', asy
   for (let i = 0; i < 200; i++) await append(log, [[`k${i % 10}`, `${i}`.repeat(30)]]);
   await log.log.clean();
   const [, second] = segmentFiles(log);
-  const path = join(log.dir, 'topics', `${TOPIC}-0`, second!);
+  const path = join(partitionFolder(log.dir, TOPIC, 0), second!);
   const bytes = readFileSync(path);
   bytes[statSync(path).size >> 1]! ^= 4;
   writeFileSync(path, bytes);
