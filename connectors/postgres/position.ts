@@ -29,6 +29,8 @@ const format = z.strictObject({
     .strictObject({
       /** By `schema.table`: being read, or read and still to be held against the stream. */
       snapshots: z.record(z.string(), snapshotState),
+      /** Nothing is read until somebody says so. */
+      paused: z.boolean(),
     })
     .nullable()
     .default(null),
@@ -65,17 +67,28 @@ export function withSnapshot(position: PostgresPosition, label: string, state: S
   return withSnapshots({ ...position, tables }, [...others, [label, state]]);
 }
 
+export const isPaused = (position: PostgresPosition): boolean => position.private?.paused ?? false;
+
+export function withPause(position: PostgresPosition, paused: boolean): PostgresPosition {
+  const snapshots = snapshotsOf(position);
+  const nothing = !paused && Object.keys(snapshots).length === 0;
+  return { ...position, private: nothing ? null : { snapshots, paused } };
+}
+
 function withSnapshots(
   position: PostgresPosition,
   entries: readonly (readonly [string, SnapshotState | null])[],
 ): PostgresPosition {
   const kept = entries.filter((entry): entry is readonly [string, SnapshotState] => entry[1] !== null);
-  return { ...position, private: kept.length === 0 ? null : { snapshots: Object.fromEntries(kept) } };
+  return withPause(
+    { ...position, private: { snapshots: Object.fromEntries(kept), paused: false } },
+    isPaused(position),
+  );
 }
 
 /** True while a streamed transaction may have to be held against a snapshot. */
 export function comparesSnapshots(position: PostgresPosition): boolean {
-  return position.private !== null;
+  return Object.keys(snapshotsOf(position)).length > 0;
 }
 
 /** The LSN of a position, as a number. */

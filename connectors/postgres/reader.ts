@@ -1,6 +1,13 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
 import type pg from 'pg';
-import type { Position, SourceOutput, SourceReader } from '../../src/sdk/index.ts';
+import {
+  type Position,
+  type SnapshotCommand,
+  type SourceOutput,
+  type SourceReader,
+  TailraceError,
+  type UpstreamStatus,
+} from '../../src/sdk/index.ts';
 import type { Rows } from './catalog.ts';
 import { connectReplication, SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
@@ -10,26 +17,43 @@ import { type PostgresPosition, readPosition } from './position.ts';
 import { type CapturedTable, findPublication } from './publication.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { type Prepared, prepare } from './set-up.ts';
+import { obey } from './snapshot-commands.ts';
 import { SnapshotRunner } from './snapshot-runner.ts';
+import { snapshotStatuses } from './snapshot-status.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
+import { WalGovernor } from './wal-governor.ts';
 
 const WATCH_MS = 5_000;
 /** Between two looks whether a streamed transaction can be seen. */
 const VISIBLE_MS = 5;
+
+const LATER = 'try again when `tailrace status` says that it streams';
+
+/** What runs beside each other on one connection to the slot. */
+interface Work {
+  readonly tables: readonly CapturedTable[];
+  readonly progress: SourceProgress;
+  readonly runner: SnapshotRunner;
+  readonly save: () => void;
+}
 
 export class PostgresReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
   #stream: ReplicationStream | null = null;
   #acknowledged: string | null = null;
+  readonly #governor: WalGovernor;
+  #work: Work | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
     this.#sql = new SqlSession(options);
+    const { clock, log } = options.context;
+    this.#governor = new WalGovernor({ sql: this.#sql, slot: slotOf(options), clock, log });
   }
 
   async run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
@@ -65,6 +89,19 @@ export class PostgresReader implements SourceReader {
     await this.#sql.close();
   }
 
+  upstream(): UpstreamStatus {
+    const { retention, warnings } = this.#governor;
+    const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
+    return { snapshots, retention, warnings };
+  }
+
+  async snapshots(command: SnapshotCommand): Promise<void> {
+    const work = this.#work;
+    if (work === null) throw new TailraceError('source.not_ready', 'the source is not at work yet', { remedy: LATER });
+    await obey(command, work.tables, work.progress, work.runner);
+    work.save();
+  }
+
   async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
     const { position, tables } = prepared;
     const client = await connectReplication(this.#options);
@@ -81,14 +118,10 @@ export class PostgresReader implements SourceReader {
     signal.addEventListener('abort', onAbort, { once: true });
     const ended = new AbortController();
     try {
-      const runner = new SnapshotRunner({
-        ...prepared,
-        options: this.#options,
-        sql: this.#sql,
-        progress,
-        gate,
-        output,
-      });
+      const runner = this.#runner(prepared, progress, gate, output);
+      // What was told is saved at once where nothing is being written, else with that.
+      const save = () => (gate.held || decoder.inTransaction ? undefined : output.heartbeat(progress.position));
+      this.#work = { tables, progress, runner, save };
       const beside = [this.#snapshots(runner, ended.signal), this.#watch(tables, position, ended.signal)];
       await Promise.race([stream.done, ...beside]);
     } catch (error) {
@@ -98,6 +131,11 @@ export class PostgresReader implements SourceReader {
       stream.stop();
       signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  #runner(prepared: Prepared, progress: SourceProgress, gate: StreamGate, output: SourceOutput): SnapshotRunner {
+    const ask = () => this.#stream?.ask();
+    return new SnapshotRunner({ ...prepared, options: this.#options, sql: this.#sql, progress, gate, output, ask });
   }
 
   #decoder(tables: readonly CapturedTable[], progress: SourceProgress, output: SourceOutput, signal: AbortSignal) {
@@ -148,12 +186,14 @@ export class PostgresReader implements SourceReader {
   async #watch(tables: readonly CapturedTable[], position: PostgresPosition, signal: AbortSignal): Promise<never> {
     const { name } = publicationOf(this.#options);
     let since = position.lsn;
+    await this.#governor.look().catch(() => {});
     for (;;) {
       await this.#options.context.clock.sleep(WATCH_MS, signal);
       const acknowledged = this.#acknowledged ?? position.lsn;
       // A server that does not answer is the stream's to report.
       const publication = await findPublication(this.#sql, name).catch(() => null);
       if (publication === null) continue;
+      await this.#governor.look().catch(() => {});
       checkContinuity(publication ?? name, tables, { ...position, lsn: since });
       since = acknowledged;
     }

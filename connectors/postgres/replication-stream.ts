@@ -74,6 +74,11 @@ export class ReplicationStream {
     if (lsn > this.#received) this.#received = lsn;
   }
 
+  /** Has the server say how far it is. */
+  ask(): void {
+    this.#report(true);
+  }
+
   /** Reads no more. */
   stop(): void {
     this.#socket.stop();
@@ -119,8 +124,8 @@ export class ReplicationStream {
     return undefined;
   }
 
-  /** Standby status update: written, flushed, applied LSN, time, no reply wanted. Written is what is flushed here. */
-  #report(): void {
+  /** Standby status update: written, flushed, applied LSN, time, whether a reply is wanted. Written is what is flushed here. */
+  #report(reply = false): void {
     const message = this.#status;
     message[0] = COPY_DATA;
     message.writeInt32BE(message.length - 1, 1);
@@ -129,7 +134,7 @@ export class ReplicationStream {
     message.writeBigUInt64BE(this.#flushed, 14);
     message.writeBigUInt64BE(this.#flushed, 22);
     message.writeBigInt64BE(BigInt(Math.round((this.#options.now() - POSTGRES_EPOCH_MS) * 1_000)), 30);
-    message[38] = 0;
+    message[38] = reply ? 1 : 0;
     this.#reported = this.#flushed;
     this.#socket.write(Buffer.from(message));
   }

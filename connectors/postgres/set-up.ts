@@ -5,7 +5,7 @@ import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
-import { type PostgresPosition, snapshotsOf, type TableState, withSnapshot } from './position.ts';
+import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
 import {
   type CapturedTable,
   ensurePublication,
@@ -88,6 +88,7 @@ async function prepareToResume(
   );
   const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => states[label] !== undefined);
   let position: PostgresPosition = { ...from, publication: publication.oid, tables: states, private: null };
+  position = withPause(position, isPaused(from));
   for (const [label, state] of snapshots) position = withSnapshot(position, label, state);
   return { position, publication, tables, isFirst: false };
 }

@@ -5,7 +5,15 @@ import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
 import { holdCommits } from '../../test/support/held-commits.ts';
 import { Follower } from '../../test/support/postgres-follower.ts';
-import { postgresScenes, read, rowTexts, type Scene } from '../../test/support/postgres-source.ts';
+import {
+  lastPosition,
+  postgresScenes,
+  type Reading,
+  read,
+  rowTexts,
+  type Scene,
+} from '../../test/support/postgres-source.ts';
+import type { RecordedRow } from '../../test/support/recording-output.ts';
 import { readPosition } from './position.ts';
 
 const scene = postgresScenes();
@@ -92,7 +100,7 @@ test('invariant 4: stopped after any step of the snapshots, beside a workload, e
   await made.client.query('insert into i values (1000000, 0, 0)');
   const isLast = () => follower.transactions.some(({ rows }) => rows.at(-1)?.after?.id === '1000000');
   await follower.run(() => isLast() && isOver());
-  expect(stops).toBeGreaterThan(2);
+  expect(stops).toBeGreaterThan(0);
   await expectTables(made, follower.transactions);
 });
 
@@ -112,16 +120,23 @@ test('a commit that sessions do not see yet holds up the snapshot, not the strea
   const committing = await made.connect();
   const reading = read(made.options);
   const { output } = reading;
-  const times = (text: string) => rowTexts(output).filter((row) => row.endsWith(text)).length;
+  const times = (text: string) => {
+    const is = (row: object | null) => JSON.stringify(row) === text;
+    const seen = ({ rows }: { rows: RecordedRow[] }) =>
+      rows.length > 100 ? 0 : rows.filter((row) => is(row.after)).length;
+    return output.transactions.reduce((sum, transaction) => sum + seen(transaction), 0);
+  };
   await reading.until(() => output.transactions.length > 10);
   // Described once, the table is not asked about again.
   await made.client.query('update t set v = 0 where id = 1');
   await reading.until(() => times('{"id":"1","v":"0"}') === 2);
   const held = await holdCommits(made);
-  const commit = committing.query('update t set v = 1 where id in (2, 40, 59); insert into t values (61, 1)');
+  // While this is decoded the next step waits, so that the commit after it is in the log and not streamed yet.
+  await made.client.query('set synchronous_commit = local; insert into other select generate_series(1000, 50000)');
+  const commit = committing.query('update t set v = 1; insert into t values (61, 1)');
   const over = commit.catch(() => {});
   await held.until(1);
-  await made.client.query('set synchronous_commit = local; insert into other values (1)');
+  await made.client.query('insert into other values (1)');
   await reading.until(() => times('{"id":"1"}') === 1);
   const before = output.rows().filter(({ op }) => op === 'r').length;
   expect(before).toBeLessThan(60);
@@ -138,7 +153,7 @@ test('a commit that sessions do not see yet holds up the snapshot, not the strea
   await reading.until(() => times('{"id":"62","v":"0"}') === 1);
   const t = foldChanges(output.transactions).get('public.t')!;
   expect(t.size).toBe(62);
-  expect([...t.values()].filter(({ v }) => v === '1').map(({ id }) => id)).toEqual(['2', '40', '59', '61']);
+  expect([...t.values()].filter(({ v }) => v !== '1').map(({ id }) => id)).toEqual(['62']);
 });
 
 test('a key that becomes another one while the table is read: it is read afresh', async () => {
@@ -158,4 +173,45 @@ test('a key that becomes another one while the table is read: it is read afresh'
   const last = transactions.findLastIndex(({ markers }) => markers.includes('snapshot-begin public.t'));
   expect(last).toBeGreaterThan(10);
   expect(foldChanges(transactions.slice(last), { 'public.t': ['v'] }).get('public.t')?.size).toBe(80);
+});
+
+test('a table is read once more beside its stream: paused over a restart, and cancelled', async () => {
+  const config = { snapshot_chunk_rows: 5, snapshot_connections: 1 };
+  const made = await scene(
+    ['public.t'],
+    'create table t (id int primary key, v int); insert into t select i, 0 from generate_series(1, 60) i; analyze t',
+    { config },
+  );
+  const first = read(made.options);
+  const ends = ({ output }: Reading) =>
+    output.transactions.filter(({ markers }) => markers.includes('snapshot-end public.t')).length;
+  const snapshots = ({ reader }: Reading) => reader.upstream().snapshots;
+  await first.until(() => ends(first) === 1);
+  expect(snapshots(first)).toEqual([]);
+  await expect(first.reader.snapshots({ do: 'cancel', tables: ['public.t'] })).rejects.toThrow('is not being read');
+  await expect(first.reader.snapshots({ do: 'start', tables: ['public.x'] })).rejects.toThrow('is not captured');
+  await first.reader.snapshots({ do: 'start', tables: null });
+  const rows = () => first.output.rows().filter(({ op }) => op === 'r').length;
+  await first.until(() => rows() >= 75);
+  await first.reader.snapshots({ do: 'pause' });
+  expect(snapshots(first)).toMatchObject([{ table: 'public.t', kind: 'refresh', state: 'paused', estimatedRows: 60 }]);
+  await made.client.query('update t set v = 1');
+  await first.until(() => rowTexts(first.output).filter((row) => row.startsWith('u ')).length === 60);
+  await first.stop();
+  const [readRows] = snapshots(first).map((one) => one.rows);
+  const second = read(made.options, lastPosition(first.output));
+  await made.client.query('update t set v = 2');
+  await second.until(() => second.output.rows().length === 60);
+  expect(snapshots(second)).toMatchObject([{ state: 'paused', rows: readRows }]);
+  await second.reader.snapshots({ do: 'resume' });
+  await second.until(() => ends(second) === 1);
+  // Each row as it is now; none that was read is read again.
+  const again = second.output.rows().filter(({ op }) => op === 'r');
+  expect(again.map(({ after }) => after?.v)).toEqual(Array.from({ length: 60 - readRows! }, () => '2'));
+  await second.reader.snapshots({ do: 'start', tables: ['public.t'] });
+  await second.reader.snapshots({ do: 'cancel', tables: null });
+  expect(snapshots(second)).toEqual([]);
+  await made.client.query('insert into t values (100, 0)');
+  await second.until(() => second.output.rows().at(-1)?.after?.id === '100');
+  expect(ends(second)).toBe(1);
 });

@@ -193,7 +193,8 @@ async function write(
   const to = ranges.at(-1)!.to;
   if (to === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
   const { snapshot, until } = facts;
-  const now = withRange({ ...(progress.snapshot(label) ?? state), id }, to, { snapshot, until }, rows);
+  const known = progress.snapshot(label) ?? state;
+  const now = withRange({ ...known, id, estimate: state.estimate }, to, { snapshot, until }, rows);
   output.end(progress.setSnapshot(label, now));
   await output.drain();
   return rows;

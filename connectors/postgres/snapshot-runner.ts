@@ -6,6 +6,7 @@ import type { SqlSession } from './connections.ts';
 import { KeyOrder } from './key-order.ts';
 import type { SourceOptions } from './names.ts';
 import { waitForOlderTransactions } from './older-transactions.ts';
+import { comparesSnapshots, isPaused } from './position.ts';
 import { type CapturedTable, type Publication, publishedTable, withoutKey } from './publication.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
@@ -14,6 +15,8 @@ import { frontier, openRanges, type SnapshotState } from './snapshot-state.ts';
 import type { SourceProgress } from './source-progress.ts';
 import type { StreamGate } from './stream-gate.ts';
 
+/** Between two looks whether there is something to read by now. */
+const REST_MS = 1_000;
 /** Between two tries of a round that could not be read. */
 const RETRY_MS = 50;
 /** A stream that is behind, by a long transaction say, comes first: what it has to be held against stands in each position. */
@@ -27,6 +30,8 @@ export interface SnapshotRunnerOptions {
   readonly progress: SourceProgress;
   readonly gate: StreamGate;
   readonly output: SourceOutput;
+  /** Has the server say how far the stream is, which may have nothing to send. */
+  readonly ask: () => void;
   /** Nothing was streamed from the slot before this reader. */
   readonly isFirst: boolean;
 }
@@ -37,6 +42,8 @@ export class SnapshotRunner {
   /** Tables whose earlier changes are all to be seen. */
   readonly #ready: Set<string>;
   #connections: SnapshotConnections | null = null;
+  #reading: string | null = null;
+  #woken = Promise.withResolvers<void>();
 
   constructor(options: SnapshotRunnerOptions) {
     const { clock } = options.options.context;
@@ -45,18 +52,21 @@ export class SnapshotRunner {
     this.pace = new SnapshotPace(clock, options.options.config.snapshot_chunk_rows ?? null);
   }
 
-  /** Resolves when all is read; rejects when a table cannot be, and with the signal's reason. */
-  async run(signal: AbortSignal): Promise<void> {
+  /** Reads what there is to read, now and later; rejects when a table cannot be read, and with the signal's reason. */
+  async run(signal: AbortSignal): Promise<never> {
     const { progress, tables } = this.#options;
-    const onAbort = () => void this.#close();
+    const onAbort = () => {
+      this.wake();
+      void this.#close();
+    };
     signal.addEventListener('abort', onAbort, { once: true });
     try {
       for (;;) {
         signal.throwIfAborted();
-        const label = tables.map((table) => table.label).find((one) => this.#isToRead(one));
-        if (label === undefined) return;
-        await this.#read(tables.find((table) => table.label === label)!, signal);
-        if (progress.touched === null) await this.#startOver();
+        if (progress.touched === null) this.#startOver();
+        const table = tables.find(({ label }) => this.#isToRead(label));
+        if (table !== undefined) await this.#read(table, signal);
+        else await this.#rest();
       }
     } finally {
       signal.removeEventListener('abort', onAbort);
@@ -64,13 +74,46 @@ export class SnapshotRunner {
     }
   }
 
+  /** There may be something to read. */
+  wake(): void {
+    this.#woken.resolve();
+  }
+
+  /** Reads a table once more, which is streamed. Waits until the stream is past what an earlier reading saw. */
+  async refresh(table: CapturedTable): Promise<void> {
+    const { options, progress } = this.#options;
+    const order = await this.#orderOf(table);
+    while (progress.snapshot(table.label) !== undefined) {
+      this.#options.ask();
+      await options.context.clock.sleep(RETRY_MS);
+    }
+    this.#ready.delete(table.label);
+    this.#options.progress.setSnapshot(table.label, newState(order, null, 'refresh'));
+    this.wake();
+  }
+
+  /** The table whose turn it is. */
+  get reading(): string | null {
+    return this.#reading;
+  }
+
+  async #rest(): Promise<void> {
+    this.#reading = null;
+    await this.#close();
+    if (comparesSnapshots(this.#options.progress.position)) this.#options.ask();
+    // What the stream has truncated meanwhile is to be read as well.
+    const isWoken = this.#options.options.context.clock.sleep(REST_MS).catch(() => {});
+    await Promise.race([this.#woken.promise, isWoken]);
+    this.#woken = Promise.withResolvers<void>();
+  }
+
   #isToRead(label: string): boolean {
     const { progress } = this.#options;
-    return progress.unread().includes(label) && progress.snapshot(label)?.paused !== true;
+    return !isPaused(progress.position) && progress.unread().includes(label);
   }
 
   /** Too much was streamed to remember: what is read next waits for all that runs. */
-  async #startOver(): Promise<void> {
+  #startOver(): void {
     this.#ready.clear();
     this.#options.progress.forget(() => true);
   }
@@ -85,6 +128,7 @@ export class SnapshotRunner {
   async #read(table: CapturedTable, signal: AbortSignal): Promise<void> {
     const { options, sql, progress } = this.#options;
     const { label } = table;
+    this.#reading = label;
     const order = await this.#orderOf(table);
     const begun = progress.snapshot(label);
     // The key is another one than when the ranges were read.
@@ -96,7 +140,8 @@ export class SnapshotRunner {
     this.pace.begin(label, await finder.bytes(), estimate);
     while (this.#isToRead(label) && progress.touched !== null) {
       signal.throwIfAborted();
-      const state = progress.snapshot(label) ?? newState(order, estimate);
+      const known = progress.snapshot(label) ?? newState(order, estimate, 'initial');
+      const state = known.estimate === null ? { ...known, estimate } : known;
       const bounds = await finder.bounds(frontier(state), this.pace.chunkRows, options.config.snapshot_connections);
       if (!(await this.#round({ table, published: this.#published(table), state, order, bounds }, signal))) return;
     }
@@ -126,6 +171,7 @@ export class SnapshotRunner {
       if (!this.#isToRead(round.table.label) || progress.touched === null) return false;
       const state = progress.snapshot(round.table.label);
       if (state !== undefined && openRanges(state) >= MAX_OPEN_RANGES) {
+        this.#options.ask();
         await options.context.clock.sleep(RETRY_MS, signal);
         continue;
       }
@@ -143,7 +189,7 @@ export class SnapshotRunner {
   }
 }
 
-function newState(order: KeyOrder, estimate: number | null): SnapshotState {
+function newState(order: KeyOrder, estimate: number | null, kind: SnapshotState['kind']): SnapshotState {
   const key = order.fingerprint;
-  return { id: '', kind: 'initial', key, ranges: [], over: false, paused: false, rows: 0, estimate };
+  return { id: '', kind, key, ranges: [], over: false, cancelled: false, rows: 0, estimate };
 }

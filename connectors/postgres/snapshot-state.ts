@@ -36,7 +36,8 @@ export const snapshotState = z.strictObject({
   ranges: z.array(range),
   /** The last range reaches the end of the table. */
   over: z.boolean(),
-  paused: z.boolean(),
+  /** Nothing more is read; what was is still held against the stream. */
+  cancelled: z.boolean(),
   /** Read so far. */
   rows: z.number(),
   /** What the server thinks that the table has; null when it does not know. */
@@ -58,11 +59,16 @@ export function passed(state: SnapshotState, lsn: bigint): SnapshotState | null 
     if (now.read === 'past' && ranges.at(-1)?.read === 'past') ranges.pop();
     ranges.push(now);
   }
-  return state.over && ranges.every(({ read }) => read === 'past') ? null : { ...state, ranges };
+  return (state.over || state.cancelled) && ranges.every(({ read }) => read === 'past') ? null : { ...state, ranges };
 }
 
 /** Where the next reading begins: behind this key; null: at the beginning of the table. */
 export const frontier = ({ ranges }: SnapshotState): Key | null => ranges.at(-1)?.to ?? null;
+
+/** The state of a snapshot that nobody wants any more; null when nothing is left of it. */
+export function cancelled(state: SnapshotState): SnapshotState | null {
+  return openRanges(state) === 0 ? null : { ...state, cancelled: true };
+}
 
 /** Ranges that still have to be held against the stream. */
 export const openRanges = ({ ranges }: SnapshotState): number => ranges.filter(({ read }) => read !== 'past').length;

@@ -2,7 +2,15 @@
 import type { Rows } from './catalog.ts';
 import { TableCoverage } from './coverage.ts';
 import { formatLsn } from './lsn.ts';
-import { advanced, comparesSnapshots, lsnOf, type PostgresPosition, snapshotsOf, withSnapshot } from './position.ts';
+import {
+  advanced,
+  comparesSnapshots,
+  lsnOf,
+  type PostgresPosition,
+  snapshotsOf,
+  withPause,
+  withSnapshot,
+} from './position.ts';
 import type { SnapshotState } from './snapshot-state.ts';
 
 /** Transactions that are remembered; beyond, those that run have to be waited for again. */
@@ -64,6 +72,11 @@ export class SourceProgress {
     return this.#position;
   }
 
+  pause(paused: boolean): PostgresPosition {
+    this.#position = withPause(this.#position, paused);
+    return this.#position;
+  }
+
   /** The table is to be read from its beginning, and its stream counts again from there. */
   readAfresh(label: string): PostgresPosition {
     const { tables } = this.#position;
@@ -76,7 +89,7 @@ export class SourceProgress {
     const { tables } = this.#position;
     return Object.keys(tables).filter((label) => {
       const state = this.snapshot(label);
-      return state === undefined ? this.#reads && tables[label]!.read === 'pending' : !state.over;
+      return state === undefined ? this.#reads && tables[label]!.read === 'pending' : !state.over && !state.cancelled;
     });
   }
 

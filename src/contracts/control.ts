@@ -1,5 +1,7 @@
 /** What a running (or stopped) instance tells of itself. Implemented by pipeline, shown by api and cli. No row values. */
 
+import type { SnapshotCommand, UpstreamStatus } from './upstream.ts';
+
 export type TaskState =
   | 'starting'
   | 'snapshot'
@@ -31,6 +33,8 @@ export interface SourceStatus {
   readonly position: unknown;
   /** Commit time of the last durable transaction, ms since 1970; null before the first. */
   readonly lastCommitMs: number | null;
+  /** Of a source at work that tells of it. */
+  readonly upstream?: UpstreamStatus;
 }
 
 export interface SinkStatus {
@@ -77,4 +81,10 @@ export interface TopicStatus {
 export interface Control {
   status(): InstanceStatus;
   topics(): readonly TopicStatus[];
+}
+
+/** Snapshots of running sources. */
+export interface SnapshotControl {
+  /** @throws `source.not_ready` when there is no such source at work, or it cannot do that now */
+  snapshots(source: string, command: SnapshotCommand): Promise<void>;
 }

@@ -2,6 +2,7 @@
 import type { ConnectorContext } from './plugin.ts';
 import type { RowWriter } from './row.ts';
 import type { TableDescription, TableSchema } from './schema.ts';
+import type { SnapshotCommand, UpstreamStatus } from './upstream.ts';
 
 /**
  * A resume point. JSON, opaque to everyone but the connector that made it; carries `v` (format number) and what makes it
@@ -66,6 +67,13 @@ export interface SourceReader {
   acknowledge(position: Position): void;
   /** Releases connections. Safe at any time, twice. */
   close(): Promise<void>;
+  /** For the status: cheap, at any time. Absent: the source tells nothing. */
+  upstream?(): UpstreamStatus;
+  /**
+   * Takes a command while `run` is at work; resolves when it is part of the position that is saved next. Throws
+   * `source.not_ready` for what cannot be done now. Absent: the source has no such snapshots.
+   */
+  snapshots?(command: SnapshotCommand): Promise<void>;
 }
 
 export interface SourceOpenOptions<C> {

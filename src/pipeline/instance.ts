@@ -1,11 +1,12 @@
 /** A running instance: every source and sink of the given pipelines over one log. */
-import type { Control, InstanceStatus, TopicStatus } from '../contracts/control.ts';
+import type { Control, InstanceStatus, SnapshotControl, TopicStatus } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
 import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules } from '../contracts/rules.ts';
+import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { schemasTopic } from './checkpoint-names.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
@@ -33,7 +34,7 @@ interface PipelineTasks {
   readonly sinks: readonly SinkTask[];
 }
 
-export class Instance implements Control {
+export class Instance implements Control, SnapshotControl {
   readonly #options: InstanceOptions;
   readonly #startedMs: number;
   readonly #abort = new AbortController();
@@ -92,6 +93,14 @@ export class Instance implements Control {
         sinks: sinks.map((task) => task.status()),
       })),
     };
+  }
+
+  async snapshots(source: string, command: SnapshotCommand): Promise<void> {
+    const task = this.#tasks.flatMap(({ sources }) => sources).find((one) => one.name === source);
+    if (task !== undefined) return task.snapshots(command);
+    throw new TailraceError('source.not_ready', `there is no source ${source}`, {
+      remedy: '`tailrace status` lists them',
+    });
   }
 
   topics(): readonly TopicStatus[] {

@@ -10,6 +10,7 @@ import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
 import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceReader } from '../contracts/source.ts';
+import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
 import { shownPosition } from './shown-position.ts';
@@ -42,6 +43,8 @@ export class SourceTask {
   #rulesChecked = false;
   /** Of this connection: not read yet, being read, or neither. */
   #snapshot: 'ahead' | 'begun' | 'none' = 'none';
+  /** At work. */
+  #reader: SourceReader | null = null;
 
   constructor(options: SourceTaskOptions) {
     this.#options = options;
@@ -50,16 +53,30 @@ export class SourceTask {
 
   status(): SourceStatus {
     const { plan } = this.#options;
+    const upstream = this.#reader?.upstream?.();
+    const { state } = this.#keeper;
+    // Beside a snapshot that goes on there is a stream as well.
+    const reads = state === 'streaming' && upstream?.snapshots.some(({ kind }) => kind === 'initial') === true;
     return {
       name: plan.name,
       type: plan.manifest.type,
-      state: this.#keeper.state,
+      state: reads ? 'snapshot' : state,
       problem: this.#keeper.problem,
       rows: this.#rows,
       transactions: this.#transactions,
       position: shownPosition(this.#position),
       lastCommitMs: this.#lastCommitMs,
+      ...(upstream === undefined ? {} : { upstream }),
     };
+  }
+
+  /** Throws `source.not_ready` when the source is not at work or cannot do that. */
+  async snapshots(command: SnapshotCommand): Promise<void> {
+    const { name } = this.#options.plan;
+    const reader = this.#reader;
+    if (reader?.snapshots !== undefined) return reader.snapshots(command);
+    const message = reader === null ? `${name} is not at work` : `${name} has no snapshots that can be told what to do`;
+    throw new TailraceError('source.not_ready', message, { remedy: '`tailrace status` says what it is doing' });
   }
 
   /** Resolves when the signal aborts (null) or the source stopped for good (the error). Never rejects. */
@@ -85,6 +102,10 @@ export class SourceTask {
     }
     this.#keeper.enter('stopped');
     return null;
+  }
+
+  get name(): string {
+    return this.#options.plan.name;
   }
 
   get hasRun(): boolean {
@@ -133,11 +154,13 @@ export class SourceTask {
       this.#keeper.attempt(this.#snapshot === 'ahead' ? 'snapshot' : 'streaming');
       // Durable, though the process that made it so may have died before it could say so.
       if (from !== null) reader.acknowledge(from);
+      this.#reader = reader;
       await reader.run(from, output, signal);
       if ('error' in failure) throw failure.error;
     } catch (error) {
       throw 'error' in failure ? failure.error : error;
     } finally {
+      this.#reader = null;
       await output.close();
       await reader.close();
     }
