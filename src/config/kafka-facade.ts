@@ -24,6 +24,8 @@ const entrance = z.strictObject({
   advertiseHost: z.string().default('127.0.0.1'),
   /** Left out: everybody is let in. */
   users: z.array(user).default([]),
+  /** Clients must prove again who they are within this time, ms. */
+  sessionLifetimeMs: z.int().min(1).optional(),
   /** PEM files, relative to this one. */
   tls: z.strictObject({ key: z.string(), certificate: z.string() }).optional(),
 });

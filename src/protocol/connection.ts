@@ -177,6 +177,7 @@ export class Connection {
     if (frame.reservation === null) this.#unreservedBytes += frame.bytes.length;
     this.#waiting.push(frame);
     if (!this.#pumping) void this.#pump();
+    // Invariant 10
     while (this.#inFlight >= MAX_PIPELINED || this.#unreservedBytes >= MAX_PIPELINED_BYTES) await this.#nextAnswer();
   }
 

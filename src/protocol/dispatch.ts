@@ -54,6 +54,9 @@ export async function dispatch(options: DispatchOptions, caller: Caller, frame: 
   if (session.user === null && !BEFORE_AUTHENTICATION.has(header.apiKey)) {
     throw malformed(`API ${header.apiKey} before authentication`, 0);
   }
+  if (session.isExpired(options.clock.monotonic()) && !BEFORE_AUTHENTICATION.has(header.apiKey)) {
+    throw malformed(`API ${header.apiKey} after the session has expired`, 0);
+  }
   if (registered === undefined || !speaks(registered.api, header.apiVersion)) {
     if (header.apiKey !== apiVersions.key) throw malformed(unknown(header), 0);
     return { pieces: unsupportedApiVersions(options.apis, header.correlationId), close: false, held: [] };

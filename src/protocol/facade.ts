@@ -14,10 +14,15 @@ import { type Entrance, type Served, serve } from './serve.ts';
 /** Only this machine can reach what claims replicas that do not exist. */
 const HOST = '127.0.0.1';
 
+/** Suites do not wait for further members of a group. */
+const NO_DELAY = { initialDelayMs: 0 };
+
 export interface FacadeEntrance {
   readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer } | null;
   /** Empty: everybody is let in. Otherwise the users of all entrances are, whom clients may give other SCRAM credentials. */
   readonly users: readonly KafkaUser[];
+  /** `lifetimeMs` of `Authentication`. */
+  readonly sessionLifetimeMs?: number | undefined;
   /** One for each node. */
   readonly ports: readonly number[];
   /** Name that clients are told. */
@@ -41,19 +46,21 @@ export async function startKafkaFacade(
   { nodes: ids, replicationFactor, defaultPartitions, acls, entrances }: FacadeOptions,
 ): Promise<Served> {
   const users = new Users(entrances.flatMap((entrance) => entrance.users));
-  const shown = entrances.map(({ tls, users: required, ports, advertiseHost }): Entrance => {
-    return {
-      tls: tls ?? undefined,
-      authentication: required.length === 0 ? null : { users, mechanisms: MECHANISMS },
-      nodes: new Nodes(ids, replicationFactor),
-      doors: ports.map((port, index) => {
-        const nodeId = ids[index]!;
-        return { nodeId, listen: { host: HOST, port }, advertise: port === 0 ? null : { host: advertiseHost, port } };
-      }),
-    };
-  });
+  const shown = entrances.map(
+    ({ tls, users: required, sessionLifetimeMs: lifetimeMs, ports, advertiseHost }): Entrance => {
+      return {
+        tls: tls ?? undefined,
+        authentication: required.length === 0 ? null : { users, mechanisms: MECHANISMS, lifetimeMs },
+        nodes: new Nodes(ids, replicationFactor),
+        doors: ports.map((port, index) => {
+          const nodeId = ids[index]!;
+          return { nodeId, listen: { host: HOST, port }, advertise: port === 0 ? null : { host: advertiseHost, port } };
+        }),
+      };
+    },
+  );
   const topics = { ...options.topics, defaultPartitions };
   const security = acls === null ? {} : { acls };
-  const broker = await openBroker({ ...options, topics, security }, shown[0]!.nodes, users);
+  const broker = await openBroker({ ...options, topics, security, groups: NO_DELAY }, shown[0]!.nodes, users);
   return serve(options, broker, shown);
 }

@@ -43,7 +43,8 @@ export class Quotas {
     if (rate === null) return 0;
     const now = this.#clock.monotonic();
     const name = `${kind} ${user}`;
-    const paidAt = Math.max(this.#paidAt.get(name) ?? Number.NEGATIVE_INFINITY, now - BURST_MS) + (bytes / rate) * 1_000;
+    const paidAt =
+      Math.max(this.#paidAt.get(name) ?? Number.NEGATIVE_INFINITY, now - BURST_MS) + (bytes / rate) * 1_000;
     this.#paidAt.set(name, paidAt);
     const ms = Math.min(MAX_THROTTLE_MS, Math.ceil(paidAt - now));
     if (ms <= 0) return 0;

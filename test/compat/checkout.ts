@@ -25,7 +25,7 @@ function bring({ ref }: Suite, source: string, dir: string): void {
 }
 
 /** Only what the tests need: linters, other clients and compilers stay out. */
-function install({ packages, morePackages }: Suite, dir: string): void {
+function install({ packages, morePackages, emptyPackages }: Suite, dir: string): void {
   const file = join(dir, 'package.json');
   const manifest = JSON.parse(readFileSync(file, 'utf8'));
   const wanted = Object.entries(manifest.devDependencies ?? {}).filter(([name]) => packages.test(name));
@@ -35,4 +35,10 @@ function install({ packages, morePackages }: Suite, dir: string): void {
   writeFileSync(file, JSON.stringify(manifest, null, 2));
   const args = ['install', '--no-audit', '--no-fund', '--no-package-lock', '--ignore-scripts'];
   execFileSync('npm', args, { cwd: dir, stdio: ['ignore', 'ignore', 'inherit'] });
+  for (const name of emptyPackages) {
+    const empty = join(dir, 'node_modules', name);
+    mkdirSync(empty, { recursive: true });
+    writeFileSync(join(empty, 'package.json'), JSON.stringify({ name, version: '0.0.0', main: 'index.js' }));
+    writeFileSync(join(empty, 'index.js'), '');
+  }
 }

@@ -21,6 +21,7 @@ export const kafkajs: Suite = {
   ref: 'v2.2.4',
   packages: /^(execa|glob|ip|jest|jest-circus|jest-extended|jest-junit|jsonwebtoken|mockdate|semver|uuid)$/,
   morePackages: [],
+  emptyPackages: [],
   bar: { passed: 500 },
   exclusions: kafkajsExclusions,
   brokers: [

@@ -30,6 +30,8 @@ export interface Suite {
   readonly packages: RegExp;
   /** Packages that its tests need and its package.json does not name. */
   readonly morePackages: readonly string[];
+  /** Packages that its tests load and that nothing of it uses here: they are left empty. */
+  readonly emptyPackages: readonly string[];
   /** Processes to run, each with its data directory. */
   readonly brokers: readonly BrokerFiles[];
   readonly exclusions: readonly Exclusion[];

@@ -26,7 +26,8 @@ export function saslAuthenticateHandler({ clock }: Broker) {
   return handler(saslAuthenticate, async ({ authBytes: token }, { session, closeAfter, signal }) => {
     const answer = await answerToken(session, token, clock, signal);
     if (typeof answer !== 'string') {
-      return { errorCode: KafkaError.NONE, errorMessage: null, authBytes: answer };
+      const sessionLifetimeMs = BigInt(session.lifetimeMs);
+      return { errorCode: KafkaError.NONE, errorMessage: null, authBytes: answer, sessionLifetimeMs };
     }
     if (answer === NO_HANDSHAKE) {
       return { errorCode: KafkaError.ILLEGAL_SASL_STATE, errorMessage: answer, authBytes: NOTHING };
@@ -46,7 +47,7 @@ export async function answerToken(
   signal: AbortSignal,
 ): Promise<Buffer | string> {
   try {
-    return session.respond(token) ?? NO_HANDSHAKE;
+    return session.respond(token, clock.monotonic()) ?? NO_HANDSHAKE;
   } catch (error) {
     if (!(error instanceof AuthenticationFailed)) throw error;
     await clock.sleep(FAILURE_DELAY_MS, signal);
