@@ -28,6 +28,7 @@ const catalogue = {
   'log.failed': ['internal', 'fsync or write failed; the log stops until restart, because pages may be lost.'],
   'log.damaged': ['internal', 'Stored bytes do not match their checksum in the named offset range.'],
   'log.offset_out_of_range': ['gap', 'The offset lies below the start or above the end of the partition.'],
+  'log.compacted': ['gap', 'Compaction has removed changes that the reader has not read.'],
   'log.no_such_topic': ['environment', 'The topic does not exist.'],
   'log.fenced': ['fenced', 'A newer epoch of the same writer exists.'],
   'log.not_offered': ['environment', 'This log, or the way it is run, does not offer what was asked for.'],

@@ -148,7 +148,8 @@ export class Cleaner {
     if (this.#damaged.has(partition)) return;
     if (force) partition.roll();
     const nowMs = clock.now();
-    const holdMs = this.#options.holdLimit.ms;
+    // Beyond what the topic's settings keep anyway.
+    const holdMs = this.#options.holdLimit.ms + rules.minCompactionLagMs;
     const holdOf = (everyChange: boolean) =>
       this.#options.holds.lowest(partition.topic, partition.partition, everyChange)?.offset ?? null;
     try {
@@ -161,7 +162,7 @@ export class Cleaner {
         nowMs,
         deleteRetentionMs,
         hold: holdOf(false),
-        holdMs,
+        holdMs: holdMs + deleteRetentionMs,
         mapBytes: keyBytes,
         random,
         signal,

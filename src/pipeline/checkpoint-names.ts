@@ -9,5 +9,8 @@ export const sinkGroup = (pipeline: string, sink: string) => `tailrace.${pipelin
 export const groupCheckpointPrefix = (group: string) => `group/${group}/`;
 export const groupCheckpoint = (group: string, topic: string, partition: number) =>
   `${groupCheckpointPrefix(group)}${topic}/${partition}`;
+/** Offset up to which compaction had removed records when the group began with an empty target. */
+export const groupBeganCheckpoint = (group: string, topic: string, partition: number) =>
+  `began/${group}/${topic}/${partition}`;
 export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;
 export const schemasTopic = (source: string) => `${source}.__schemas`;

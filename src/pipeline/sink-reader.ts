@@ -3,6 +3,7 @@ import type { Envelope } from '../contracts/envelope.ts';
 import type { Log, LogRecord, TopicPartition } from '../contracts/log.ts';
 import type { Change } from '../contracts/row.ts';
 import type { SinkPositions } from '../contracts/sink.ts';
+import type { ReadGuard } from './read-guard.ts';
 import type { SchemaFeed } from './schema-feed.ts';
 
 /** One record with its bytes, kept for a dead letter. */
@@ -28,6 +29,7 @@ export interface SinkReaderOptions {
   readonly log: Log;
   readonly envelope: Envelope;
   readonly schemas: SchemaFeed;
+  readonly guard: ReadGuard;
   readonly maxRecords: number;
   /** Bytes read ahead over all partitions (Invariant 10). */
   readonly maxBytes: number;
@@ -80,11 +82,12 @@ export class SinkReader {
   }
 
   async #fetch(cursor: Cursor): Promise<void> {
-    const { log, envelope, schemas, maxBytes } = this.#options;
+    const { log, envelope, schemas, guard, maxBytes } = this.#options;
     cursor.buffer = [];
     cursor.taken = 0;
     // Invariant 5: an offset outside the partition throws, it is never reset.
     const batches = await log.read(cursor.topic, cursor.partition, cursor.fetched, maxBytes / this.#cursors.length);
+    guard.check(cursor, cursor.fetched);
     if (batches.length === 0) return;
     await schemas.catchUp();
     const { topic, partition, fetched } = cursor;

@@ -15,6 +15,7 @@ import type { Sink, SinkPositions, SinkRecord } from '../contracts/sink.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { groupCheckpoint, sinkGroup } from './checkpoint-names.ts';
 import { type DeadLetter, DeadLetters, rowName } from './dead-letters.ts';
+import { ReadGuard } from './read-guard.ts';
 import { SchemaFeed } from './schema-feed.ts';
 import { type ReadRecord, SinkReader } from './sink-reader.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
@@ -46,6 +47,7 @@ export class SinkTask {
   readonly #keeper: TaskStateKeeper;
   readonly #letters: DeadLetters;
   readonly #schemas: SchemaFeed;
+  readonly #guard: ReadGuard;
   readonly #transforms = new Map<string, RowTransform>();
   #positions: SinkPositions = [];
   #oldestMs: number | null = null;
@@ -58,6 +60,8 @@ export class SinkTask {
     this.#keeper = new TaskStateKeeper(context.log, context.clock, { sink: `${pipeline}/${plan.name}` });
     this.#schemas = new SchemaFeed(log, envelope, sources);
     this.#positions = this.#committedPositions();
+    this.#guard = new ReadGuard(log, this.#group(), plan.manifest.keeps === 'append');
+    this.#guard.moved(this.#positions);
     this.#letters = new DeadLetters({
       log,
       envelope,
@@ -143,10 +147,15 @@ export class SinkTask {
     });
     // DESIGN § 3, Sink: what the target holds wins over the group's offsets, which are then a mirror for lag.
     this.#positions = resume === null ? this.#committedPositions() : this.#heldPositions(resume);
+    const known = (topic: string) =>
+      resume === null
+        ? log.checkpoints.get(groupCheckpoint(this.#group(), topic, 0)) !== undefined
+        : resume.some((position) => position.topic === topic && position.partition === 0);
+    this.#guard.begin(this.#positions, ({ topic }) => !known(topic));
     const { maxRecords } = plan.batch;
     const limit = Math.min(maxBytes, plan.batch.maxBytes);
     const reader = new SinkReader(
-      { log, envelope, schemas: this.#schemas, maxRecords, maxBytes: limit },
+      { log, envelope, schemas: this.#schemas, guard: this.#guard, maxRecords, maxBytes: limit },
       this.#positions,
     );
     return { sink, epoch, letterEpoch, reader };
@@ -219,7 +228,9 @@ export class SinkTask {
         transaction.checkpoint(groupCheckpoint(this.#group(), topic, partition), String(offset));
       }
     }
+    for (const [name, value] of this.#guard.checkpoints()) transaction.checkpoint(name, value);
     await transaction.commit();
+    this.#guard.moved(next);
   }
 
   #committedPositions(): SinkPositions {
