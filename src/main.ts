@@ -239,6 +239,10 @@ export async function createApp(): Promise<App> {
     version,
     start: (instance, pipelines, log) => start(registry, instance, pipelines, log),
     check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
+    teardown: async (instance, pipelines, log) => {
+      const { teardownPipelines } = await import('./pipeline/teardown.ts');
+      return teardownPipelines(instance, pipelines, connectorContext(log));
+    },
     offline: { status: storedStatus, open: storedReader },
     demo: async (args) => {
       const { runDemo } = await import('../demo/main.ts');

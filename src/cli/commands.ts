@@ -5,10 +5,11 @@ import { groups } from './commands/groups.ts';
 import { lint } from './commands/lint.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
+import { teardown } from './commands/teardown.ts';
 import { topics } from './commands/topics.ts';
 
 /** In the order of the help. */
-export const commands: readonly (Command | CommandGroup)[] = [demo, run, lint, check, status, topics, groups];
+export const commands: readonly (Command | CommandGroup)[] = [demo, run, lint, check, status, topics, groups, teardown];
 
 /** Those of groups apart. */
 export const singleCommands: readonly Command[] = commands.flatMap((command): readonly Command[] =>

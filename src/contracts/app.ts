@@ -1,5 +1,6 @@
 /** What main hands to the command line. */
 import type { Control, InstanceStatus } from './control.ts';
+import type { ErrorCode } from './errors.ts';
 import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
@@ -25,6 +26,14 @@ export interface CheckResult {
   readonly problems: readonly Problem[];
 }
 
+/** What became of one source. */
+export interface TeardownResult {
+  readonly pipeline: string;
+  readonly part: string;
+  /** Null: what it made is gone. */
+  readonly error: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | null } | null;
+}
+
 export interface StoredReader extends LogReader {
   close(): Promise<void>;
 }
@@ -35,6 +44,8 @@ export interface App {
   start(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<Running>;
   /** Connects to every source and target; changes nothing. */
   check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly CheckResult[]>;
+  /** Removes what the sources made upstream; a second time finds nothing to do. */
+  teardown(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly TeardownResult[]>;
   /** Reads a stopped instance's data directory without changing it. Throws `log.locked` while one runs. */
   readonly offline: {
     status(instance: InstancePlan): Promise<InstanceStatus>;

@@ -85,6 +85,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     version: '1.2.3',
     start: unexpected('start'),
     check: unexpected('check'),
+    teardown: unexpected('teardown'),
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
     demo: unexpected('demo'),
     ...parts,

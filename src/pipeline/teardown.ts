@@ -1,0 +1,28 @@
+/** Removes what sources made upstream: replication slots, publications. */
+import type { TeardownResult } from '../contracts/app.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+
+/** One source that cannot be reached does not keep the others. */
+export async function teardownPipelines(
+  { instance }: InstancePlan,
+  pipelines: readonly PipelinePlan[],
+  context: ConnectorContext,
+): Promise<TeardownResult[]> {
+  const results: TeardownResult[] = [];
+  for (const pipeline of pipelines) {
+    for (const { manifest, name, config, tables, snapshot } of pipeline.sources) {
+      const part = `source ${name} (${manifest.type})`;
+      try {
+        await manifest.teardown({ config, name, instance, tables, snapshot, context });
+        results.push({ pipeline: pipeline.name, part, error: null });
+      } catch (error) {
+        if (!(error instanceof TailraceError)) throw error;
+        const { code, message, remedy = null } = error;
+        results.push({ pipeline: pipeline.name, part, error: { code, message, remedy } });
+      }
+    }
+  }
+  return results;
+}
