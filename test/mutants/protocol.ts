@@ -5,6 +5,14 @@ const PRODUCE_FETCH = 'src/protocol/produce-fetch.test.ts';
 
 export const protocolMutants: readonly Mutant[] = [
   {
+    // As many requests in memory as a client likes to send.
+    invariant: 10,
+    file: 'src/protocol/connection.ts',
+    find: `this.#unreservedBytes >= MAX_PIPELINED_BYTES`,
+    replace: `this.#unreservedBytes < 0`,
+    test: ['src/protocol/hostile-clients.test.ts', 'invariant 10'],
+  },
+  {
     // As much memory as the producer of a batch likes.
     invariant: 10,
     file: 'src/wire/record-reader.ts',

@@ -10,7 +10,7 @@ import type { Codec } from './schema.ts';
 
 const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
 console.log(`messages: seed ${seed} (TAILRACE_SEED)`);
-const ROUNDS = Number(process.env.TAILRACE_WIRE_ROUNDS ?? 20);
+const ROUNDS = Number(process.env.TAILRACE_WIRE_ROUNDS ?? (process.env.TAILRACE_FULL === undefined ? 20 : 2_000));
 const apis = await allApis();
 
 function decode(codec: Codec<unknown, never>, version: number, flexible: boolean, bytes: Buffer): unknown {
