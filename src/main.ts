@@ -244,6 +244,10 @@ export async function createApp(): Promise<App> {
       return teardownPipelines(instance, pipelines, connectorContext(log));
     },
     offline: { status: storedStatus, open: storedReader },
+    logTools: async () => {
+      const { createLogTools } = await import('./log/tools/index.ts');
+      return createLogTools({ clock: systemClock, random: Math.random });
+    },
     demo: async (args) => {
       const { runDemo } = await import('../demo/main.ts');
       return runDemo([...args]);

@@ -3,13 +3,24 @@ import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
 import { groups } from './commands/groups.ts';
 import { lint } from './commands/lint.ts';
+import { log } from './commands/log.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
 import { teardown } from './commands/teardown.ts';
 import { topics } from './commands/topics.ts';
 
 /** In the order of the help. */
-export const commands: readonly (Command | CommandGroup)[] = [demo, run, lint, check, status, topics, groups, teardown];
+export const commands: readonly (Command | CommandGroup)[] = [
+  demo,
+  run,
+  lint,
+  check,
+  status,
+  topics,
+  groups,
+  log,
+  teardown,
+];
 
 /** Those of groups apart. */
 export const singleCommands: readonly Command[] = commands.flatMap((command): readonly Command[] =>

@@ -102,6 +102,11 @@ async function stopped<T>(
   }
 }
 
+/** Absolute. */
+export async function dataDirOf(context: CommandContext): Promise<string> {
+  return (await instanceOf(context)).dataDir;
+}
+
 async function instanceOf({ options, io }: CommandContext): Promise<InstancePlan> {
   const { loadInstance } = await import('../config/index.ts');
   const { 'data-dir': dir, project } = options;

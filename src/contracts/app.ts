@@ -1,6 +1,7 @@
 /** What main hands to the command line. */
 import type { Control, InstanceStatus } from './control.ts';
 import type { ErrorCode } from './errors.ts';
+import type { LogTools } from './log-tools.ts';
 import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
@@ -52,6 +53,8 @@ export interface App {
     /** Reading throws `log.locked` when an instance has started meanwhile and moved what is asked for. */
     open(instance: InstancePlan): Promise<StoredReader>;
   };
+  /** Loaded when it is asked for. */
+  logTools(): Promise<LogTools>;
   /** Runs the demo with the words that follow `tailrace demo`; resolves to the exit code. */
   demo(args: readonly string[]): Promise<number>;
 }

@@ -87,6 +87,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     check: unexpected('check'),
     teardown: unexpected('teardown'),
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
+    logTools: unexpected('logTools'),
     demo: unexpected('demo'),
     ...parts,
   };
