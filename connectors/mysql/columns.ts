@@ -78,6 +78,8 @@ export function nativeOf({ base, unsigned, length, precision, scale, labels }: S
   if (base === 'decimal') return `decimal(${precision},${scale})${sign}`;
   if (LENGTHS.includes(base)) return `${base}(${length})`;
   if (FRACTIONS.includes(base)) return scale === 0 ? base : `${base}(${scale})`;
+  // PostGIS' names: `point` and `polygon` mean something else in other systems.
+  if (base !== 'geometry' && (GEOMETRIES as readonly string[]).includes(base)) return `geometry(${base})`;
   if (base === 'enum' || base === 'set') {
     return `${base}(${labels.map((label) => `'${label.replaceAll("'", "''")}'`).join(',')})`;
   }
