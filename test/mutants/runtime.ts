@@ -32,4 +32,12 @@ export const runtimeMutants: readonly Mutant[] = [
     replace: '',
     test: [RUNTIME, 'invariant 6'],
   },
+  {
+    // A sink reads on where compaction has removed deletes that it has not read.
+    invariant: 5,
+    file: 'src/pipeline/read-guard.ts',
+    find: `    if (next >= removedTo || removedTo <= (this.#began.get(this.#name(place)) ?? 0n)) return;`,
+    replace: `    if (next >= 0n) return;`,
+    test: ['src/pipeline/read-guard.test.ts', 'invariant 5'],
+  },
 ];

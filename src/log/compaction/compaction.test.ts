@@ -11,9 +11,10 @@ import {
   randomRecords,
   recordsIn,
   TOPIC,
+  view,
 } from '../../../test/support/compacted-log.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
-import { SimulatedDisk } from '../../../test/support/simulated-disk.ts';
+import { SimulatedDisk, systemError } from '../../../test/support/simulated-disk.ts';
 import type { TopicConfig } from '../../contracts/log-admin.ts';
 import { type EmbeddedLog, openLog } from '../embedded-log.ts';
 
@@ -119,4 +120,43 @@ describe('compaction', () => {
       }
     },
   );
+
+  test('a call that fails ends it and harms nothing; the next one does it', async () => {
+    let fired = 0;
+    for (let failing = 1; failing <= 12; failing++) {
+      const random = new Random(seed, 10_000 + failing);
+      const clock = new ManualClock();
+      const disk = new SimulatedDisk();
+      const model = new CompactionModel(DELETE_RETENTION_MS);
+      const log = await open(disk, clock);
+      try {
+        await log.topics.ensure(TOPIC, { partitions: 1, cleanup: 'compact' });
+        for (let i = 0; i < 60; i++) {
+          const records = randomRecords(random, clock.now(), 20);
+          await append(log, [batchFrom(records)]);
+          model.appended(records);
+        }
+        let calls = 0;
+        disk.fault = ({ call, path }) => {
+          if (!/\.\d+\.log$/.test(path) || call === 'open' || call === 'read' || ++calls !== failing) return undefined;
+          fired++;
+          throw systemError(random.pick(['ENOSPC', 'EIO']), path);
+        };
+        const outcome = await log.clean({ compact: TOPIC }).then(
+          () => null,
+          (error: unknown) => error,
+        );
+        disk.fault = () => undefined;
+        if (outcome !== null) expect(outcome).toHaveProperty('code');
+        const rows = view(await recordsIn(log, 0n));
+        expect(rows, `seed ${seed}, call ${failing}`).toEqual(view(model.all));
+        await log.clean({ compact: TOPIC });
+        model.compacted(model.end, clock.now());
+        await check(log, model, `seed ${seed}, call ${failing}`);
+      } finally {
+        await log.close();
+      }
+    }
+    expect(fired).toBeGreaterThan(8);
+  });
 });
