@@ -19,6 +19,7 @@ import { describeAcls } from '../wire/messages/describe-acls.ts';
 import { describeCluster } from '../wire/messages/describe-cluster.ts';
 import { describeConfigs } from '../wire/messages/describe-configs.ts';
 import { describeGroups } from '../wire/messages/describe-groups.ts';
+import { describeLogDirs } from '../wire/messages/describe-log-dirs.ts';
 import { endTxn } from '../wire/messages/end-txn.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
 import { fetch } from '../wire/messages/fetch.ts';
@@ -295,6 +296,7 @@ describe('what a client may do', () => {
       async (c) => (await c.ask(listPartitionReassignments, 0, { timeoutMs: 0, topics: null })).errorCode,
       KafkaError.CLUSTER_AUTHORIZATION_FAILED,
     ],
+    ['DescribeLogDirs', async (c) => (await c.ask(describeLogDirs, 4, { topics: null })).errorCode, CLUSTER_FAILED],
     [
       'DeleteRecords',
       async (c) => {

@@ -15,6 +15,7 @@ import { deleteTopicsHandler } from './handlers/delete-topics.ts';
 import { describeClusterHandler } from './handlers/describe-cluster.ts';
 import { describeConfigsHandler } from './handlers/describe-configs.ts';
 import { describeGroupsHandler } from './handlers/describe-groups.ts';
+import { describeLogDirsHandler } from './handlers/describe-log-dirs.ts';
 import { endTxnHandler } from './handlers/end-txn.ts';
 import { fetchHandler } from './handlers/fetch.ts';
 import { findCoordinatorHandler } from './handlers/find-coordinator.ts';
@@ -65,6 +66,7 @@ export function offeredApis(broker: Broker, admin: LogAdmin): ReadonlyMap<number
     txnOffsetCommitHandler(broker),
     describeClusterHandler(broker),
     describeConfigsHandler(broker),
+    describeLogDirsHandler(broker),
     offsetForLeaderEpochHandler(broker),
     saslHandshakeHandler(),
     saslAuthenticateHandler(broker),

@@ -12,6 +12,7 @@ import { deleteRecords } from '../wire/messages/delete-records.ts';
 import { deleteTopics } from '../wire/messages/delete-topics.ts';
 import { describeCluster } from '../wire/messages/describe-cluster.ts';
 import { describeConfigs } from '../wire/messages/describe-configs.ts';
+import { describeLogDirs } from '../wire/messages/describe-log-dirs.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
 import { fetch } from '../wire/messages/fetch.ts';
 import { incrementalAlterConfigs } from '../wire/messages/incremental-alter-configs.ts';
@@ -206,6 +207,27 @@ describe('topics', () => {
     };
     const { results } = await client.ask(describeConfigs, 4, { resources: [resource] });
     expect(results[0]!.configs).toMatchObject([{ name: 'cleanup.policy', value: 'compact', configSource: 1 }]);
+  });
+
+  test('sizes of partitions: all, or those that are asked for', async () => {
+    await create(newTopic('sized', { numPartitions: 2 }));
+    await client.ask(produce, 7, {
+      transactionalId: null,
+      acks: -1,
+      timeoutMs: 1_000,
+      topicData: [{ name: 'sized', partitionData: [{ index: 1, records: [producedBatch(['v'])] }] }],
+    });
+    for (let version = 0; version <= describeLogDirs.lastVersion; version++) {
+      const { results } = await client.ask(describeLogDirs, version, { topics: null });
+      const sized = results[0]!.topics.find(({ name }) => name === 'sized')!;
+      expect(sized.partitions.map(({ partitionSize }) => partitionSize > 0n)).toEqual([false, true]);
+    }
+    const topics = [
+      { name: 'sized', partitions: [1, 2] },
+      { name: 'no', partitions: [0] },
+    ];
+    const { results } = await client.ask(describeLogDirs, 4, { topics });
+    expect(results[0]!.topics).toMatchObject([{ name: 'sized', partitions: [{ partitionIndex: 1, offsetLag: 0n }] }]);
   });
 
   test('partitions stay where they are: moving them is refused, and never under way', async () => {
