@@ -228,7 +228,7 @@ async function storedReader(instance: InstancePlan): Promise<StoredReader> {
   const log = await openStored(instance);
   const sources = log.checkpoints.list('source/').map(([name]) => name.slice('source/'.length));
   const rules = await topicRules(openTopics(sources));
-  const reader = createLogReader({ log, admin: { times: log.times }, rules });
+  const reader = createLogReader({ log, times: log.times, configOf: log.configOf, rules });
   return { ...reader, close: () => log.close() };
 }
 

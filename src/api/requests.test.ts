@@ -124,6 +124,7 @@ describe('records', () => {
       until: { at: 'time', ms: 7 },
       key: '{k',
       limit: 3,
+      follow: false,
     });
     const broken = (await (await ask('/topics/t/records')).text()).trim().split('\n');
     expect(JSON.parse(broken.at(-1)!)).toEqual({

@@ -30,6 +30,8 @@ export interface RouteRequest extends Subjects {
   readonly query: Fields;
   /** JSON of a POST; no fields without one. */
   readonly body: Fields;
+  /** Aborts when nobody takes the answer any more. */
+  readonly signal: AbortSignal;
 }
 
 export interface Route {

@@ -105,9 +105,11 @@ interface Serving {
 async function answer(request: IncomingMessage, response: ServerResponse, serving: Serving): Promise<void> {
   const { log } = serving;
   const [path = ''] = (request.url ?? '').split('?', 1);
+  const closed = new AbortController();
+  response.once('close', () => closed.abort());
   let answered: Answer | Lines;
   try {
-    answered = refused(request, serving.host) ?? (await answerTo(request, path, serving));
+    answered = refused(request, serving.host) ?? (await answerTo(request, path, serving, closed.signal));
   } catch (cause) {
     answered = errorAnswer(cause, path, log);
   }
@@ -115,7 +117,12 @@ async function answer(request: IncomingMessage, response: ServerResponse, servin
   else send(response, answered);
 }
 
-async function answerTo(request: IncomingMessage, path: string, serving: Serving): Promise<Answer | Lines> {
+async function answerTo(
+  request: IncomingMessage,
+  path: string,
+  serving: Serving,
+  signal: AbortSignal,
+): Promise<Answer | Lines> {
   const found = routesOf(routes, path);
   if (found.length === 0) return error(404, 'not_found', `there is no such path; there are: ${paths()}`);
   const route = found.find(({ method }) => method === request.method);
@@ -127,7 +134,7 @@ async function answerTo(request: IncomingMessage, path: string, serving: Serving
   const params = paramsOf(route, path)!;
   const query = new Fields(Object.fromEntries(new URL(request.url ?? '', 'http://localhost').searchParams));
   const body = new Fields(route.method === 'POST' ? await serving.bodies.read(request) : {});
-  return route.answer({ ...serving.subjects, params, query, body });
+  return route.answer({ ...serving.subjects, params, query, body, signal });
 }
 
 /** Invariant 12: records go to nobody who may not read the data directory. Takes the same time for every token. */

@@ -49,6 +49,8 @@ export interface ReadRequest {
   readonly key: string | null;
   /** Most records to give. */
   readonly limit: number | null;
+  /** Go on with what is written after that, as it comes. */
+  readonly follow: boolean;
 }
 
 export interface TopicReader {
@@ -56,9 +58,9 @@ export interface TopicReader {
   describe(topic: string): TopicDescription;
   /**
    * Records in the order of each partition, one partition after the other, in lists of bounded size. Reads on as the
-   * caller takes. Control records are left out.
+   * caller takes. Control records are left out. Ends when the signal aborts.
    */
-  read(request: ReadRequest): AsyncIterable<readonly ShownRecord[]>;
+  read(request: ReadRequest, signal?: AbortSignal): AsyncIterable<readonly ShownRecord[]>;
 }
 
 export interface NewRecord {

@@ -2,7 +2,7 @@
 import { stat } from 'node:fs/promises';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Checkpoints, StoredBatch, Topics } from '../contracts/log.ts';
-import type { TimeIndex } from '../contracts/log-admin.ts';
+import type { TimeIndex, TopicConfig } from '../contracts/log-admin.ts';
 import type { Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
 import { asDirectoryError, checkFormat, pathsOf } from './data-directory.ts';
@@ -17,6 +17,8 @@ export interface ReadOnlyLog {
   readonly topics: Pick<Topics, 'get' | 'list'>;
   readonly checkpoints: Checkpoints;
   readonly times: TimeIndex;
+  /** What differs from the default in the configuration of a topic; undefined when there is none. */
+  configOf(topic: string): TopicConfig | undefined;
   /** As `Log.read`. Throws `log.locked` when a process has begun to use the directory and what is asked for is gone. */
   read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]>;
   close(): Promise<void>;
@@ -56,6 +58,7 @@ function readOnly(dir: string, state: LogState): ReadOnlyLog {
     topics: { get: (name) => state.topic(name), list: () => state.topicList() },
     checkpoints: state,
     times: new TimeLookup(state),
+    configOf: (topic) => state.topicState(topic)?.config,
     async read(topic, partition, offset, maxBytes) {
       try {
         const batches = await state.partition(topic, partition).read(offset, maxBytes);

@@ -3,7 +3,7 @@
 import type { TopicStatus } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log, TopicInfo } from '../contracts/log.ts';
-import type { TopicAdmin } from '../contracts/log-admin.ts';
+import type { LogAdmin, TopicAdmin } from '../contracts/log-admin.ts';
 import type {
   GroupMembership,
   LogReader,
@@ -16,14 +16,16 @@ import type { Clock } from '../contracts/plugin.ts';
 import { quoted } from '../lib/printable.ts';
 import { groupReader } from './group-offsets.ts';
 import { readTopic } from './read-records.ts';
-import { type ReaderOptions, topicOf } from './readable-log.ts';
+import { type ReaderOptions, type TopicRules, topicOf } from './readable-log.ts';
 import { groupSeeker } from './seek.ts';
 import { RecordWriter } from './write-records.ts';
 
 export type { ReadableLog, ReaderOptions, TopicRules } from './readable-log.ts';
 
-export interface OperationsOptions extends ReaderOptions {
+export interface OperationsOptions {
   readonly log: Log;
+  readonly admin: LogAdmin;
+  readonly rules: TopicRules;
   readonly clock: Clock;
   /** Null: no Kafka listener runs. */
   readonly membership: GroupMembership | null;
@@ -39,18 +41,23 @@ export function createLogReader(options: ReaderOptions): LogReader {
 export function createOperations(options: OperationsOptions): Operations {
   const { log, admin, membership } = options;
   return {
-    topics: topicReader(options),
+    topics: topicReader(readerOptions(options)),
     topicWriter: topicWriter(options),
     groups: groupReader(log, membership),
     seeker: groupSeeker({ log, times: admin.times, membership }),
   };
 }
 
-function topicReader({ log, admin, rules }: ReaderOptions): TopicReader {
+function readerOptions({ log, admin, rules }: OperationsOptions): ReaderOptions {
+  return { log, rules, times: admin.times, configOf: (topic) => admin.topics?.describe(topic)?.config };
+}
+
+function topicReader(options: ReaderOptions): TopicReader {
+  const { log, times } = options;
   return {
     list: () => log.topics.list().map(topicStatus),
-    describe: (topic) => description({ log, admin, rules }, topic),
-    read: (request) => readTopic(log, admin, request),
+    describe: (topic) => description(options, topic),
+    read: (request, signal = new AbortController().signal) => readTopic(log, times, request, signal),
   };
 }
 
@@ -67,9 +74,9 @@ function topicStatus({ name, settings, partitions }: TopicInfo): TopicStatus {
   };
 }
 
-function description({ log, admin, rules }: ReaderOptions, name: string): TopicDescription {
+function description({ log, configOf, rules }: ReaderOptions, name: string): TopicDescription {
   const info = topicOf(log, name);
-  const config = admin.topics?.describe(name)?.config ?? { 'cleanup.policy': info.settings.cleanup };
+  const config = configOf(name) ?? { 'cleanup.policy': info.settings.cleanup };
   return { ...topicStatus(info), settings: rules.settings(config), isOpen: rules.isOpen(name) };
 }
 
@@ -92,7 +99,7 @@ function topicWriter(options: OperationsOptions): TopicWriter {
       checkNew(options, topic, partitions, settings);
       if (admin.topics !== undefined) await admin.topics.create(topic, { partitions, config: settings });
       else await log.topics.ensure(topic, { partitions, cleanup: cleanupOf(settings) });
-      return description(options, topic);
+      return description(readerOptions(options), topic);
     },
     async delete(topic) {
       check(topic);

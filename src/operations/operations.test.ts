@@ -7,7 +7,7 @@ import type { GroupMembership, Operations, ReadRequest, ShownRecord } from '../c
 import { systemClock } from '../lib/clock.ts';
 import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
-import { createOperations, type TopicRules } from './index.ts';
+import { createLogReader, createOperations, type TopicRules } from './index.ts';
 
 const rules: TopicRules = {
   isOpen: (topic) => !topic.startsWith('__'),
@@ -87,7 +87,7 @@ async function fill(seed: number): Promise<void> {
 }
 
 beforeAll(async () => {
-  log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {}, topicConfig: () => ({}) });
+  log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
   await fill(7);
   operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
 });
@@ -103,6 +103,7 @@ const everything: ReadRequest = {
   until: null,
   key: null,
   limit: null,
+  follow: false,
 };
 
 async function read(request: Partial<ReadRequest>): Promise<ShownRecord[]> {
@@ -149,6 +150,7 @@ describe('reading', () => {
       ),
       key: fc.constantFrom(null, 'k1', 'k4', 'none'),
       limit: fc.oneof(fc.constant(null), fc.integer({ min: 0, max: 20 })),
+      follow: fc.constant(false),
     });
     await fc.assert(
       fc.asyncProperty(request, async (one) => {
@@ -157,6 +159,39 @@ describe('reading', () => {
       }),
       { numRuns: 300 },
     );
+  });
+
+  test('following: first what is there, then what comes, until the limit or the end of it', async () => {
+    const { create, write } = operations.topicWriter;
+    await create('f', { partitions: 2, settings: {} });
+    const records = (values: readonly string[]) => values.map((value) => ({ key: 'k', value }));
+    await write({ topic: 'f', partition: 0, records: records(['a', 'b']) });
+    const stop = new AbortController();
+    const request = { ...everything, topic: 'f', from: { at: 'last', count: 1 }, follow: true } as const;
+    const values: unknown[] = [];
+    let came = Promise.withResolvers<void>();
+    const reading = (async () => {
+      for await (const list of operations.topics.read(request, stop.signal)) {
+        values.push(...list.map(({ value }) => value));
+        came.resolve();
+      }
+    })();
+    await came.promise;
+    expect(values).toEqual(['b']);
+    came = Promise.withResolvers();
+    await write({ topic: 'f', partition: 1, records: records(['c']) });
+    await came.promise;
+    expect(values).toEqual(['b', 'c']);
+    stop.abort();
+    await reading;
+    const limited = read({ ...request, limit: 3 });
+    await write({ topic: 'f', partition: 0, records: records(['d', 'e']) });
+    expect((await limited).map(({ value }) => value)).toHaveLength(3);
+    const stored = { topics: log.topics, checkpoints: log.checkpoints, read: log.read.bind(log) };
+    const { topics } = createLogReader({ log: stored, times: undefined, configOf: () => undefined, rules });
+    await expect(topics.read(request)[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+      code: 'instance.not_running',
+    });
   });
 
   test('invariant 5: an offset that is not there is refused; below the start, and above the end of the one partition', async () => {

@@ -1,7 +1,7 @@
 /** Records of a topic within a range. Nothing is held but the batch at hand (Invariant 10). */
 import { TailraceError } from '../contracts/errors.ts';
-import type { LogRecord, PartitionInfo, StoredBatch } from '../contracts/log.ts';
-import type { LogAdmin } from '../contracts/log-admin.ts';
+import type { Log, LogRecord, PartitionInfo, StoredBatch } from '../contracts/log.ts';
+import type { TimeIndex } from '../contracts/log-admin.ts';
 import type { ReadRequest, ShownRecord } from '../contracts/operations.ts';
 import { CONTROL_BIT } from '../wire/batch-header.ts';
 import { readBatchHeader } from '../wire/record-batch.ts';
@@ -28,20 +28,60 @@ interface Range {
 
 export async function* readTopic(
   log: ReadableLog,
-  { times }: LogAdmin,
+  times: TimeIndex | undefined,
   request: ReadRequest,
+  signal: AbortSignal,
 ): AsyncGenerator<readonly ShownRecord[], void, undefined> {
   let left = request.limit ?? Number.POSITIVE_INFINITY;
   const partitions = partitionsOf(log, request);
   // All ranges are fixed before the first record is given: what is written meanwhile is not read.
   const ranges = partitions.map((partition) => rangeOf(request, partition, partitions.length === 1));
+  const following = request.follow ? followed(log, waiterOf(log), ranges, signal) : none();
   for (const range of ranges) {
-    if (left === 0) return;
     for await (const list of lists(recordsFrom(log, times, request, range), range.partition)) {
+      if (left === 0 || signal.aborted) return;
       const given = list.slice(0, left);
       left -= given.length;
       yield given;
-      if (left === 0) return;
+    }
+  }
+  if (left === 0) return;
+  for await (const list of following) {
+    const given = list.slice(0, left);
+    left -= given.length;
+    yield given;
+    if (left === 0) return;
+  }
+}
+
+function waiterOf(log: ReadableLog): Log['waitFor'] {
+  if (log.waitFor !== undefined) return (positions, signal) => log.waitFor!(positions, signal);
+  throw new TailraceError('instance.not_running', 'nothing is written while no instance runs', {
+    remedy: 'start it with tailrace run, or read without --follow',
+  });
+}
+
+async function* none(): AsyncGenerator<readonly ShownRecord[], void, undefined> {}
+
+/** What comes after the ranges, until the signal aborts. */
+async function* followed(
+  log: ReadableLog,
+  waitFor: Log['waitFor'],
+  ranges: readonly Range[],
+  signal: AbortSignal,
+): AsyncGenerator<readonly ShownRecord[], void, undefined> {
+  const next = ranges.map((range) => ({ range, topic: range.topic, partition: range.partition, offset: range.end }));
+  while (!signal.aborted) {
+    for (const at of next) {
+      const end = topicOf(log, at.topic).partitions.find(({ partition }) => partition === at.partition)?.endOffset;
+      if (end === undefined || end <= at.offset) continue;
+      yield* lists(recordsIn(log, { ...at.range, from: at.offset, end }), at.partition);
+      at.offset = end;
+    }
+    try {
+      await waitFor(next, signal);
+    } catch (error) {
+      if (!signal.aborted) throw error;
     }
   }
 }
@@ -86,7 +126,7 @@ function checkedOffset(topic: string, info: PartitionInfo, offset: bigint, isOnl
 
 async function* recordsFrom(
   log: ReadableLog,
-  times: LogAdmin['times'],
+  times: TimeIndex | undefined,
   request: ReadRequest,
   range: Range,
 ): AsyncGenerator<LogRecord, void, undefined> {

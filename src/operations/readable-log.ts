@@ -2,7 +2,7 @@
 
 import { TailraceError } from '../contracts/errors.ts';
 import type { Checkpoints, Log, TopicInfo, Topics } from '../contracts/log.ts';
-import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
+import type { TimeIndex, TopicConfig } from '../contracts/log-admin.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 
@@ -11,6 +11,8 @@ export interface ReadableLog {
   readonly topics: Pick<Topics, 'get' | 'list'>;
   readonly checkpoints: Checkpoints;
   read: Log['read'];
+  /** Absent: nothing is written to it. */
+  waitFor?: Log['waitFor'];
 }
 
 /** What outside clients of the log may do, and how topics are configured: the same rules for everybody. */
@@ -30,7 +32,9 @@ export interface TopicRules {
 
 export interface ReaderOptions {
   readonly log: ReadableLog;
-  readonly admin: LogAdmin;
+  readonly times: TimeIndex | undefined;
+  /** What differs from the default in the configuration of a topic; undefined when that is not known. */
+  configOf(topic: string): TopicConfig | undefined;
   readonly rules: TopicRules;
 }
 

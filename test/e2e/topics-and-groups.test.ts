@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import { type Consumer, Kafka, logLevel } from 'kafkajs';
 import { expect, onTestFinished, test } from 'vitest';
 import { freePort } from '../../demo/servers/free-port.ts';
-import type { GroupDescription, SeekPlan, ShownRecord } from '../../src/contracts/operations.ts';
+import type { Compacted, GroupDescription, SeekPlan, ShownRecord } from '../../src/contracts/operations.ts';
 import { createApp } from '../../src/main.ts';
 import { cli } from '../support/cli.ts';
 import { Project, until } from '../support/project.ts';
@@ -51,7 +51,7 @@ async function consumed(kafka: Kafka, groupId: string, topic: string, count: num
 test('topics: created, written by hand and by a client, read in ranges', async () => {
   const { kafka, tailrace, json } = await started();
   expect((await tailrace(['topics'])).out).toBe('no topics\n');
-  const created = await tailrace(['topics', 'create', 'orders', 'retention.ms=604800000', '--partitions', '2']);
+  const created = await tailrace(['topics', 'create', 'orders', 'retention.ms=-1', '--partitions', '2']);
   expect(created).toMatchObject({ code: 0, err: '' });
   expect(created.out).toContain('retention.ms');
   expect(await tailrace(['topics', 'create', 'orders'])).toMatchObject({
@@ -95,6 +95,8 @@ test('topics: created, written by hand and by a client, read in ranges', async (
     err: expect.stringContaining('did you mean "orders"?'),
   });
 
+  expect(created.out).toMatch(/retention.ms +-1$/m);
+
   await tailrace(['topics', 'create', 'state', 'cleanup.policy=compact']);
   expect(await tailrace(['topics', 'write', 'state', '--value', 'v'])).toMatchObject({
     code: 2,
@@ -107,9 +109,35 @@ test('topics: created, written by hand and by a client, read in ranges', async (
   expect(broken).toMatchObject({ code: 2, err: expect.stringContaining('line 2') });
   await tailrace(['topics', 'write', 'state', '--objects'], objects.slice(0, 1));
   expect(await read('--last', '1')).toContain('\t');
-  expect((await tailrace(['topics', 'read', 'state', '--last', '1', '-f', '%T %k %v %h'])).out).toBe(
-    '1970-01-01T00:00:00.005Z o w a=b',
-  );
+  const after = await tailrace(['topics', 'read', 'state', '--last', '1', '-f', '%T %k %v %h']);
+  expect(after.out).toBe('1970-01-01T00:00:00.005Z o w a=b');
+
+  await tailrace(['topics', 'write', 'state', '--separator', ':'], lines);
+  const before = await json<ShownRecord[]>(['topics', 'read', 'state']);
+  const [compacted] = await json<Compacted[]>(['topics', 'compact', 'state']);
+  expect(compacted!.bytesAfter).toBeLessThan(compacted!.bytesBefore / 10);
+  const left = await json<ShownRecord[]>(['topics', 'read', 'state']);
+  expect(left.length).toBeLessThan(10);
+  // Of each key what came last.
+  const last = (records: readonly ShownRecord[]) => new Map(records.map(({ key, value }) => [key, value]));
+  expect(last(left)).toEqual(last(before));
+
+  const following = tailrace(['topics', 'read', 'orders', '--from', 'latest', '--follow', '-n', '2', '-f', '%v ']);
+  let isDone = false;
+  void following.then(() => {
+    isDone = true;
+  });
+  await until('it follows', async () => {
+    if (!isDone) await tailrace(['topics', 'write', 'orders', '--value', 'new', '--partition', '0']);
+    return isDone;
+  });
+  expect((await following).out).toBe('new new ');
+  expect((await tailrace(['topics', 'read', 'orders', '--follow', '--until', '5'])).code).toBe(2);
+
+  const [deleted, gone] = [await tailrace(['topics', 'delete', 'orders', '--yes']), await tailrace(['topics'])];
+  expect(deleted.out).toMatch(/^deleted orders with 1,2\d\d records/);
+  expect(gone.out).not.toContain('orders');
+  expect((await tailrace(['topics', 'read', 'orders'])).code).toBe(3);
 });
 
 test('groups: members keep their offsets, without them a seek does what its preview said', async () => {

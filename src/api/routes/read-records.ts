@@ -6,20 +6,24 @@ export const readRecords: Route = {
   method: 'GET',
   path: '/topics/:topic/records',
   summary:
-    'Records, one a line. `from`: `start`, `end`, `offset:N`, `time:MS`, `last:N`; `until`: `offset:N`, `time:MS`; `partition` (one or more, with commas), `key`, `limit`.',
+    'Records, one a line. `from`: `start`, `end`, `offset:N`, `time:MS`, `last:N`; `until`: `offset:N`, `time:MS`; `partition` (one or more, with commas), `key`, `limit`, `follow` (1: goes on with what comes).',
   needsToken: true,
-  answer({ operations, params, query }) {
-    const fields = query.only('from', 'until', 'partition', 'key', 'limit');
+  answer({ operations, params, query, signal }) {
+    const fields = query.only('from', 'until', 'partition', 'key', 'limit', 'follow');
     const partitions = fields.has('partition') ? fields.text('partition').split(',') : null;
     return {
-      lines: operations.topics.read({
-        topic: params.text('topic'),
-        partitions: partitions?.map((partition) => wholeNumber('partition', partition)) ?? null,
-        from: fields.has('from') ? fromOf(fields) : { at: 'start' },
-        until: fields.has('until') ? untilOf(fields) : null,
-        key: fields.has('key') ? fields.text('key') : null,
-        limit: fields.has('limit') ? fields.number('limit') : null,
-      }),
+      lines: operations.topics.read(
+        {
+          topic: params.text('topic'),
+          partitions: partitions?.map((partition) => wholeNumber('partition', partition)) ?? null,
+          from: fields.has('from') ? fromOf(fields) : { at: 'start' },
+          until: fields.has('until') ? untilOf(fields) : null,
+          key: fields.has('key') ? fields.text('key') : null,
+          limit: fields.has('limit') ? fields.number('limit') : null,
+          follow: fields.has('follow') && fields.number('follow') === 1,
+        },
+        signal,
+      ),
     };
   },
 };

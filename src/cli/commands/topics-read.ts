@@ -1,4 +1,4 @@
-import { exitCodeOf } from '../../contracts/errors.ts';
+import { exitCodeOf, TailraceError } from '../../contracts/errors.ts';
 import type { ReadFrom, ReadRequest, ReadUntil, ShownRecord } from '../../contracts/operations.ts';
 import { printable } from '../../lib/printable.ts';
 import type { CommandContext, RunningCommand } from '../command.ts';
@@ -13,7 +13,7 @@ export const topicsRead: RunningCommand = {
   name: 'topics read',
   summary: 'read records from any place to any other',
   arguments: 'TOPIC',
-  details: `Reads each partition from its beginning to the end that it has now, one after the other. ${LOOK_DETAILS}
+  details: `Reads each partition from its beginning to the end that it has now, one after the other; with --follow then what comes. ${LOOK_DETAILS}
 
 ${TIME_WORDS}
 
@@ -25,6 +25,7 @@ ${FORMAT_WORDS}`,
     partition: { type: 'string', value: 'N,…', summary: 'only these partitions' },
     key: { type: 'string', value: 'KEY', summary: 'only records with this key' },
     limit: { type: 'string', short: 'n', value: 'N', summary: 'at most N records' },
+    follow: { type: 'boolean', summary: 'go on with what is written, until stopped' },
     format: { type: 'string', short: 'f', value: 'FORMAT', summary: 'how a record is shown' },
     ...INSTANCE_OPTIONS,
   },
@@ -73,18 +74,23 @@ async function readAsJson(context: CommandContext): Promise<number> {
 }
 
 function recordsOf(context: CommandContext, request: ReadRequest): Promise<AsyncIterable<readonly ShownRecord[]>> {
-  const { from, until, partitions, key, limit } = request;
+  const { from, until, partitions, key, limit, follow } = request;
   const query = new URLSearchParams({ from: fromText(from) });
   if (until !== null) query.set('until', untilText(until));
   if (partitions !== null) query.set('partition', partitions.join(','));
   if (key !== null) query.set('key', key);
   if (limit !== null) query.set('limit', String(limit));
+  if (follow) query.set('follow', '1');
   const path = `/topics/${encodeURIComponent(request.topic)}/records?${query}`;
   return lookAtLines(context, path, ({ topics }) => topics.read(request));
 }
 
 function requestOf(context: CommandContext): ReadRequest {
   const until = textOption(context, 'until');
+  const follow = context.options.follow === true;
+  if (follow && until !== undefined) {
+    throw new TailraceError('cli.usage', '--follow has no end, --until has one', { remedy: 'leave one of them out' });
+  }
   return {
     topic: wordOf(context, 'topics read', 'topic'),
     partitions: partitionsOption(context),
@@ -92,6 +98,7 @@ function requestOf(context: CommandContext): ReadRequest {
     until: until === undefined ? null : placeOf('until', until, Date.now()),
     key: textOption(context, 'key') ?? null,
     limit: numberOption(context, 'limit') ?? null,
+    follow,
   };
 }
 
