@@ -1,10 +1,13 @@
 /** The pre-flight: what is wrong is named with a remedy, and the remedy, run as it stands, mends it. */
+import type { AddressInfo } from 'node:net';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { startPostgres } from '../../demo/servers/postgres.ts';
 import type { Finding } from '../../src/contracts/plugin.ts';
 import { postgresScenes, read, type Scene, sourceOptions } from '../../test/support/postgres-source.ts';
+import { startRefusingPooler } from '../../test/support/refusing-pooler.ts';
 import { source } from './index.ts';
+import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import type { SourceOptions } from './names.ts';
 
 const scene = postgresScenes();
@@ -210,6 +213,32 @@ test('wal_level', async () => {
     code: 'source.not_ready',
     remedy: expect.stringContaining('wal_level'),
   });
+});
+
+test('a connection pooler that takes no replication', async () => {
+  const made = await scene(['public.t'], TABLE);
+  const pooler = await startRefusingPooler(Number(new URL(made.url).port));
+  onTestFinished(() => void pooler.close());
+  const url = new URL(made.url);
+  url.port = String((pooler.address() as AddressInfo).port);
+  const options = { ...made.options, config: { ...made.options.config, url: url.href } };
+  const pooled = {
+    message: expect.stringMatching(/takes no replication: a connection pooler$/),
+    remedy: 'name the server itself in `url` of the source, not the pooler before it',
+  };
+  expect(problems(await check(options))).toMatchObject([{ ...pooled, path: ['url'] }]);
+  expect(await read(options).failed).toMatchObject({ ...pooled, code: 'source.not_ready' });
+});
+
+test.each(SERVICE_ROLES)('a managed service, known by its role %s, has its own remedies', async (role) => {
+  const made = await scene(['public.t'], `${TABLE} create role ${role}`);
+  onTestFinished(() => made.client.query(`drop role ${role}`).then(() => {}));
+  const grants = `grant create on database ${made.options.name} to ROLE; alter table t owner to ROLE`;
+  const findings = await check(await asRole(made, grants));
+  const service = managedService([role])!;
+  expect(findings[0]).toMatchObject({ level: 'ok', message: expect.stringContaining(` of ${service.name} at `) });
+  const remedy = service.replication(`role_${made.options.name}`);
+  expect(problems(findings)).toMatchObject([{ message: expect.stringContaining('may not use replication'), remedy }]);
 });
 
 test('describe: the tables as the stream will have them', async () => {

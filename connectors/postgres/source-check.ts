@@ -2,8 +2,9 @@
 import type { Finding, TableDescription } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { tableFindings } from './check-tables.ts';
-import { SqlSession } from './connections.ts';
+import { connectReplication, SqlSession } from './connections.ts';
 import { describeTable } from './descriptions.ts';
+import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import { publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
 import {
   type CapturedTable,
@@ -37,7 +38,8 @@ interface Facts {
   readonly senders: number;
   readonly max_senders: number;
   readonly idle_timeout: string | null;
-  readonly managed: boolean;
+  /** Of `SERVICE_ROLES`, those that are there. */
+  readonly service_roles: string[];
 }
 
 /** `pg_has_role` of a role that does not exist is an error, so managed services' roles are looked up first. */
@@ -51,19 +53,21 @@ const FACTS_SQL = `
     (SELECT count(*)::int FROM pg_replication_slots) AS slots, current_setting('max_replication_slots')::int AS max_slots,
     (SELECT count(*)::int FROM pg_stat_replication) AS senders, current_setting('max_wal_senders')::int AS max_senders,
     nullif(current_setting('idle_replication_slot_timeout', true), '0') AS idle_timeout,
-    EXISTS (SELECT FROM pg_roles m WHERE m.rolname = 'rds_replication') AS managed
+    ARRAY(SELECT m.rolname::text FROM pg_roles m WHERE m.rolname = ANY($1)) AS service_roles
   FROM pg_roles r WHERE r.rolname = current_user`;
 
 export async function checkSource(options: SourceOptions): Promise<readonly Finding[]> {
   const sql = new SqlSession(options);
   try {
-    const [facts] = await sql.rows<Facts>(FACTS_SQL);
+    const [facts] = await sql.rows<Facts>(FACTS_SQL, [SERVICE_ROLES]);
     const findings = serverFindings(facts!);
     const slot = await findSlot(sql, slotOf(options));
     findings.push(...(slot === undefined ? headroom(facts!) : slotFindings(slot, slotOf(options))));
+    findings.push(...(await replicationFindings(options, facts!)));
     const { tables, findings: found } = await tableFindings(options, sql, facts!.user);
     findings.push(...found, ...(await publicationFindings(options, sql, facts!, tables)));
-    const ok = `PostgreSQL ${facts!.version_text} at ${placeOf(options.config.url)}, role ${facts!.user}`;
+    const service = managedService(facts!.service_roles);
+    const ok = `PostgreSQL ${facts!.version_text}${service === null ? '' : ` of ${service.name}`} at ${placeOf(options.config.url)}, role ${facts!.user}`;
     return [{ level: 'ok', message: ok, path: ['url'] }, ...findings];
   } catch (error) {
     const { code, message, remedy } = asSourceError(error, options.config.url);
@@ -103,7 +107,8 @@ function warning(message: string, remedy: string, key: string): Finding {
 }
 
 function serverFindings(facts: Facts): Finding[] {
-  const { version, version_text, wal_level, managed, user, idle_timeout } = facts;
+  const { version, version_text, wal_level, user, idle_timeout } = facts;
+  const service = managedService(facts.service_roles);
   const found: Finding[] = [];
   if (version < OLDEST_VERSION) {
     found.push(problem(`PostgreSQL ${version_text} is older than 14`, 'upgrade the server', 'url'));
@@ -112,13 +117,11 @@ function serverFindings(facts: Facts): Finding[] {
     found.push(warning(`PostgreSQL ${version_text} is newer than this version knows`, 'upgrade Tailrace', 'url'));
   }
   if (wal_level !== 'logical') {
-    const remedy = managed
-      ? 'set rds.logical_replication = 1 in the parameter group, then reboot the instance'
-      : 'ALTER SYSTEM SET wal_level = logical; then restart the server';
+    const remedy = service?.decoding ?? 'ALTER SYSTEM SET wal_level = logical; then restart the server';
     found.push(problem(`wal_level is ${wal_level}, changes cannot be decoded`, remedy, 'url'));
   }
   if (!facts.replication) {
-    const remedy = managed ? `GRANT rds_replication TO ${user};` : `ALTER ROLE ${user} REPLICATION;`;
+    const remedy = service?.replication(user) ?? `ALTER ROLE ${user} REPLICATION;`;
     found.push(problem(`${user} may not use replication`, remedy, 'url'));
   }
   if (facts.standby && version < DECODING_STANDBY_VERSION) {
@@ -129,6 +132,21 @@ function serverFindings(facts: Facts): Finding[] {
     found.push(warning(`the slot is lost when Tailrace is down for longer than ${idle_timeout}`, remedy, 'url'));
   }
   return found;
+}
+
+/** A connection pooler may stand before the server, which takes statements and no replication. */
+async function replicationFindings(options: SourceOptions, facts: Facts): Promise<Finding[]> {
+  // Without these it cannot be tried, and they are told of.
+  if (!facts.replication || facts.senders >= facts.max_senders) return [];
+  try {
+    await (await connectReplication(options)).end();
+    return [];
+  } catch (error) {
+    const { message, remedy } = asSourceError(error, options.config.url);
+    const direct = managedService(facts.service_roles)?.direct;
+    const hint = direct === undefined ? '' : `: ${direct}`;
+    return [problem(message, `${remedy ?? 'name the server itself in `url` of the source'}${hint}`, 'url')];
+  }
 }
 
 function slotFindings(slot: Slot, name: string): Finding[] {

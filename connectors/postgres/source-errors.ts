@@ -133,6 +133,13 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
       cause,
     });
   }
+  if (code === '08P01' && /startup parameter/.test(message)) {
+    return new TailraceError('source.not_ready', `what listens at ${where} takes no replication: a connection pooler`, {
+      remedy: 'name the server itself in `url` of the source, not the pooler before it',
+      detail,
+      cause,
+    });
+  }
   if (['08', '53', '57', '58', '40', 'XX'].includes(kind)) {
     return new TailraceError('source.unreachable', `PostgreSQL at ${where} cannot serve now (${state})`, {
       detail,

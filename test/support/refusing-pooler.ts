@@ -1,0 +1,30 @@
+/**
+ * A TCP proxy in front of a real server that refuses replication connections as PgBouncer before 1.23 and the poolers of
+ * managed services do: FATAL 08P01 in answer to the start-up packet.
+ */
+import { createConnection, createServer, type Server } from 'node:net';
+
+const REFUSAL = 'SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: replication\0\0';
+
+/** Resolves to the server, listening on a free port of 127.0.0.1. */
+export async function startRefusingPooler(targetPort: number): Promise<Server> {
+  const server = createServer((client) => {
+    client.on('error', () => {});
+    client.once('data', (startUp) => {
+      if (startUp.includes('replication\0')) {
+        const message = Buffer.from(`E\0\0\0\0${REFUSAL}`);
+        message.writeInt32BE(message.length - 1, 1);
+        client.end(message);
+        return;
+      }
+      const target = createConnection({ port: targetPort, host: '127.0.0.1' });
+      target.on('error', () => client.destroy());
+      target.on('close', () => client.destroy());
+      client.on('close', () => target.destroy());
+      target.write(startUp);
+      client.pipe(target).pipe(client);
+    });
+  });
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  return server;
+}
