@@ -84,9 +84,9 @@ test('backup and restore, with progress on a terminal', async () => {
     for (const path of [backup, restored]) rmSync(path, { recursive: true, force: true });
   });
   const { code, out, err } = await cli(['log', 'backup', backup, '--data-dir', dir], { app, isTty: true });
-  expect([code, out]).toEqual([0, expect.stringMatching(/^copied \d+ files?, [\d.]+ [KM]?B\n$/)]);
+  expect([code, out]).toEqual([0, expect.stringMatching(/^copied \d+ log files?, [\d.]+ [KM]?B\n$/)]);
   expect(err).toContain(' of ');
-  expect((await run(restored, 'restore', backup)).out).toMatch(/^restored \d+ files?, /);
+  expect((await run(restored, 'restore', backup)).out).toMatch(/^restored \d+ log files?, /);
   expect((await run(restored, 'verify')).code).toBe(0);
   const again = await run(restored, 'restore', backup);
   expect(again.code).toBe(3);

@@ -16,7 +16,7 @@ export const logBackup: AnswerCommand = {
     const dir = await dataDirOf(context);
     const logTools = await (await context.app()).logTools();
     const copied = await withProgress(context.io, 'copied', (progress) => logTools.backup(dir, target, progress));
-    const summary = `copied ${counted(copied.files, 'file')}, ${bytes(copied.bytes)}`;
+    const summary = `copied ${counted(copied.files, 'log file')}, ${bytes(copied.bytes)}`;
     return { exitCode: 0, summary, result: { ...copied, to: target }, text: () => `${summary}\n` };
   },
 };

@@ -17,7 +17,7 @@ lineage: a sink whose target was written to after the backup stops with a gap in
     const dir = await dataDirOf(context);
     const logTools = await (await context.app()).logTools();
     const copied = await withProgress(context.io, 'copied', (progress) => logTools.restore(backup, dir, progress));
-    const summary = `restored ${counted(copied.files, 'file')}, ${bytes(copied.bytes)}`;
+    const summary = `restored ${counted(copied.files, 'log file')}, ${bytes(copied.bytes)}`;
     return { exitCode: 0, summary, result: { ...copied, to: dir }, text: () => `${summary}\n` };
   },
 };

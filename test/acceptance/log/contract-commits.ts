@@ -9,14 +9,14 @@ import {
   MANY_BYTES,
   opened,
   recordsIn,
+  suite,
   text,
   valuesOf,
   visible,
   write,
 } from './contract-support.ts';
-import type { CreateLogStore } from './log-under-test.ts';
 
-export function commitContract(create: CreateLogStore): void {
+export const commitContract = suite((create) => {
   describe('a commit', () => {
     test('invariant 3: records of several partitions and their checkpoint become visible at once', async () => {
       const { log } = await opened(create);
@@ -208,4 +208,4 @@ export function commitContract(create: CreateLogStore): void {
       expect(log.checkpoints.list('c')).toEqual([]);
     });
   });
-}
+});

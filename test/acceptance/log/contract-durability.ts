@@ -1,10 +1,9 @@
 /** What is there after a close and after a kill; lineage. */
 import { describe, expect, test } from 'vitest';
 import type { Log } from '../../../src/contracts/log.ts';
-import { endOf, fill, opened, valuesOf, visible, write } from './contract-support.ts';
-import type { CreateLogStore } from './log-under-test.ts';
+import { endOf, fill, opened, suite, valuesOf, visible, write } from './contract-support.ts';
 
-export function durabilityContract(create: CreateLogStore): void {
+export const durabilityContract = suite((create) => {
   describe.each(['close', 'kill'] as const)('after a %s', (how) => {
     test('acknowledged commits are there, whole, and writing goes on behind them', async () => {
       const { store, log } = await opened(create);
@@ -103,4 +102,4 @@ export function durabilityContract(create: CreateLogStore): void {
       }
     });
   });
-}
+});

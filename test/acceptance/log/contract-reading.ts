@@ -1,8 +1,7 @@
 /** `read` and `waitFor`. */
 import { describe, expect, test } from 'vitest';
 import { checkBatch, readBatchHeader } from '../../../src/wire/record-batch.ts';
-import { batchesFrom, codeOf, endOf, MANY_BYTES, opened, recordsIn, text, write } from './contract-support.ts';
-import type { CreateLogStore } from './log-under-test.ts';
+import { batchesFrom, codeOf, endOf, MANY_BYTES, opened, recordsIn, suite, text, write } from './contract-support.ts';
 
 const forever = () => new AbortController().signal;
 
@@ -17,7 +16,7 @@ async function isPending(promise: Promise<unknown>): Promise<boolean> {
   return pending;
 }
 
-export function readContract(create: CreateLogStore): void {
+export const readContract = suite((create) => {
   describe('a read', () => {
     test('gives whole stored batches from the one that holds the offset', async () => {
       const { log } = await opened(create);
@@ -122,4 +121,4 @@ export function readContract(create: CreateLogStore): void {
       await write(log, { orders: ['a'] });
     });
   });
-}
+});

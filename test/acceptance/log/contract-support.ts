@@ -7,6 +7,11 @@ import type { CreateLogStore, LogStore } from './log-under-test.ts';
 export const TOPICS = { orders: 1, items: 3 } as const;
 export const MANY_BYTES = 1 << 20;
 
+/** A part of the contract: declares its tests for a backend. */
+export function suite(declare: (create: CreateLogStore) => void): (create: CreateLogStore) => void {
+  return declare;
+}
+
 export interface Opened {
   readonly store: LogStore;
   readonly log: Log;

@@ -1,10 +1,9 @@
 /** Writers, fencing, topics. */
 import { describe, expect, test } from 'vitest';
 import { batchOf } from '../../support/log-batches.ts';
-import { codeOf, fill, opened, valuesOf, visible, write } from './contract-support.ts';
-import type { CreateLogStore } from './log-under-test.ts';
+import { codeOf, fill, opened, suite, valuesOf, visible, write } from './contract-support.ts';
 
-export function writerContract(create: CreateLogStore): void {
+export const writerContract = suite((create) => {
   describe('a writer', () => {
     test('has one transaction at a time', async () => {
       const { log } = await opened(create);
@@ -109,4 +108,4 @@ export function writerContract(create: CreateLogStore): void {
       expect(after.sizeBytes).toBeGreaterThanOrEqual(before.sizeBytes + bytes);
     });
   });
-}
+});
