@@ -3,6 +3,7 @@ import { configMutants } from './mutants/config.ts';
 import { envelopeMutants } from './mutants/envelope.ts';
 import { logMutants } from './mutants/log.ts';
 import type { Mutant } from './mutants/mutant.ts';
+import { mysqlMutants } from './mutants/mysql.ts';
 import { operationsMutants } from './mutants/operations.ts';
 import { postgresMutants } from './mutants/postgres.ts';
 import { protocolMutants } from './mutants/protocol.ts';
@@ -16,6 +17,7 @@ export const mutants: readonly Mutant[] = [
   ...logMutants,
   ...runtimeMutants,
   ...postgresMutants,
+  ...mysqlMutants,
   ...sinkMutants,
   ...configMutants,
   ...envelopeMutants,

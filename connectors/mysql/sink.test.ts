@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
+import { apply, insert, rows, run, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -46,5 +47,32 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     }
 
     sqlSinkSuite(newTarget);
+
+    test('invariant 7: rows of one statement are each held against their own', async () => {
+      const target = await newTarget();
+      await run(
+        target,
+        [insert(5, '1', 'five', 'b'), insert(5, '2', 'five', 'b')],
+        [insert(4, '1', 'four', 'b'), insert(6, '2', 'six', 'b')],
+      );
+      expect(await rows(target)).toEqual([
+        ['1', 'five', 'b'],
+        ['2', 'six', 'b'],
+      ]);
+    });
+
+    test('invariant 9: what the server would round or cut with a warning is refused', async () => {
+      const target = await newTarget();
+      await target.exec(`CREATE TABLE ${target.quoted('t')} (id text PRIMARY KEY, a varchar(3), b text)`);
+      const opened = await session(target);
+      const rejections = await apply(opened, [
+        insert(1, '1', 'abc', 'b'),
+        insert(2, '2', 'ab    ', 'b'),
+        insert(3, '3', 'abcd', 'b'),
+      ]);
+      await opened.sink.close();
+      expect(rejections.map(({ record }) => record.offset)).toEqual([1n, 2n]);
+      expect(await rows(target)).toEqual([['1', 'abc', 'b']]);
+    });
   });
 }

@@ -33,6 +33,10 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     summary: 'the source: type matrix, cut connections, kills, decoder',
     command: tests('connectors/postgres/'),
   },
+  mysql: {
+    summary: 'MySQL and MariaDB: types, cut connections, failover, damaged events, random changes into the sink',
+    command: tests('connectors/mysql/', 'test/e2e/mysql'),
+  },
   sinks: { summary: 'random changes, repeats and kills against every target', command: tests('sink.test', 'src/sdk') },
   rules: { summary: 'expressions against the answers of PostgreSQL', command: tests('src/rules') },
   process: { summary: 'the whole process: faults from outside', command: tests('test/e2e') },

@@ -1,0 +1,86 @@
+/** Mutants of the mysql connector. */
+import type { Mutant } from './mutant.ts';
+
+const GAPS = 'connectors/mysql/gaps.test.ts';
+const RESUME = 'connectors/mysql/resume.test.ts';
+const SINK = 'connectors/mysql/sink.test.ts';
+const TYPES = 'connectors/mysql/types.test.ts';
+
+export const mysqlMutants: readonly Mutant[] = [
+  {
+    // The position of a transaction is given out when it begins.
+    invariant: 4,
+    file: 'connectors/mysql/stream-decoder.ts',
+    find: `    need(this.#transaction === null);
+    const { file, pos } = this.#position;`,
+    replace: `    need(this.#transaction === null);
+    if (start.gtid !== null) this.#executed?.add(start.gtid);
+    this.#output.heartbeat(this.#passed());
+    const { file, pos } = this.#position;`,
+    test: [RESUME, 'invariant 4'],
+  },
+  {
+    // What cannot be read is passed over.
+    invariant: 5,
+    file: 'connectors/mysql/stream-decoder.ts',
+    find: `if ((flags & event.IGNORABLE) !== 0) return undefined;`,
+    replace: `if (flags >= 0) return undefined;`,
+    test: [GAPS, 'invariant 5: a JSON column changed in part'],
+  },
+  {
+    // Statements in place of rows are taken for DDL.
+    invariant: 5,
+    file: 'connectors/mysql/statements.ts',
+    find: `if (DML.has(verb)) return { kind: 'dml', verb };`,
+    replace: `if (DML.has(verb)) return { kind: 'none' };`,
+    test: [GAPS, 'invariant 5: a statement in place of rows'],
+  },
+  {
+    // A table under the captured name is taken for the one that was.
+    invariant: 5,
+    file: 'connectors/mysql/statement-events.ts',
+    find: `      if (found === undefined) continue;`,
+    replace: `      if (found?.label !== '') continue;`,
+    test: [GAPS, 'invariant 5: a renamed table'],
+  },
+  {
+    // What the snapshot has seen comes again.
+    invariant: 9,
+    file: 'connectors/mysql/stream-decoder.ts',
+    find: `return this.#seen.size > 0 && this.#isSeen(label);`,
+    replace: `return this.#seen.size < 0 && this.#isSeen(label);`,
+    test: [RESUME, 'invariant 9: the snapshot cut at random bytes'],
+  },
+  {
+    // FLOAT as the server prints it, with six digits.
+    invariant: 9,
+    file: 'connectors/mysql/column-text.ts',
+    find: "return base === 'float' || base === 'double' ? `${quoteName(name)} * 1E0` : quoteName(name);",
+    replace: "return base === 'double' ? `${quoteName(name)} * 1E0` : quoteName(name);",
+    test: [TYPES, 'invariant 9: snapshot and stream give the same exact texts'],
+  },
+  {
+    // A YEAR is not counted among the numbers: the signs of the columns behind it are those of others.
+    invariant: 9,
+    file: 'connectors/mysql/table-map.ts',
+    find: `8, 9, ColumnType.YEAR, ColumnType.NEWDECIMAL]`,
+    replace: `8, 9, ColumnType.NEWDECIMAL]`,
+    test: [TYPES, 'invariant 9: types beside each other'],
+  },
+  {
+    // A log that was begun anew is told by the numbers of its transactions alone.
+    invariant: 11,
+    file: 'connectors/mysql/set-up.ts',
+    find: `(await begunOf(start, from)) !== from.begun`,
+    replace: `(await begunOf(start, from)) < 0`,
+    test: [GAPS, 'invariant 11'],
+  },
+  {
+    // Late writes overwrite newer rows.
+    invariant: 7,
+    file: 'connectors/mysql/sink-rows.ts',
+    find: '`${name} = IF(${of(VERSION)} >= ${stored}, ${of(name)}, ${table.name}.${name})`',
+    replace: '`${name} = ${of(name)}`',
+    test: [SINK, 'invariant 7: rows of one statement are each held against their own'],
+  },
+];
