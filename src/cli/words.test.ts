@@ -1,6 +1,6 @@
 /** What people write: places, formats, answers to questions. */
 import { describe, expect, test } from 'vitest';
-import { Terminal } from '../../test/support/cli.ts';
+import { cli, Terminal } from '../../test/support/cli.ts';
 import { confirmed } from './confirm.ts';
 import { placeOf, timeOf } from './places.ts';
 import { recordFormat } from './record-format.ts';
@@ -61,6 +61,22 @@ describe('formats', () => {
 
   test.each(['%', '%x', '\\', '\\x'])('%j stands for nothing', (format) => {
     expect(() => recordFormat(format)).toThrow(expect.objectContaining({ code: 'cli.usage' }));
+  });
+});
+
+describe('lines to write', () => {
+  const write = (input: readonly string[], ...args: string[]) => cli(['topics', 'write', 't', ...args], { input });
+
+  test('that are no records are named by their number, before anything is written', async () => {
+    const cases = [
+      [await write(['a', 'x'.repeat(1_000_001)]), 'line 2 of the input has more than'],
+      [await write(['a:1', 'b'], '--separator', ':'), 'line 2 of the input has no separator'],
+      [await write(['{}', '[', '{}'], '--objects'), 'line 2 of the input is not a JSON object'],
+    ] as const;
+    for (const [{ code, err }, message] of cases) {
+      expect(code).toBe(2);
+      expect(err).toContain(message);
+    }
   });
 });
 

@@ -8,6 +8,8 @@ import { numberOption, textOption, wordOf } from '../places.ts';
 /** Of one request, which is written as a whole. */
 const MAX_RECORDS = 1_000;
 const MAX_CHARACTERS = 512 << 10;
+/** More is no record of any topic. */
+const MAX_LINE = 1_000_000;
 
 export const topicsWrite: AnswerCommand = {
   kind: 'answer',
@@ -81,6 +83,11 @@ async function* requests(context: CommandContext): AsyncGenerator<readonly NewRe
 }
 
 function recordOf(context: CommandContext, key: string | null, text: string, line: number): NewRecord {
+  if (text.length > MAX_LINE) {
+    throw new TailraceError('cli.usage', `line ${line} of the input has more than ${MAX_LINE} characters`, {
+      remedy: 'a record has at most about a megabyte: split it',
+    });
+  }
   const separator = textOption(context, 'separator');
   if (context.options.objects === true) return objectOf(text, line);
   if (separator === undefined) return { key, value: text };
