@@ -28,6 +28,20 @@ test('files stay open between uses, the least recently used is closed above the 
   expect(open.size).toBe(0);
 });
 
+test('who keeps something beside a file is told when it is closed for others', async () => {
+  const pool = new OpenFiles(counting().files, 1);
+  const told: string[] = [];
+  const use = (path: string) =>
+    pool.use(
+      path,
+      async () => {},
+      () => told.push(path),
+    );
+  for (const path of ['a', 'a', 'b', 'c']) await use(path);
+  await pool.close('c');
+  expect(told).toEqual(['a', 'b']);
+});
+
 test('a file in use is not closed, neither by the limit nor by a removal', async () => {
   const { files, open } = counting();
   const pool = new OpenFiles(files, 1);

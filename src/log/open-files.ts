@@ -7,6 +7,8 @@ interface Entry {
   /** Nobody gets it any more; the last user closes it. */
   retired: boolean;
   readonly closed: PromiseWithResolvers<void>;
+  /** Called when it is closed because others were used later. */
+  evicted: (() => void) | undefined;
 }
 
 export class OpenFiles {
@@ -26,9 +28,14 @@ export class OpenFiles {
     return this.#entries.size;
   }
 
-  /** Runs with the file, which stays open until `run` has ended. */
-  async use<T>(path: string, run: (file: OpenFile) => Promise<T>): Promise<T> {
-    return this.#run(path, this.#entries.get(path) ?? opening(this.#files.open(path, 'existing')), run);
+  /**
+   * Runs with the file, which stays open until `run` has ended.
+   * @param evicted called when the file is closed later because others were used since: for what is kept in memory beside it
+   */
+  async use<T>(path: string, run: (file: OpenFile) => Promise<T>, evicted?: () => void): Promise<T> {
+    const entry = this.#entries.get(path) ?? opening(this.#files.open(path, 'existing'));
+    entry.evicted ??= evicted;
+    return this.#run(path, entry, run);
   }
 
   /** As `use`, with a file that is made now, durably. Fails where there is one. */
@@ -85,7 +92,10 @@ export class OpenFiles {
   #evict(): void {
     if (this.#entries.size <= this.#limit) return;
     for (const [path, entry] of this.#entries) {
-      if (entry.users === 0) this.#retire(path, entry);
+      if (entry.users === 0) {
+        this.#retire(path, entry);
+        entry.evicted?.();
+      }
       if (this.#entries.size <= this.#limit) return;
     }
   }
@@ -106,5 +116,5 @@ export class OpenFiles {
 }
 
 function opening(file: Promise<OpenFile>): Entry {
-  return { file, users: 0, retired: false, closed: Promise.withResolvers() };
+  return { file, users: 0, retired: false, closed: Promise.withResolvers(), evicted: undefined };
 }

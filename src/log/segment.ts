@@ -106,13 +106,13 @@ export class Segment {
   }
 
   sync(): Promise<void> {
-    return this.#files.use(this.#log, (file) => file.sync());
+    return this.#use((file) => file.sync());
   }
 
   /** Writes behind the counted bytes, durably, without counting them; returns the position. See `accept`. */
   async writeAhead(data: readonly Uint8Array[]): Promise<number> {
     const position = this.#size;
-    await this.#files.use(this.#log, async (file) => {
+    await this.#use(async (file) => {
       await file.write(data, position);
       await file.sync();
     });
@@ -156,7 +156,7 @@ export class Segment {
     let i = index.since(index.blockOf(from), time);
     for (; i !== undefined; i = index.since(i + 1, time)) {
       const { position, length } = index.block(i)!;
-      const found = await this.#files.use(this.#log, async (file) => {
+      const found = await this.#use(async (file) => {
         for await (const place of batchPlaces(file, position, position + length)) {
           if (place.next > from && place.maxTime >= time) return place;
         }
@@ -174,7 +174,7 @@ export class Segment {
    */
   check(point: SegmentPoint, bytes: number, end: bigint): Promise<CheckedPart> {
     const span = { size: this.#size, end: this.#next ?? end };
-    return this.#files.use(this.#log, async (file) => {
+    return this.#use(async (file) => {
       const damaged: { from: bigint; to: bigint }[] = [];
       for await (const step of walkSegment(file, span, point)) {
         if (step.batch === null) damaged.push({ from: step.from, to: step.to });
@@ -195,7 +195,7 @@ export class Segment {
 
   /** Time of its first batch, ms since 1970; only of one that is not empty. */
   firstTime(): Promise<number> {
-    return this.#files.use(this.#log, async (file) => {
+    return this.#use(async (file) => {
       for await (const { maxTime } of batchPlaces(file, 0, this.#size)) return maxTime;
       return Number.POSITIVE_INFINITY;
     });
@@ -208,7 +208,7 @@ export class Segment {
     const i = index.blockOf(offset);
     const { position, length } = index.block(i) ?? { position: 0, length: 0 };
     let max = index.maxTimeFrom(i + 1);
-    await this.#files.use(this.#log, async (file) => {
+    await this.#use(async (file) => {
       for await (const { next, maxTime } of batchPlaces(file, position, position + length)) {
         if (next > offset) max = Math.max(max, maxTime);
       }
@@ -236,6 +236,15 @@ export class Segment {
     return this.#indexing;
   }
 
+  /** The index goes when the file does: of a large log, all of them would be too much memory (Invariant 10). */
+  #use<T>(run: (file: OpenFile) => Promise<T>): Promise<T> {
+    return this.#files.use(this.#log, run, this.#forget);
+  }
+
+  readonly #forget = (): void => {
+    if (this.#indexing === null) this.#index = null;
+  };
+
   get #log(): string {
     return `${this.path}.log`;
   }
@@ -246,7 +255,7 @@ export class Segment {
 
   async #append(batches: readonly SegmentBatch[], durable: boolean): Promise<void> {
     const data = batches.map(({ bytes }) => bytes);
-    await this.#files.use(this.#log, async (file) => {
+    await this.#use(async (file) => {
       await file.write(data, this.#size);
       if (durable) await file.sync();
     });
@@ -257,7 +266,7 @@ export class Segment {
   }
 
   #read(index: SegmentIndex, span: SegmentSpan, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
-    return this.#files.use(this.#log, async (file) => {
+    return this.#use(async (file) => {
       let { position, offset: expected } = index.block(index.blockOf(offset)) ?? { position: 0, offset: this.base };
       let wanted = Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES;
       const found: SegmentBatch[] = [];
@@ -323,7 +332,7 @@ export class Segment {
     while (index.covered < this.#size) {
       const span = { size: this.#size, end: this.#next ?? NO_END };
       const known = index;
-      index = await this.#files.use(this.#log, (file) => completeIndex(known, file, this.base, span));
+      index = await this.#use((file) => completeIndex(known, file, this.base, span));
       if (index !== known) this.#indexStored = 0;
     }
     this.#index = index;
