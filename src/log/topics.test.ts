@@ -126,7 +126,7 @@ test.each(['closed', 'killed'])('a deleted topic is gone with its files, and so 
   expect(foldersOf(left, 't')).toEqual([]);
 });
 
-test('a topic that is made again is another one: id, files, records, positions', async () => {
+test('invariant 11: a topic that is made again is another one: id, files, records, positions', async () => {
   const dir = directory();
   let log = await open(dir, { flushBytes: 1 });
   const { id } = await admin(log).create('t', { partitions: 1, config: { 'retention.ms': '5' } });
@@ -161,7 +161,7 @@ async function created(log: EmbeddedLog, topic: string): Promise<EmbeddedLog> {
   return log;
 }
 
-test('a transaction writes to the topic of its appends or not at all', async () => {
+test('invariant 3: a transaction writes to the topic of its appends or not at all', async () => {
   const log = await open(directory(), { stageBytes: 1 });
   for (const topic of ['t', 'u']) await created(log, topic);
   const transaction = log.begin('w', 0);
@@ -176,7 +176,7 @@ test('a transaction writes to the topic of its appends or not at all', async () 
   expect(await all(log, 'u')).toEqual(['next']);
 });
 
-test('commits before the deletion are kept, those behind it fail, in the order of the calls', async () => {
+test('invariant 3: commits before the deletion are kept, those behind it fail, in the order of the calls', async () => {
   const log = await created(await open(directory()), 't');
   await created(log, 'u');
   const commit = async (writer: string) => {
