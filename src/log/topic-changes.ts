@@ -52,8 +52,7 @@ export class TopicChanges implements TopicAdmin {
   }
 
   describe(name: string): TopicDetails | undefined {
-    const topic = this.#options.state.topicState(name);
-    return topic === undefined ? undefined : details(topic);
+    return this.#options.state.topicState(name)?.details();
   }
 
   /** Throws `topic.exists`. */
@@ -105,7 +104,7 @@ export class TopicChanges implements TopicAdmin {
     const again = this.#deleted.has(name);
     await append({ topics: [topic], ...(again ? { opened: newLineageId(random) } : {}) });
     if (again) this.#deleted.clear();
-    return details(state.topicState(name)!);
+    return state.topicState(name)!.details();
   }
 
   #existing(name: string): TopicState {
@@ -124,8 +123,4 @@ export class TopicChanges implements TopicAdmin {
     turn.then(ended, ended);
     return turn;
   }
-}
-
-function details(topic: TopicState): TopicDetails {
-  return { ...topic.info(), id: topic.id, config: topic.config };
 }

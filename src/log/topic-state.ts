@@ -2,7 +2,7 @@
 import { join } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
 import type { PartitionInfo, TopicInfo, TopicSettings } from '../contracts/log.ts';
-import type { TopicConfig } from '../contracts/log-admin.ts';
+import type { TopicConfig, TopicDetails } from '../contracts/log-admin.ts';
 import type { Files } from '../lib/files.ts';
 import type { TopicChange, TopicEntry } from './commit-record.ts';
 import type { OpenFiles } from './open-files.ts';
@@ -70,6 +70,10 @@ export class TopicState {
 
   info(): TopicInfo {
     return { name: this.name, settings: this.settings, partitions: this.partitions.map(partitionInfo) };
+  }
+
+  details(): TopicDetails {
+    return { ...this.info(), id: this.#id, config: this.#config };
   }
 
   /** To a topic of an older format. */
