@@ -239,7 +239,10 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     }
   }
 
-  waitFor(positions: readonly (TopicPartition & { readonly offset: bigint })[], signal: AbortSignal): Promise<void> {
+  async waitFor(
+    positions: readonly (TopicPartition & { readonly offset: bigint })[],
+    signal: AbortSignal,
+  ): Promise<void> {
     return this.#waiters.wait(
       positions.map((position) => ({ ...position, at: this.#state.partition(position.topic, position.partition) })),
       signal,
