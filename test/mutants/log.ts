@@ -10,6 +10,30 @@ const TOPICS = 'src/log/topics.test.ts';
 
 export const logMutants: readonly Mutant[] = [
   {
+    // Positions in a deleted topic are taken for positions in the one that has its name now.
+    invariant: 11,
+    file: 'src/log/topic-changes.ts',
+    find: `const again = this.#deleted.has(name);`,
+    replace: `const again = false;`,
+    test: [TOPICS, 'invariant 11'],
+  },
+  {
+    // A transaction that wrote to a topic that is gone goes into its successor.
+    invariant: 3,
+    file: 'src/log/transaction.ts',
+    find: `    if (this.#log.requireTopic(topic, partition) === at) return;`,
+    replace: `    if (this.#log.requireTopic(topic, partition) !== null || at === null) return;`,
+    test: [TOPICS, 'invariant 3: a transaction'],
+  },
+  {
+    // A commit stands behind the deletion of its topic.
+    invariant: 3,
+    file: 'src/log/embedded-log.ts',
+    find: `    if (this.#topicChanges.isDeleting(topic)) throw noSuchTopic(topic);`,
+    replace: '',
+    test: [TOPICS, 'invariant 3: commits before'],
+  },
+  {
     // A frame is taken for whole by its head alone.
     invariant: 3,
     file: 'src/log/frame.ts',
@@ -76,29 +100,5 @@ export const logMutants: readonly Mutant[] = [
   await writeSnapshot(files, paths.snapshot, snapshot);
   for (const count of counted) count();`,
     test: [COMPACTION_CRASH, 'invariant 7'],
-  },
-  {
-    // Positions in a deleted topic are taken for positions in the one that has its name now.
-    invariant: 11,
-    file: 'src/log/topic-changes.ts',
-    find: `const again = this.#deleted.has(name);`,
-    replace: `const again = false;`,
-    test: [TOPICS, 'invariant 11'],
-  },
-  {
-    // A transaction that wrote to a topic that is gone goes into its successor.
-    invariant: 3,
-    file: 'src/log/transaction.ts',
-    find: `    if (this.#log.requireTopic(topic, partition) === at) return;`,
-    replace: `    if (this.#log.requireTopic(topic, partition) !== null || at === null) return;`,
-    test: [TOPICS, 'invariant 3: a transaction'],
-  },
-  {
-    // A commit stands behind the deletion of its topic.
-    invariant: 3,
-    file: 'src/log/embedded-log.ts',
-    find: `    if (this.#topicChanges.isDeleting(topic)) throw noSuchTopic(topic);`,
-    replace: '',
-    test: [TOPICS, 'invariant 3: commits before'],
   },
 ];
