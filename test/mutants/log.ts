@@ -3,6 +3,8 @@ import type { Mutant } from './mutant.ts';
 
 const LOG = 'src/log/log.test.ts';
 const CRASH = 'src/log/crash.test.ts';
+const FLIPS = 'test/chaos/log/bit-flips.test.ts';
+const CUTS = 'test/chaos/log/truncation.test.ts';
 const COMPACTION = 'src/log/compaction/examples.test.ts';
 const COMPACTION_CRASH = 'src/log/compaction/crash.test.ts';
 
@@ -100,5 +102,37 @@ export const logMutants: readonly Mutant[] = [
   await writeSnapshot(files, paths.snapshot, snapshot);
   for (const count of counted) count();`,
     test: [COMPACTION_CRASH, 'invariant 7'],
+  },
+  {
+    // Damage below what later frames vouch for is taken for a torn write.
+    invariant: 5,
+    file: 'src/log/wal-recovery.ts',
+    find: `    durable = Math.max(durable, head.durableUpTo);`,
+    replace: '',
+    test: [FLIPS, 'invariant 5'],
+  },
+  {
+    // An offset that does not follow is believed.
+    invariant: 5,
+    file: 'src/log/segment.ts',
+    find: `batch === null || batch.base !== expected || batch.next > span.end`,
+    replace: `batch === null || (batch.base !== expected && batch.next > span.end)`,
+    test: [FLIPS, 'invariant 5'],
+  },
+  {
+    // What is behind damage in a segment is given up with it.
+    invariant: 5,
+    file: 'src/log/segment-walk.ts',
+    find: `      const next = await nextValid(window, span, position, expected);`,
+    replace: `      const next = (await nextValid(window, span, position, expected)) && null;`,
+    test: [FLIPS, 'invariant 5'],
+  },
+  {
+    // A snapshot that is cut is no snapshot: the log begins anew.
+    invariant: 5,
+    file: 'src/log/snapshot-file.ts',
+    find: `      : 'damaged';`,
+    replace: `      : null;`,
+    test: [CUTS, 'invariant 5: a log of whose snapshot'],
   },
 ];

@@ -19,10 +19,11 @@ describe.each([
   beforeAll(() => small.fill(vouched));
   afterAll(() => small.remove());
 
-  test('is found out: no record is wrong, none is silently gone, at most one batch is lost', async () => {
+  test('invariant 5: is found out: no record is wrong, none is silently gone, at most one batch is lost', async () => {
     const places = placesOf(small);
     const random = new Random(seed);
-    const tried = full ? places : Array.from({ length: sample }, () => random.pick(places));
+    const picked = Array.from({ length: sample }, () => random.pick(places));
+    const tried = full ? places : [...places.filter(isFirstOffset), ...picked];
     const counts = new Map<string, number>();
     for (const { path, byte, bit } of tried) {
       const damaged = small.disk.copy();
@@ -49,6 +50,11 @@ function placesOf(small: SmallLog): { path: string; byte: number; bit: number }[
     const end = Math.min(bytes.length, bytes.findLastIndex((byte) => byte !== 0) + 1 + ZEROS);
     return Array.from({ length: end * 8 }, (_, i) => ({ path, byte: i >> 3, bit: i & 7 }));
   });
+}
+
+/** The offset of a segment's first batch: no checksum covers it, and a read may begin with it. */
+function isFirstOffset({ path, byte }: { readonly path: string; readonly byte: number }): boolean {
+  return path.endsWith('.log') && byte >= 6 && byte < 8;
 }
 
 function count(counts: Map<string, number>, path: string, { kind }: DamagedOutcome): void {

@@ -12,7 +12,7 @@ const small = new SmallLog();
 beforeAll(() => small.fill(false));
 afterAll(() => small.remove());
 
-test('a file cut at any byte: no record is wrong; what is gone was never vouched for, or is reported', async () => {
+test('invariant 5: a file cut at any byte: no record is wrong; what is gone was never vouched for, or is reported', async () => {
   const places = small.disk.paths().flatMap((path) => {
     const bytes = small.disk.bytes(path)!;
     const end = bytes.findLastIndex((byte) => byte !== 0) + 1;
@@ -40,4 +40,13 @@ test('a file cut at any byte: no record is wrong; what is gone was never vouched
       .join(', ')}`,
   );
   expect([...counts.keys()].filter((kind) => kind.startsWith('refused'))).toEqual([]);
+});
+
+test('invariant 5: a log of whose snapshot no copy is whole is refused, and not begun anew', async () => {
+  const damaged = small.disk.copy();
+  for (const path of damaged.paths()) {
+    if (/snapshot(\.copy)?$/.test(path)) damaged.truncateFile(path, 20);
+    else if (path.endsWith('.wal')) await damaged.remove(path);
+  }
+  expect(await small.outcome(damaged, false)).toMatchObject({ kind: 'refused' });
 });
