@@ -104,16 +104,25 @@ export class Cleaner {
       if (state.recentBytes > 0) await flusher.checkpoint();
     }
     this.#heldBytes = 0;
+    const failures: unknown[] = [];
     for (const partition of state.partitions()) {
       if (this.#stopping.signal.aborted) return;
       const cleanup = state.topic(partition.topic)?.settings.cleanup;
-      if (cleanup === undefined) continue;
+      if (cleanup === undefined || partition.dropped) continue;
       const rules = rulesOf(cleanup, topicConfig(partition.topic), segmentBytes);
       partition.segmentBytes = rules.segmentBytes;
-      await this.#retain(partition, rules);
-      if (rules.compacts) await this.#compact(partition, rules, request?.compact === partition.topic);
+      await this.#cleanPartition(partition, rules, request?.compact === partition.topic).catch((error: unknown) => {
+        // Of a topic that was deleted meanwhile, the files are gone too. One that cannot be cleaned does not stop the others.
+        if (!partition.dropped) failures.push(error);
+      });
     }
     await this.#free(0);
+    if (failures.length > 0) throw failures[0];
+  }
+
+  async #cleanPartition(partition: Partition, rules: TopicRules, force: boolean): Promise<void> {
+    await this.#retain(partition, rules);
+    if (rules.compacts) await this.#compact(partition, rules, force);
   }
 
   async #retain(partition: Partition, rules: TopicRules): Promise<void> {
@@ -169,7 +178,7 @@ export class Cleaner {
         replaced,
       }).run(range);
     } catch (error) {
-      if (!(error instanceof TailraceError) || error.code !== 'log.damaged') throw error;
+      if (!(error instanceof TailraceError) || error.code !== 'log.damaged' || partition.dropped) throw error;
       // Keys that cannot be read may have newer records there.
       this.#damaged.add(partition);
       log('error', 'a partition is not compacted any more: it is damaged', {

@@ -93,7 +93,7 @@ export class Scrubber {
         .check(point, STEP_BYTES, end)
         .catch((error: unknown) => {
           // It was deleted or replaced meanwhile.
-          if (!partition.segments.includes(segment)) return null;
+          if (partition.dropped || !partition.segments.includes(segment)) return null;
           throw error;
         });
       if (checked === null) return bytes;

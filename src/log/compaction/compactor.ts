@@ -53,17 +53,21 @@ export class Compactor {
 
   /** Throws `log.damaged` where a record cannot be read: what was replaced so far stays. */
   async run({ from, to }: DirtyRange): Promise<void> {
-    const { signal } = this.#options;
-    for (let at = from; at < to && !signal.aborted; at = this.#end) {
+    for (let at = from; at < to && !this.#stopped; at = this.#end) {
       await this.#readKeys(at, to);
       this.#opaque = false;
       for (const group of this.#groups()) {
-        if (signal.aborted) return;
+        if (this.#stopped) return;
         await this.#rewrite(group);
         await this.#options.replaced();
       }
-      if (!signal.aborted) this.#partition.compactedTo = this.#end;
+      if (!this.#stopped) this.#partition.compactedTo = this.#end;
     }
+  }
+
+  /** The log closes, or the topic is deleted. */
+  get #stopped(): boolean {
+    return this.#options.signal.aborted || this.#partition.dropped;
   }
 
   async #readKeys(from: bigint, to: bigint): Promise<void> {
@@ -128,7 +132,7 @@ export class Compactor {
       await output.remove().catch(() => {});
       throw error;
     }
-    if (this.#changed && !this.#options.signal.aborted) {
+    if (this.#changed && !this.#stopped) {
       this.#partition.replace(group, output, this.#deletesRemovedTo);
     } else await output.remove();
   }
@@ -172,7 +176,7 @@ export class Compactor {
   async *#batches(segment: Segment, from: bigint): AsyncGenerator<SegmentBatch, void, undefined> {
     const partition = this.#partition;
     const end = partition.segmentEnd(segment.base);
-    for (let at = from > segment.base ? from : segment.base; at < end && !this.#options.signal.aborted; ) {
+    for (let at = from > segment.base ? from : segment.base; at < end && !this.#stopped; ) {
       const batches = await segment.read(at, READ_BYTES);
       const first = batches[0];
       if (first === undefined || first.base > at) {

@@ -269,6 +269,22 @@ test('readers go on while segments are replaced under them', async () => {
   expect((await pairs(log)).length).toBe(50);
 });
 
+test('a topic that is deleted while it is compacted is gone, and another of its name is new', async () => {
+  const log = await opened();
+  for (let i = 0; i < 300; i++) await append(log, [[`k${i % 50}`, `${i}`.repeat(20)]]);
+  const compacting = compact(log);
+  await log.log.admin.topics!.delete(TOPIC);
+  await compacting;
+  await log.log.clean();
+  expect(log.problems).toEqual([]);
+  await log.log.topics.ensure(TOPIC, { partitions: 1, cleanup: 'compact' });
+  await append(log, [['a', '1']]);
+  await compact(log);
+  expect(await pairs(log)).toEqual(['0 a=1']);
+  await log.reopen();
+  expect(await pairs(log)).toEqual(['0 a=1']);
+});
+
 test('a damaged partition is not compacted, and what is good of it is read', async () => {
   const log = await opened({ 'min.compaction.lag.ms': String(HOUR) });
   for (let i = 0; i < 200; i++) await append(log, [[`k${i % 10}`, `${i}`.repeat(30)]]);
