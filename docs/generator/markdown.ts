@@ -7,7 +7,7 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [line(header), line(header.map(() => '---')), ...rows.map(line)].join('\n');
 }
 
-/** One row per key; keys of maps below it as `map.key`. */
+/** One row per key; keys of maps below it as `map.key`, of maps with names of the user's choice `map.NAME.key`, of lists `list[].key`. */
 export function keyTable(schema: z.ZodType): string {
   return table(['key', 'values', 'default', 'meaning'], keyRows(fieldSchema(schema), ''));
 }
@@ -18,9 +18,18 @@ function keyRows(map: FieldSchema, prefix: string): string[][] {
     const fallback =
       field.default === undefined || isEmptyMap(field.default) ? '' : `\`${JSON.stringify(field.default)}\``;
     const name = `${prefix}${key}`;
-    const below = formsOf(field).flatMap((form) => keyRows(form, `${name}.`));
+    const below = formsOf(field).flatMap((form) => rowsBelow(form, name));
     return [[`\`${name}\``, valuesOf(field), isRequired ? 'required' : fallback, field.description ?? ''], ...below];
   });
+}
+
+function rowsBelow(form: FieldSchema, name: string): string[][] {
+  const { additionalProperties: values, items } = form;
+  return [
+    ...keyRows(form, `${name}.`),
+    ...(typeof values === 'object' ? keyRows(values, `${name}.NAME.`) : []),
+    ...(items === undefined ? [] : keyRows(items, `${name}[].`)),
+  ];
 }
 
 function isEmptyMap(value: unknown): boolean {
