@@ -9,6 +9,8 @@ export function errorCodeOf(error: unknown): KafkaErrorCode {
       return KafkaError.OFFSET_OUT_OF_RANGE;
     case 'log.no_such_topic':
       return KafkaError.UNKNOWN_TOPIC_OR_PARTITION;
+    case 'topic.exists':
+      return KafkaError.TOPIC_ALREADY_EXISTS;
     case 'log.damaged':
     case 'log.invalid_batch':
       return KafkaError.CORRUPT_MESSAGE;

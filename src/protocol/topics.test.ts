@@ -349,6 +349,15 @@ describe('topics', () => {
     const request = { maxWaitMs: 0, minBytes: 0, topics: [old], forgottenTopicsData: [] };
     const { responses } = await client.ask(fetch, 13, request);
     expect(responses[0]!.partitions[0]!.errorCode).toBe(KafkaError.UNKNOWN_TOPIC_ID);
+    // By another way than the listener.
+    await log.admin.topics.delete('a');
+    const { id } = await log.admin.topics.create('a', { partitions: 1, config: {} });
+    const byIds = { topics: [again.topicId, id].map((given) => ({ name: null, topicId: given })) };
+    expect((await ask(null, byIds)).topics).toMatchObject([
+      { errorCode: KafkaError.UNKNOWN_TOPIC_ID },
+      { name: 'a', topicId: id, errorCode: 0 },
+    ]);
+    expect((await ask(['a'])).topics).toMatchObject([{ topicId: id }]);
     await log.topics.ensure('shop.t', { partitions: 1, cleanup: 'compact' });
     expect(await remove(6, [{ name: 'shop.t', topicId: NO_UUID }])).toEqual([KafkaError.TOPIC_AUTHORIZATION_FAILED]);
     expect(log.topics.get('shop.t')).toBeDefined();

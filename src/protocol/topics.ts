@@ -21,6 +21,7 @@ export class Topics {
   readonly #topics: LogTopics;
   readonly #clusterId: string;
   readonly #creating = new Set<string>();
+  /** As of the last question: one that is deleted by another way than this listener is in them still. */
   readonly #ids = new Map<string, string>();
   readonly #names = new Map<string, string>();
 
@@ -46,10 +47,11 @@ export class Topics {
 
   /** 32 hex digits. A log that gives no ids never deletes topics either: there the id follows from the name. */
   idOf(topic: string): string {
-    const known = this.#ids.get(topic);
-    if (known !== undefined) return known;
-    const named = () => createHash('sha256').update(`${this.#clusterId}/${topic}`).digest('hex').slice(0, 32);
-    const id = this.admin?.describe(topic)?.id ?? named();
+    const given = this.admin?.describe(topic)?.id;
+    const id = given ?? createHash('sha256').update(`${this.#clusterId}/${topic}`).digest('hex').slice(0, 32);
+    const before = this.#ids.get(topic);
+    if (before === id) return id;
+    if (before !== undefined) this.#names.delete(before);
     this.#ids.set(topic, id);
     this.#names.set(id, topic);
     return id;
@@ -58,7 +60,12 @@ export class Topics {
   byId(id: string): TopicInfo | undefined {
     if (!this.#names.has(id)) for (const { name } of this.#topics.list()) this.idOf(name);
     const name = this.#names.get(id);
-    return name === undefined ? undefined : this.#topics.get(name);
+    const topic = name === undefined ? undefined : this.#topics.get(name);
+    if (topic !== undefined && this.idOf(topic.name) === id) return topic;
+    // It is gone: what may have its name now is another one.
+    if (name !== undefined && this.#ids.get(name) === id) this.#ids.delete(name);
+    this.#names.delete(id);
+    return undefined;
   }
 
   /** Settings that differ from the default. */
@@ -85,14 +92,6 @@ export class Topics {
     } finally {
       this.#creating.delete(name);
     }
-  }
-
-  /** Durably. */
-  async delete(topic: string, admin: TopicAdmin): Promise<void> {
-    await admin.delete(topic);
-    const id = this.#ids.get(topic);
-    this.#ids.delete(topic);
-    if (id !== undefined) this.#names.delete(id);
   }
 }
 

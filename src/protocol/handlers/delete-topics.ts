@@ -44,7 +44,7 @@ async function deleteOne(
   if (refusal !== null) return response(givenName, givenId, refusal);
   const topicId = broker.topics.idOf(name);
   try {
-    await broker.topics.delete(name, admin);
+    await admin.delete(name);
     await forgetOffsets(broker, name);
     await broker.producers.forgetTopic(name, broker.writer);
     return response(name, topicId, null);
