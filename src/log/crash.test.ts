@@ -78,6 +78,7 @@ describe('a crash at any moment', () => {
     async (round) => {
       const random = new Random(seed, round);
       const { history, images } = await imagesOf(random, 40);
+      console.log(`round ${round}: ${images.length} crashes`);
       expect(images.length).toBeGreaterThan(20);
       for (const { disk, acknowledged, after } of images) {
         const log = await open(disk, random);

@@ -46,7 +46,7 @@ export async function openDirectory(root: string, files: Files): Promise<{ paths
   }
 }
 
-/** Throws `log.newer_format`. With `create`, writes the version where there is none or an older one. */
+/** Throws `log.newer_format`, `log.damaged`. With `create`, writes the version where there is none or an older one. */
 export function checkFormat(root: string, create: boolean): void {
   const path = join(root, 'format');
   let text: string;
@@ -62,6 +62,11 @@ export function checkFormat(root: string, create: boolean): void {
   if (version >= 1 && version < FORMAT) {
     if (create) writeFormat(path);
     return;
+  }
+  if (!Number.isSafeInteger(version) || version < 1) {
+    throw new TailraceError('log.damaged', `${path}, which says how the data are written, is damaged`, {
+      remedy: `write ${FORMAT} into it if the Tailrace that last ran here was this one`,
+    });
   }
   throw new TailraceError(
     'log.newer_format',

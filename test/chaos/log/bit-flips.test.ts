@@ -1,4 +1,6 @@
 /** Every bit flip of a small data directory (a sample unless TAILRACE_FULL is set; TAILRACE_SEED repeats it). */
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../../demo/shop/random.ts';
 import { type DamagedOutcome, SmallLog } from './damaged-log.ts';
@@ -42,6 +44,22 @@ describe.each([
     );
     expect([...counts.keys()].filter((kind) => kind.startsWith('refused'))).toEqual([]);
   });
+});
+
+test('a bit flip in the file that says the format: read as it is, or refused with what to do', async () => {
+  const small = new SmallLog();
+  await small.fill(true);
+  const path = join(small.dir, 'format');
+  const right = readFileSync(path);
+  const kinds = new Set<string>();
+  for (let i = 0; i < right.length * 8; i++) {
+    const flipped = Buffer.from(right);
+    flipped[i >> 3]! ^= 1 << (i & 7);
+    writeFileSync(path, flipped);
+    kinds.add((await small.outcome(small.disk.copy(), false)).kind);
+  }
+  expect([...kinds].sort()).toEqual(['intact', 'refused']);
+  small.remove();
 });
 
 function placesOf(small: SmallLog): { path: string; byte: number; bit: number }[] {
