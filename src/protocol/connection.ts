@@ -14,12 +14,10 @@ import { produce } from '../wire/messages/produce.ts';
 import { clientAddress } from './client-address.ts';
 import { type Answer, type Caller, type DispatchOptions, dispatch } from './dispatch.ts';
 import { FrameReader } from './frame-reader.ts';
+import { InFlight } from './in-flight.ts';
 import type { MemoryBudget, Reservation } from './memory-budget.ts';
 import { type Authentication, Session } from './security/session.ts';
 
-/** Requests of one connection that are read and not yet answered: so many, and no more bytes without a share of the budget. */
-const MAX_PIPELINED = 256;
-const MAX_PIPELINED_BYTES = 2 << 20;
 /** Frames up to this size are received without a share of the memory budget, and from clients that are not authenticated. */
 const SMALL_FRAME = 64 << 10;
 /** Largest piece written at once: a client that takes none of it within `stallMs` is cut off. */
@@ -60,9 +58,7 @@ export class Connection {
   readonly #waiting: Frame[] = [];
   /** Whether all requests whose response is not yet sent are Produce. */
   #onlyProduce = true;
-  #inFlight = 0;
-  /** Bytes of requests in flight that have no share of the memory budget. */
-  #unreservedBytes = 0;
+  readonly #inFlight = new InFlight();
   #onAnswered = () => {};
   #pumping = false;
   #failed = false;
@@ -105,7 +101,7 @@ export class Connection {
       await this.#read();
       // Half closed: what was asked is still answered, without waiting for more records.
       this.#closing.abort();
-      while (this.#inFlight > 0) await this.#nextAnswer();
+      while (this.#inFlight.requests > 0) await this.#nextAnswer();
       this.#socket.end();
     } catch (error) {
       this.#fail(error);
@@ -119,7 +115,7 @@ export class Connection {
     this.#closing.abort();
     const timeout = new AbortController();
     const drained = (async () => {
-      while (this.#inFlight > 0) await this.#nextAnswer();
+      while (this.#inFlight.requests > 0) await this.#nextAnswer();
     })();
     await Promise.race([drained, clock.sleep(limitMs, timeout.signal).catch(() => {})]);
     timeout.abort();
@@ -139,7 +135,7 @@ export class Connection {
     // Others wait for the memory that it may be holding.
     const patienceMs = budget.contended ? limits.stallMs / CONTENDED_PATIENCE : limits.stallMs;
     const stalled = since !== null && now - since > patienceMs;
-    const idle = this.#inFlight === 0 && now - this.#lastRequestAt > limits.idleMs;
+    const idle = this.#inFlight.requests === 0 && now - this.#lastRequestAt > limits.idleMs;
     if (stalled) counters.stalled++;
     if (stalled || idle) this.destroy();
   }
@@ -173,12 +169,10 @@ export class Connection {
     this.#requests++;
     counters.requests++;
     this.#lastRequestAt = clock.monotonic();
-    this.#inFlight++;
-    if (frame.reservation === null) this.#unreservedBytes += frame.bytes.length;
+    this.#inFlight.add(frame.bytes.length, frame.reservation !== null);
     this.#waiting.push(frame);
     if (!this.#pumping) void this.#pump();
-    // Invariant 10
-    while (this.#inFlight >= MAX_PIPELINED || this.#unreservedBytes >= MAX_PIPELINED_BYTES) await this.#nextAnswer();
+    while (this.#inFlight.full) await this.#nextAnswer();
   }
 
   async #pump(): Promise<void> {
@@ -201,8 +195,8 @@ export class Connection {
     }
   }
 
-  #start({ bytes, reservation }: Frame): void {
-    const answer = dispatch(this.#options, this.#caller, bytes);
+  #start(frame: Frame): void {
+    const answer = dispatch(this.#options, this.#caller, frame.bytes);
     const before = this.#sent;
     this.#sent = (async () => {
       let held: readonly Reservation[] = [];
@@ -214,10 +208,9 @@ export class Connection {
       } catch (error) {
         this.#fail(error);
       } finally {
-        if (reservation === null) this.#unreservedBytes -= bytes.length;
-        reservation?.release();
+        frame.reservation?.release();
         for (const share of held) share.release();
-        this.#inFlight--;
+        this.#inFlight.remove(frame.bytes.length, frame.reservation !== null);
         this.#lastRequestAt = this.#options.clock.monotonic();
         this.#onAnswered();
       }

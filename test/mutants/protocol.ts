@@ -5,11 +5,19 @@ const PRODUCE_FETCH = 'src/protocol/produce-fetch.test.ts';
 
 export const protocolMutants: readonly Mutant[] = [
   {
+    // One client gets all of the memory for requests.
+    invariant: 10,
+    file: 'src/protocol/in-flight.ts',
+    find: `this.#largeBytes >= MAX_LARGE_BYTES`,
+    replace: `this.#largeBytes < 0`,
+    test: ['src/protocol/hostile-clients.test.ts', 'invariant 10'],
+  },
+  {
     // As many requests in memory as a client likes to send.
     invariant: 10,
-    file: 'src/protocol/connection.ts',
-    find: `this.#unreservedBytes >= MAX_PIPELINED_BYTES`,
-    replace: `this.#unreservedBytes < 0`,
+    file: 'src/protocol/in-flight.ts',
+    find: `this.#smallBytes >= MAX_SMALL_BYTES`,
+    replace: `this.#smallBytes < 0`,
     test: ['src/protocol/hostile-clients.test.ts', 'invariant 10'],
   },
   {
