@@ -357,6 +357,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       });
     } finally {
       await this.#wal.close();
+      for (const transaction of this.#writers.values()) await transaction.release();
       for (const partition of this.#state.partitions()) await partition.close();
       for (const staged of this.#state.staged) await staged.close();
       this.#lock.release();

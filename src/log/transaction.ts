@@ -105,6 +105,12 @@ export class Transaction implements LogTransaction {
     }
   }
 
+  /** The log closes: lets go of the staged file. A commit fails from then on. */
+  async release(): Promise<void> {
+    await this.#spilling?.catch(() => {});
+    await this.#staged?.close().catch(() => {});
+  }
+
   async abort(): Promise<void> {
     if (this.#over) return;
     this.#over = true;
