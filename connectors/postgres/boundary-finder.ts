@@ -27,8 +27,9 @@ export class BoundaryFinder {
   }
 
   /** How many rows the server thinks that there are. */
-  async estimate(): Promise<number | null> {
-    const [row] = await this.#sql.rows<Plan>(`EXPLAIN (FORMAT JSON) SELECT FROM ${fromTable(this.#table)}`);
+  async estimate(where: string | null): Promise<number | null> {
+    const rows = where === null ? '' : ` WHERE (${where}\n)`;
+    const [row] = await this.#sql.rows<Plan>(`EXPLAIN (FORMAT JSON) SELECT FROM ${fromTable(this.#table)}${rows}`);
     return row?.['QUERY PLAN'][0]?.Plan['Plan Rows'] ?? null;
   }
 
@@ -52,6 +53,16 @@ export class BoundaryFinder {
       this.#ahead = { from: JSON.stringify(last), bounds: next };
     }
     return bounds;
+  }
+
+  /** Keys of the next rows behind `from` that the condition holds for, `rows` at most. */
+  async keys(from: Key | null, rows: number, where: string): Promise<readonly Key[]> {
+    const { row, texts, list } = this.#order;
+    const behind = from === null ? '' : ` AND ${row} > ${this.#order.value(from)}`;
+    const found = await this.#sql.rows<Record<string, string>>(
+      `SELECT ${texts} FROM ${fromTable(this.#table)} WHERE (${where}\n)${behind} ORDER BY ${list} LIMIT ${rows}`,
+    );
+    return found.map((one) => this.#order.keyOf(one));
   }
 
   async #find(from: Key | null, rows: number, count: number): Promise<readonly (Key | null)[]> {

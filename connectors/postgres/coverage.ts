@@ -23,6 +23,8 @@ export class TableCoverage {
   readonly #rows: Rows;
   readonly #visibilities: readonly (Visibility | null)[];
   readonly #bounds: readonly Key[];
+  /** Of each range the rows that were read; null: all. */
+  readonly #keys: readonly (ReadonlySet<string> | null)[];
   readonly #restIsLeftOut: boolean;
   readonly #over: boolean;
   /** Ranges of keys as the server has told. */
@@ -36,6 +38,7 @@ export class TableCoverage {
     this.#rows = rows;
     this.#visibilities = ranges.map(({ read }) => (read === 'past' ? null : new Visibility(read)));
     this.#bounds = ranges.flatMap(({ to }) => (to === null ? [] : [to]));
+    this.#keys = ranges.map(({ keys }) => (keys === null ? null : new Set(keys.map((key) => key.join()))));
     this.#over = state?.over ?? false;
     // What was not read yet of a table that was never read comes with the reading.
     this.#restIsLeftOut = state === undefined || state.kind === 'initial';
@@ -46,15 +49,17 @@ export class TableCoverage {
     const read = this.#visibilities.map((one) => one !== null && commitLsn < one.until && one.sees(xid));
     const ranges = this.#over ? read : [...read, this.#restIsLeftOut];
     const some = ranges.includes(true);
-    const leftOut = !some ? 'nothing' : ranges.includes(false) ? 'by key' : 'all';
+    const part = ranges.includes(false) || this.#keys.some((keys) => keys !== null);
+    const leftOut = !some ? 'nothing' : part ? 'by key' : 'all';
     const rows = this.#restIsLeftOut ? read : ranges;
-    return { leftOut, isMixed: rows.includes(true) && rows.includes(false), ranges };
+    return { leftOut, isMixed: rows.includes(true) && (rows.includes(false) || leftOut === 'by key'), ranges };
   }
 
   /** Of a change of that key; a promise: ask again when it has resolved. */
   leavesOut({ ranges }: Judgement, key: Key): boolean | Promise<void> {
     const place = this.#placeHere(key) ?? this.#places.get(key.join());
-    return place === undefined ? this.#ask(key) : ranges[place]!;
+    if (place === undefined) return this.#ask(key);
+    return ranges[place]! && (this.#keys[place]?.has(key.join()) ?? true);
   }
 
   /** Undefined where only the server knows. */

@@ -89,6 +89,11 @@ export class KeyOrder {
     return bounds.length === 0 ? null : bounds.join(' AND ');
   }
 
+  /** What holds for the rows with these keys. */
+  among(keys: readonly Key[]): string {
+    return keys.length === 0 ? 'false' : `${this.row} IN (${keys.map((key) => this.value(key)).join(', ')})`;
+  }
+
   /** Negative, 0 or positive; null where only the server knows. */
   compare(a: Key, b: Key): number | null {
     for (const [i, { compares }] of this.#columns.entries()) {

@@ -215,3 +215,68 @@ test('a table is read once more beside its stream: paused over a restart, and ca
   await second.until(() => second.output.rows().at(-1)?.after?.id === '100');
   expect(ends(second)).toBe(1);
 });
+
+test('rows of a condition and rows of a list of keys are read once more, with nothing swept', async () => {
+  const config = { snapshot_chunk_rows: 4, snapshot_connections: 2 };
+  const made = await scene(
+    ['public.t'],
+    `create table t (name text, id int, v int, primary key (name, id));
+     insert into t select 'n''' || i % 2, i, 0 from generate_series(1, 40) i`,
+    { config },
+  );
+  const reading = read(made.options);
+  const { reader, output } = reading;
+  await reading.until(() => output.transactions.some(({ markers }) => markers.includes('snapshot-end public.t')));
+  const first = output.rows().length;
+  const start = (rows: { where: string } | { keys: string[][] }) =>
+    reader.snapshots({ do: 'start', tables: null, rows });
+  const changed = () =>
+    new Set(
+      output
+        .rows()
+        .slice(first)
+        .flatMap(({ after }) => (after?.v === '1' ? [after.id] : [])),
+    ).size;
+  await start({ where: `id % 2 = 0 and name <> ')' or (id = 1)` });
+  for (let i = 0; i < 40; i++) await made.client.query('update t set v = v + 1 where id = $1', [i + 1]);
+  await reading.until(() => reader.upstream().snapshots.length === 0 && changed() === 40);
+  const since = output.rows().slice(first);
+  const ids = since.filter(({ op }) => op === 'r').map(({ after }) => Number(after?.id));
+  expect(ids.sort((a, b) => a - b)).toEqual([1, ...Array.from({ length: 20 }, (_, i) => 2 * i + 2)]);
+  for (let id = 1; id <= 40; id++) {
+    const texts = since.filter(({ after }) => after?.id === String(id)).map(({ op, after }) => `${op}${after?.v}`);
+    // Read before its change, after it, or not at all; never followed by a change that it has already.
+    expect(['r0 u1', 'u1 r1', 'r1', 'u1']).toContain(texts.join(' '));
+  }
+  const second = output.rows().length;
+  await start({
+    keys: [
+      ["n'1", '3'],
+      ['nobody', '3'],
+    ],
+  });
+  await reading.until(() => output.rows().length > second && reader.upstream().snapshots.length === 0);
+  expect(rowTexts(output).slice(second)).toEqual([`r null {"name":"n'1","id":"3","v":"1"}`]);
+  expect(output.transactions.filter(({ markers }) => markers.length > 0)).toHaveLength(2);
+});
+
+const NO_CONDITIONS = [
+  'true) union select 1 where (true',
+  'true; drop table t',
+  'true -- ',
+  "v = 1 or name = 'x",
+  '/* */ true',
+  "name = E'\\''",
+  'no_such_column = 1',
+  'count(*) > 1',
+  '',
+];
+
+test.each(NO_CONDITIONS)('a condition that is none is refused: %s', async (where) => {
+  const made = await scene(['public.t'], 'create table t (name text primary key, v int)');
+  const reading = read(made.options);
+  await reading.until(() => reading.output.transactions.length === 1);
+  const refused = reading.reader.snapshots({ do: 'start', tables: ['public.t'], rows: { where } });
+  await expect(refused).rejects.toMatchObject({ code: 'source.not_ready', remedy: expect.stringContaining('WHERE') });
+  expect(reading.reader.upstream().snapshots).toEqual([]);
+});

@@ -1,6 +1,7 @@
 /** What a running source can be told about its snapshots. */
 import { type SnapshotCommand, TailraceError } from '../../src/sdk/index.ts';
 import type { CapturedTable } from './publication.ts';
+import type { RowsWanted } from './row-condition.ts';
 import type { SnapshotRunner } from './snapshot-runner.ts';
 import { cancelled } from './snapshot-state.ts';
 import type { SourceProgress } from './source-progress.ts';
@@ -18,18 +19,23 @@ export async function obey(
     return;
   }
   const named = tablesOf(command.tables, tables);
-  if (command.do === 'start') await start(named, progress, runner);
+  if (command.do === 'start') await start(named, command.rows ?? null, progress, runner);
   else cancel(command.tables === null ? named.filter(isRefreshed(progress)) : named, progress);
 }
 
-async function start(named: readonly CapturedTable[], progress: SourceProgress, runner: SnapshotRunner): Promise<void> {
+async function start(
+  named: readonly CapturedTable[],
+  rows: RowsWanted,
+  progress: SourceProgress,
+  runner: SnapshotRunner,
+): Promise<void> {
   const busy = named.find(({ label }) => progress.unread().includes(label));
   if (busy !== undefined) {
     throw new TailraceError('source.not_ready', `${busy.label} is being read already`, {
       remedy: 'wait for its end, which `tailrace status` shows',
     });
   }
-  for (const table of named) await runner.refresh(table);
+  for (const table of named) await runner.refresh(table, rows);
 }
 
 function cancel(named: readonly CapturedTable[], progress: SourceProgress): void {

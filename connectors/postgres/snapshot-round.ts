@@ -38,6 +38,8 @@ export interface Round {
   readonly order: KeyOrder;
   /** Where the ranges end; null: at the end of the table. */
   readonly bounds: readonly (Key | null)[];
+  /** Of a part of the table: the rows of its only range. */
+  readonly keys: readonly Key[] | null;
 }
 
 export type RoundResult =
@@ -170,7 +172,7 @@ async function write(
   const id = begins ? `${facts.snapshot}/${label}` : state.id;
   const timeUs = Number(facts.time_us);
   output.begin({ id, kind: 'snapshot', timeUs, position: progress.position.lsn });
-  if (begins) output.marker({ op: 'snapshot-begin', table: schema, snapshot: id });
+  if (begins && state.where === null) output.marker({ op: 'snapshot-begin', table: schema, snapshot: id });
   const writer = output.writer(schema);
   const ranges = workers.map((worker, i) => ({ worker, to: round.bounds[i]! }));
   let rows = 0;
@@ -191,10 +193,10 @@ async function write(
   await Promise.all(copies);
   signal.throwIfAborted();
   const to = ranges.at(-1)!.to;
-  if (to === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
+  if (to === null && state.where === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
   const { snapshot, until } = facts;
   const known = progress.snapshot(label) ?? state;
-  const now = withRange({ ...known, id, estimate: state.estimate }, to, { snapshot, until }, rows);
+  const now = withRange({ ...known, id, estimate: state.estimate }, to, { snapshot, until }, rows, round.keys);
   output.end(progress.setSnapshot(label, now));
   await output.drain();
   return rows;
@@ -202,14 +204,14 @@ async function write(
 
 /** The rows and columns that the stream has too. */
 function copySql(
-  { table, order, published: { filter } }: Round,
+  { table, order, keys, published: { filter } }: Round,
   { columns }: TableSchema,
   exported: string,
   from: Key | null,
   to: Key | null,
 ): string {
   const names = columns.map(({ name }) => quoteName(name)).join(', ');
-  const within = order.within(from, to);
+  const within = keys === null ? order.within(from, to) : order.among(keys);
   const conditions = [filter, within].filter((condition) => condition !== null).map((condition) => `(${condition})`);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // The planner knows little of row values: whole scans for a part of the table would add up.

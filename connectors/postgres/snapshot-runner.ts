@@ -8,6 +8,7 @@ import type { SourceOptions } from './names.ts';
 import { waitForOlderTransactions } from './older-transactions.ts';
 import { comparesSnapshots, isPaused } from './position.ts';
 import { type CapturedTable, type Publication, publishedTable, withoutKey } from './publication.ts';
+import { conditionOf, type RowsWanted } from './row-condition.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
 import { droppedMeanwhile, type Round, readRound } from './snapshot-round.ts';
@@ -21,6 +22,8 @@ const REST_MS = 1_000;
 const RETRY_MS = 50;
 /** A stream that is behind, by a long transaction say, comes first: what it has to be held against stands in each position. */
 const MAX_OPEN_RANGES = 64;
+/** Rows of a step of a part of a table: their keys stand in each position until the stream is past them. */
+const MAX_KEYS = 500;
 
 export interface SnapshotRunnerOptions {
   readonly options: SourceOptions;
@@ -80,15 +83,16 @@ export class SnapshotRunner {
   }
 
   /** Reads a table once more, which is streamed. Waits until the stream is past what an earlier reading saw. */
-  async refresh(table: CapturedTable): Promise<void> {
+  async refresh(table: CapturedTable, rows: RowsWanted): Promise<void> {
     const { options, progress } = this.#options;
     const order = await this.#orderOf(table);
+    const where = await conditionOf(rows, table, order, this.#options.sql);
     while (progress.snapshot(table.label) !== undefined) {
       this.#options.ask();
       await options.context.clock.sleep(RETRY_MS);
     }
     this.#ready.delete(table.label);
-    this.#options.progress.setSnapshot(table.label, newState(order, null, 'refresh'));
+    this.#options.progress.setSnapshot(table.label, { ...newState(order, null, 'refresh'), where });
     this.wake();
   }
 
@@ -136,15 +140,29 @@ export class SnapshotRunner {
     if (!this.#ready.has(label)) await waitForOlderTransactions(options, sql, signal);
     this.#ready.add(label);
     const finder = new BoundaryFinder(sql, table, order);
-    const estimate = await finder.estimate();
+    const estimate = await finder.estimate(begun?.where ?? null);
     this.pace.begin(label, await finder.bytes(), estimate);
     while (this.#isToRead(label) && progress.touched !== null) {
       signal.throwIfAborted();
       const known = progress.snapshot(label) ?? newState(order, estimate, 'initial');
       const state = known.estimate === null ? { ...known, estimate } : known;
-      const bounds = await finder.bounds(frontier(state), this.pace.chunkRows, options.config.snapshot_connections);
-      if (!(await this.#round({ table, published: this.#published(table), state, order, bounds }, signal))) return;
+      const ranges = await this.#ranges(finder, state);
+      const round = { table, published: this.#published(table), state, order, ...ranges };
+      if (!(await this.#round(round, signal))) return;
     }
+  }
+
+  /** What is read next. */
+  async #ranges(finder: BoundaryFinder, state: SnapshotState): Promise<Pick<Round, 'bounds' | 'keys'>> {
+    const { chunkRows } = this.pace;
+    const { where } = state;
+    if (where === null) {
+      const count = this.#options.options.config.snapshot_connections;
+      return { bounds: await finder.bounds(frontier(state), chunkRows, count), keys: null };
+    }
+    const most = Math.min(chunkRows, MAX_KEYS);
+    const keys = await finder.keys(frontier(state), most, where);
+    return { bounds: [keys.length < most ? null : keys.at(-1)!], keys };
   }
 
   /** Of its key of now. */
@@ -191,5 +209,5 @@ export class SnapshotRunner {
 
 function newState(order: KeyOrder, estimate: number | null, kind: SnapshotState['kind']): SnapshotState {
   const key = order.fingerprint;
-  return { id: '', kind, key, ranges: [], over: false, cancelled: false, rows: 0, estimate };
+  return { id: '', kind, key, ranges: [], over: false, where: null, cancelled: false, rows: 0, estimate };
 }

@@ -20,6 +20,8 @@ const range = z.strictObject({
   to: key.nullable(),
   /** `past`: the stream is past all that the snapshot saw. */
   read: z.union([z.literal('past'), reading]),
+  /** The rows that were read, where not all of the range were; null: all. */
+  keys: z.array(key).nullable(),
 });
 
 export const snapshotState = z.strictObject({
@@ -36,6 +38,8 @@ export const snapshotState = z.strictObject({
   ranges: z.array(range),
   /** The last range reaches the end of the table. */
   over: z.boolean(),
+  /** SQL condition of the rows that are read; null: all. */
+  where: z.string().nullable(),
   /** Nothing more is read; what was is still held against the stream. */
   cancelled: z.boolean(),
   /** Read so far. */
@@ -54,7 +58,7 @@ export function passed(state: SnapshotState, lsn: bigint): SnapshotState | null 
   if (!state.ranges.some(isPassed)) return state;
   const ranges: SnapshotState['ranges'] = [];
   for (const one of state.ranges) {
-    const now = isPassed(one) ? { ...one, read: 'past' as const } : one;
+    const now = isPassed(one) ? { to: one.to, read: 'past' as const, keys: null } : one;
     // Neighbours that are past are one range.
     if (now.read === 'past' && ranges.at(-1)?.read === 'past') ranges.pop();
     ranges.push(now);
@@ -74,12 +78,22 @@ export function cancelled(state: SnapshotState): SnapshotState | null {
 export const openRanges = ({ ranges }: SnapshotState): number => ranges.filter(({ read }) => read !== 'past').length;
 
 /** With one more range read. @param to null: to the end of the table */
-export function withRange(state: SnapshotState, to: Key | null, read: Reading, rows: number): SnapshotState {
+export function withRange(
+  state: SnapshotState,
+  to: Key | null,
+  read: Reading,
+  rows: number,
+  keys: readonly Key[] | null = null,
+): SnapshotState {
   const ranges = [...state.ranges];
+  if (keys !== null) {
+    ranges.push({ to, read, keys: [...keys] });
+    return { ...state, ranges, over: to === null, rows: state.rows + rows };
+  }
   const last = ranges.at(-1)?.read;
   // What two equal snapshots saw was committed before the first of them.
   const isSame = last !== undefined && last !== 'past' && last.snapshot === read.snapshot;
   if (isSame) ranges.pop();
-  ranges.push({ to, read: isSame ? last : read });
+  ranges.push({ to, read: isSame ? last : read, keys: null });
   return { ...state, ranges, over: to === null, rows: state.rows + rows };
 }

@@ -48,5 +48,10 @@ export interface UpstreamStatus {
  * - `cancel`: what `start` started. Rows that were read stay; nothing is swept.
  */
 export type SnapshotCommand =
-  | { readonly do: 'start' | 'cancel'; readonly tables: readonly string[] | null }
+  | {
+      readonly do: 'start' | 'cancel';
+      readonly tables: readonly string[] | null;
+      /** For `start`: only rows that an SQL condition holds for, or with these keys (texts in key order). Nothing is swept then. */
+      readonly rows?: { readonly where: string } | { readonly keys: readonly (readonly string[])[] };
+    }
   | { readonly do: 'pause' | 'resume' };

@@ -49,7 +49,7 @@ export const postgresMutants: readonly Mutant[] = [
     file: 'connectors/postgres/coverage.ts',
     find: `      if (order <= 0) return i;`,
     replace: '',
-    test: [CHUNKS, 'invariant 4: stopped after any step'],
+    test: ['connectors/postgres/coverage.test.ts', 'invariant 4: what a range has'],
   },
   {
     // A resumed table is begun anew without saying so.
@@ -132,7 +132,7 @@ export const postgresMutants: readonly Mutant[] = [
   try {`,
     replace: `  await leader.query(\`\${BEGIN}; SELECT 1\`);
   try {`,
-    test: ['connectors/postgres/visibility.test.ts', 'a table that is rewritten while its snapshot begins'],
+    test: ['connectors/postgres/visibility.test.ts', 'a table that is rewritten while a step of its snapshot begins'],
   },
   {
     // Fractions of a second as long as PostgreSQL writes them.
