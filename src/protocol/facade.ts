@@ -14,8 +14,8 @@ import { type Entrance, type Served, serve } from './serve.ts';
 /** Only this machine can reach what claims replicas that do not exist. */
 const HOST = '127.0.0.1';
 
-/** Suites do not wait for further members of a group. */
-const NO_DELAY = { initialDelayMs: 0 };
+/** Members that a test starts at the same time come into one rebalance, and no test waits long for it. */
+const GROUPS = { initialDelayMs: 200 };
 
 export interface FacadeEntrance {
   readonly tls: { readonly key: string | Buffer; readonly cert: string | Buffer } | null;
@@ -61,6 +61,6 @@ export async function startKafkaFacade(
   );
   const topics = { ...options.topics, defaultPartitions };
   const security = acls === null ? {} : { acls };
-  const broker = await openBroker({ ...options, topics, security, groups: NO_DELAY }, shown[0]!.nodes, users);
+  const broker = await openBroker({ ...options, topics, security, groups: GROUPS }, shown[0]!.nodes, users);
   return serve(options, broker, shown);
 }

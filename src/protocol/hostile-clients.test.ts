@@ -56,6 +56,7 @@ describe('hostile clients', () => {
   const endOffset = () => log.topics.get('t')!.partitions[0]!.endOffset;
   afterEach(async () => {
     for (const client of clients.splice(0)) client.close();
+    log.release();
     await listener.close();
   });
 

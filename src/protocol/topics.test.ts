@@ -223,8 +223,8 @@ describe('topics', () => {
       expect(sized.partitions.map(({ partitionSize }) => partitionSize > 0n)).toEqual([false, true]);
     }
     const topics = [
-      { name: 'sized', partitions: [1, 2] },
-      { name: 'no', partitions: [0] },
+      { topic: 'sized', partitions: [1, 2] },
+      { topic: 'no', partitions: [0] },
     ];
     const { results } = await client.ask(describeLogDirs, 4, { topics });
     expect(results[0]!.topics).toMatchObject([{ name: 'sized', partitions: [{ partitionIndex: 1, offsetLag: 0n }] }]);

@@ -17,11 +17,11 @@ export function describeLogDirsHandler({ topics }: Broker) {
       const errorCode = header.apiVersion >= ERROR_FROM ? KafkaError.CLUSTER_AUTHORIZATION_FAILED : KafkaError.NONE;
       return { throttleTimeMs: 0, errorCode, results: [] };
     }
-    const asked = wanted ?? topics.list().map(({ name }) => ({ name, partitions: null }));
-    const found = asked.flatMap(({ name, partitions }) => {
-      const existing = topics.get(name)?.partitions ?? [];
+    const asked = wanted ?? topics.list().map(({ name }) => ({ topic: name, partitions: null }));
+    const found = asked.flatMap(({ topic, partitions }) => {
+      const existing = topics.get(topic)?.partitions ?? [];
       const described = existing.filter(({ partition }) => partitions?.includes(partition) ?? true).map(sizeOf);
-      return described.length === 0 ? [] : [{ name, partitions: described }];
+      return described.length === 0 ? [] : [{ name: topic, partitions: described }];
     });
     const result = { errorCode: KafkaError.NONE, logDir: LOG_DIR, topics: found };
     return { throttleTimeMs: 0, errorCode: KafkaError.NONE, results: [result] };

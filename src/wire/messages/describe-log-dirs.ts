@@ -6,7 +6,7 @@ import type { AnyApi } from './api.ts';
 import { array, bool, from, int16, int32, int64, nullableArray, string, struct } from './schema.ts';
 
 const request = struct({
-  topics: nullableArray(struct({ name: string, partitions: array(int32) })),
+  topics: nullableArray(struct({ topic: string, partitions: array(int32) })),
 });
 
 const response = struct({
