@@ -8,8 +8,8 @@ import { type Broker, createTopic, endOf, type Kind, start, usage } from './brok
 import { produce, writeRecords } from './kcat.ts';
 
 const ROUNDS = 3;
-/** Kafka takes long. */
-const KILLS = 2;
+/** Kafka reads all of it again: long enough for one round. */
+const KILLS = 1;
 const RECORDS = 256 << 10;
 const FILLS = 4;
 
