@@ -7,7 +7,7 @@ import { type DamagedOutcome, SmallLog } from './damaged-log.ts';
 
 const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const full = process.env.TAILRACE_FULL !== undefined;
-const sample = Number(process.env.TAILRACE_TEST_RUNS ?? 300);
+const sample = Number(process.env.TAILRACE_TEST_RUNS ?? 200);
 console.log(`bit flips of the log, seed ${seed}`);
 
 /** Bytes behind the last that is not zero are tried too, so many of them. */

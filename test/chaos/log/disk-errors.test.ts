@@ -14,7 +14,7 @@ import { type Fault, SimulatedDisk, systemError } from '../../support/simulated-
 
 const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
 const full = process.env.TAILRACE_FULL !== undefined;
-const SAMPLE = 25;
+const SAMPLE = 12;
 const COMMITS = 25;
 console.log(`disk errors of the log, seed ${seed}`);
 
