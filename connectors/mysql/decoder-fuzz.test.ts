@@ -78,7 +78,7 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flav
         await decode([...head, ...group]);
       } catch (error) {
         if (!(error instanceof TailraceError)) throw new Error(`run ${i} of seed ${seed}`, { cause: error });
-        expect(['gap', 'retry']).toContain(classOf(error));
+        expect(['gap', 'retry'], `${error.message} ${error.detail}`).toContain(classOf(error));
         refused++;
       }
     }

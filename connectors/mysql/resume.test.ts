@@ -15,6 +15,7 @@ import {
   runMysqlWorkload,
 } from '../../test/support/mysql-workload.ts';
 import { transactionText } from '../../test/support/postgres-follower.ts';
+import { checkSource } from './source-check.ts';
 
 const full = process.env.TAILRACE_FULL !== undefined;
 
@@ -252,7 +253,18 @@ describe('MySQL without GTIDs', async () => {
 });
 
 describe('MariaDB alone', async () => {
-  const { missing, scene } = await mysqlScenes('mariadb');
+  const { missing, scene } = await mysqlScenes('mariadb', ['--binlog-ignore-db=silent']);
+
+  test.skipIf(missing)('invariant 5: a database that the log leaves out is refused', async () => {
+    const { client, options } = await scene(['plain'], MYSQL_DDL);
+    await client.query('CREATE DATABASE silent; CREATE TABLE silent.t (id int PRIMARY KEY)');
+    const silent = { ...options, tables: ['silent.t'] };
+    await expect(readMysql(silent).failed).resolves.toMatchObject({
+      code: 'source.not_ready',
+      message: expect.stringContaining('silent'),
+    });
+    expect((await checkSource(silent)).map(({ message }) => message).join()).toContain('left out of the binary log');
+  });
 
   test.skipIf(missing)('several domains are gone on from, each at its place', async () => {
     const { client, options } = await scene(['plain'], MYSQL_DDL);

@@ -1,5 +1,6 @@
 /** Settings of the server without which its binary log does not tell all, each with the statement that mends it. */
-import type { ServerFacts } from './server.ts';
+import type { SqlSession } from './connections.ts';
+import { type ServerFacts, statusSql } from './server.ts';
 
 export interface Problem {
   readonly message: string;
@@ -43,6 +44,35 @@ export function serverProblems({ flavor, release, version, variables }: ServerFa
     found.push({
       message: 'the server cannot write the names of columns (binlog_row_metadata)',
       remedy: 'upgrade the server',
+    });
+  }
+  return found;
+}
+
+/** Changes that the server does not write into its log at all, by its filters or because they come from another server. */
+export async function unloggedProblems(
+  sql: SqlSession,
+  facts: ServerFacts,
+  schemas: readonly string[],
+): Promise<Problem[]> {
+  const [status] = await sql.rows<{ Binlog_Do_DB: string; Binlog_Ignore_DB: string }>(statusSql(facts));
+  const listed = (text: string | undefined) => (text ?? '').split(',').filter((name) => name !== '');
+  const only = listed(status?.Binlog_Do_DB);
+  const without = listed(status?.Binlog_Ignore_DB);
+  const found = [...new Set(schemas)]
+    .filter((schema) => without.includes(schema) || (only.length > 0 && !only.includes(schema)))
+    .map((schema) => ({
+      message: `changes of the database ${schema} are left out of the binary log (binlog_do_db, binlog_ignore_db)`,
+      remedy: 'change the filter in the server’s configuration, then restart it',
+    }));
+  const { flavor, variables } = facts;
+  const kept = variables.get('log_replica_updates') ?? variables.get('log_slave_updates');
+  const replica = flavor === 'mysql' ? 'SHOW REPLICA STATUS' : 'SHOW ALL SLAVES STATUS';
+  // Who may not ask is not told: a replica that keeps its own changes only cannot be told from a primary then.
+  if (kept === 'OFF' && (await sql.rows(replica).catch(() => [])).length > 0) {
+    found.push({
+      message: 'the server is a replica and does not write the changes of its primary into its own binary log',
+      remedy: `set ${flavor === 'mysql' ? 'log_replica_updates' : 'log_slave_updates'} = ON in its configuration, then restart it`,
     });
   }
   return found;

@@ -33,6 +33,8 @@ const VARIABLES = [
   'binlog_expire_logs_seconds',
   'expire_logs_days',
   'gtid_mode',
+  'log_replica_updates',
+  'log_slave_updates',
   'lower_case_table_names',
   'innodb_native_foreign_keys',
 ];

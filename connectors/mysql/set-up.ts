@@ -7,7 +7,7 @@ import type { SqlSession } from './connections.ts';
 import { replicaOf, type SourceOptions, type TableName, tableName } from './names.ts';
 import type { MysqlPosition, TableState } from './position.ts';
 import { checkIncarnation, logEnd, type ServerFacts, serverFacts } from './server.ts';
-import { serverProblems } from './server-check.ts';
+import { type Problem, serverProblems, unloggedProblems } from './server-check.ts';
 import { asStreamError, gap } from './source-errors.ts';
 
 export interface Prepared {
@@ -21,10 +21,17 @@ export interface Prepared {
 /** Throws typed errors; `source.gap` where the position cannot be gone on from (Invariant 11). */
 export async function prepare(options: SourceOptions, sql: SqlSession, from: MysqlPosition | null): Promise<Prepared> {
   const facts = await serverFacts(sql);
-  for (const { message, remedy } of serverProblems(facts))
-    throw new TailraceError('source.not_ready', message, { remedy });
+  refuse(serverProblems(facts));
+  const names = options.tables.map(tableName);
+  refuse(
+    await unloggedProblems(
+      sql,
+      facts,
+      names.map(({ schema }) => schema),
+    ),
+  );
   const tables: TableName[] = [];
-  for (const label of options.tables) tables.push(await capturable(sql, facts, tableName(label)));
+  for (const name of names) tables.push(await capturable(sql, facts, name));
   const start = { url: options.config.url, replica: replicaOf(options) };
   if (from === null) {
     const end = await logEnd(sql, facts);
@@ -78,8 +85,10 @@ async function capturable(sql: SqlSession, facts: ServerFacts, table: TableName)
       remedy: 'correct it under `tables:` of the source, create it, or grant SELECT on it; `tailrace check` says which',
     });
   }
-  for (const { message, remedy } of tableProblems(table, found, facts)) {
-    throw new TailraceError('source.not_ready', message, { remedy });
-  }
+  refuse(tableProblems(table, found, facts));
   return table;
+}
+
+function refuse(problems: readonly Problem[]): void {
+  for (const { message, remedy } of problems) throw new TailraceError('source.not_ready', message, { remedy });
 }

@@ -5,8 +5,8 @@ import { tableFindings, userOf } from './check-tables.ts';
 import { describe } from './columns.ts';
 import { SqlSession } from './connections.ts';
 import { type SourceOptions, tableName } from './names.ts';
-import { logFiles, serverFacts, statusSql } from './server.ts';
-import { retentionSeconds, serverProblems } from './server-check.ts';
+import { logFiles, type ServerFacts, serverFacts, statusSql } from './server.ts';
+import { retentionSeconds, serverProblems, unloggedProblems } from './server-check.ts';
 import { asSourceError, placeOf } from './source-errors.ts';
 
 const DAY_SECONDS = 86_400;
@@ -17,7 +17,7 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
   try {
     const facts = await serverFacts(sql);
     const findings: Finding[] = serverProblems(facts).map(({ message, remedy }) => problem(message, remedy, 'url'));
-    findings.push(...(await privileges(sql, facts.flavor, statusSql(facts))));
+    findings.push(...(await privileges(sql, facts, options.tables)));
     const kept = retentionSeconds(facts);
     if (kept !== null && kept < DAY_SECONDS) {
       const hours = Math.round((kept / HOUR_SECONDS) * 10) / 10;
@@ -69,9 +69,9 @@ const PRIVILEGES = {
   mariadb: ['REPLICATION SLAVE', 'BINLOG MONITOR'],
 } as const;
 
-async function privileges(sql: SqlSession, flavor: 'mysql' | 'mariadb', status: string): Promise<Finding[]> {
+async function privileges(sql: SqlSession, facts: ServerFacts, tables: readonly string[]): Promise<Finding[]> {
   const user = await userOf(sql);
-  const [replication, monitor] = PRIVILEGES[flavor];
+  const [replication, monitor] = PRIVILEGES[facts.flavor];
   const found: Finding[] = [];
   const grants = await sql.rows('SHOW GRANTS FOR CURRENT_USER()');
   const text = grants.flatMap((row) => Object.values(row)).join('\n');
@@ -82,8 +82,11 @@ async function privileges(sql: SqlSession, flavor: 'mysql' | 'mariadb', status: 
     found.push({ ...problem(message, `GRANT ${replication} ON *.* TO ${user};`, 'url'), level: 'warning' });
   }
   try {
-    await sql.rows(status);
+    await sql.rows(statusSql(facts));
     await logFiles(sql);
+    const schemas = tables.map((label) => tableName(label).schema);
+    for (const { message, remedy } of await unloggedProblems(sql, facts, schemas))
+      found.push(problem(message, remedy, 'url'));
   } catch {
     const message = `${user} may not ask where the binary log ends`;
     found.push(problem(message, `GRANT ${monitor} ON *.* TO ${user};`, 'url'));

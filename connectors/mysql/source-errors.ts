@@ -14,7 +14,10 @@ const RESNAPSHOT = 'set `on_gap: resnapshot` on the source to read its tables ag
 const AUTH = [1044, 1045, 1049, 1251, 1698, 1862, 3118, 3159, 4151];
 const DENIED = [1142, 1143, 1227, 1370, 1410];
 /** Too many connections, shutdown, lock wait, deadlock, killed, table changed under the snapshot, statement timeout … */
-const PASSING = [1040, 1041, 1053, 1077, 1152, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1412, 1226, 1203, 1969, 3024];
+const PASSING = [
+  1040, 1041, 1053, 1077, 1152, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1412, 1226, 1203, 1615, 1684, 1927, 1969,
+  3024,
+];
 const MASTER_FATAL = 1236;
 /** ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS and its kin of MariaDB. */
 const LOST = [1789, 1945, 1950, 1951, 1953, 1955];

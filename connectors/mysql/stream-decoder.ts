@@ -46,7 +46,11 @@ export class StreamDecoder {
   readonly #mariadb: boolean;
   readonly #executed: GtidSet | null;
   readonly #rows: RowsEvents;
+  /** As it was last given out; where the stream is now is in the three fields below. */
   #position: MysqlPosition;
+  #file: string;
+  #pos: number;
+  #begun: number;
   #seen: Map<string, Seen>;
   /** Null before the first format description says so. */
   #checksums: boolean | null = null;
@@ -59,6 +63,9 @@ export class StreamDecoder {
     this.#statements = statements;
     this.#failpoint = failpoint;
     this.#position = position;
+    this.#file = position.file;
+    this.#pos = position.pos;
+    this.#begun = position.begun;
     this.#mariadb = position.flavor === 'mariadb';
     this.#executed = position.gtid === null ? null : parseGtidSet(position.gtid, this.#mariadb);
     this.#seen = comparedSnapshots(position);
@@ -81,10 +88,10 @@ export class StreamDecoder {
     const flags = buf.readUInt16LE(from + 17);
     const end = buf.readUInt32LE(from + 13);
     if (end === 0 || (flags & event.ARTIFICIAL) !== 0 || isHeartbeat(buf[from + 4]!)) return;
-    const { pos } = this.#position;
+    const pos = this.#pos;
     let reached = Math.floor(pos / WORD) * WORD + end;
     if (pos - reached > WORD / 2) reached += WORD;
-    if (reached > pos) this.#position = { ...this.#position, pos: reached };
+    if (reached > pos) this.#pos = reached;
   }
 
   /** @param end without the checksum */
@@ -158,16 +165,15 @@ export class StreamDecoder {
       );
     }
     this.#transaction = null;
-    this.#position = { ...this.#position, begun: buf.readUInt32LE(from) };
+    this.#begun = buf.readUInt32LE(from);
     return this.#idle();
   }
 
   #rotate(buf: Buffer, body: number, end: number): undefined {
     need(body + 8 < end);
-    const pos = Number(buf.readBigUInt64LE(body));
-    const file = buf.toString('utf8', body + 8, end);
+    this.#pos = Number(buf.readBigUInt64LE(body));
+    this.#file = buf.toString('utf8', body + 8, end);
     // When it was begun says its first event, before anything of it is given out as a position.
-    this.#position = { ...this.#position, file, pos };
     return undefined;
   }
 
@@ -179,8 +185,7 @@ export class StreamDecoder {
 
   #begin(start: event.TransactionStart, buf: Buffer, from: number): undefined {
     need(this.#transaction === null);
-    const { file, pos } = this.#position;
-    const position = `${file}:${pos}`;
+    const position = `${this.#file}:${this.#pos}`;
     const id = start.gtid === null ? position : gtidText(start.gtid, this.#mariadb);
     const second = buf.readUInt32LE(from);
     // MariaDB's says that a transaction begins; MySQL writes a BEGIN.
@@ -270,19 +275,22 @@ export class StreamDecoder {
   /** The position here, without comparisons that the stream has passed. */
   #passed(): MysqlPosition {
     const gtid = this.#executed === null ? null : this.#executed.toString();
-    if (this.#seen.size > 0) {
-      const passed = [...this.#seen].filter(([, seen]) => seen.isPast(this.#executed, this.#position));
-      if (passed.length > 0) {
-        const tables: Record<string, TableState> = { ...this.#position.tables };
-        for (const [label] of passed) {
-          tables[label] = { read: 'past' };
-          this.#seen.delete(label);
-        }
-        this.#position = { ...this.#position, tables };
-      }
-    }
-    this.#position = { ...this.#position, gtid };
+    const { v, flavor, server } = this.#position;
+    const place = { gtid, file: this.#file, pos: this.#pos };
+    const tables = this.#seen.size === 0 ? this.#position.tables : this.#compared(place);
+    this.#position = { v, flavor, server, ...place, begun: this.#begun, tables };
     return this.#position;
+  }
+
+  #compared(place: { file: string; pos: number }): Readonly<Record<string, TableState>> {
+    const passed = [...this.#seen].filter(([, seen]) => seen.isPast(this.#executed, place));
+    if (passed.length === 0) return this.#position.tables;
+    const tables: Record<string, TableState> = { ...this.#position.tables };
+    for (const [label] of passed) {
+      tables[label] = { read: 'past' };
+      this.#seen.delete(label);
+    }
+    return tables;
   }
 
   #isLeftOut({ label }: StreamTable): boolean {
@@ -290,7 +298,7 @@ export class StreamDecoder {
   }
 
   #isSeen(label: string): boolean {
-    return this.#seen.get(label)?.sees(this.#transaction?.gtid ?? null, this.#position) ?? false;
+    return this.#seen.get(label)?.sees(this.#transaction?.gtid ?? null, { file: this.#file, pos: this.#pos }) ?? false;
   }
 
   /** Before each row. */

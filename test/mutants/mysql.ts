@@ -12,11 +12,11 @@ export const mysqlMutants: readonly Mutant[] = [
     invariant: 4,
     file: 'connectors/mysql/stream-decoder.ts',
     find: `    need(this.#transaction === null);
-    const { file, pos } = this.#position;`,
+    const position = `,
     replace: `    need(this.#transaction === null);
     if (start.gtid !== null) this.#executed?.add(start.gtid);
     this.#output.heartbeat(this.#passed());
-    const { file, pos } = this.#position;`,
+    const position = `,
     test: [RESUME, 'invariant 4'],
   },
   {
