@@ -346,7 +346,7 @@ sink: { type: sqlite, path: out.db, from: "\${TABLE}", batch: { records: "\${WOR
         expect(problems.length).toBeGreaterThan(0);
         expect(problems.map((problem) => problemText(problem)).join('')).not.toContain(CANARY);
       }),
-      { numRuns: Number(process.env.TAILRACE_RUNS ?? 300) },
+      { numRuns: Number(process.env.TAILRACE_RUNS ?? 150) },
     );
   });
 

@@ -13,8 +13,10 @@ test('every folder is an example with a test here', () => {
   expect(FOLDERS.sort()).toEqual(['messaging', 'positions', 'resync']);
 });
 
-test('messaging: every job is done, what was not acknowledged by another worker', async () => {
-  const run = await ReadmeRun.of('pipelines/messaging');
+test.concurrent('messaging: every job is done, what was not acknowledged by another worker', {
+  timeout: 120_000,
+}, async ({ onTestFinished }) => {
+  const run = await ReadmeRun.of('pipelines/messaging', onTestFinished);
   await run.runAll();
   const printed = (worker: string) => run.printed.get(`node worker.ts ${worker}`) ?? '';
   const jobs = (worker: string, verb: string) =>
@@ -30,12 +32,16 @@ test('messaging: every job is done, what was not acknowledged by another worker'
   expect(jobs('cid', 'did').length).toBeGreaterThan(0);
 });
 
-test('positions: records are read from where the reader wants', async () => {
-  await (await ReadmeRun.of('pipelines/positions')).runAll();
+test.concurrent('positions: records are read from where the reader wants', { timeout: 120_000 }, async ({
+  onTestFinished,
+}) => {
+  await (await ReadmeRun.of('pipelines/positions', onTestFinished)).runAll();
 });
 
-test('resync: replicas have the same state, before and after compaction, and follow', async () => {
-  const run = await ReadmeRun.of('pipelines/resync');
+test.concurrent('resync: replicas have the same state, before and after compaction, and follow', {
+  timeout: 120_000,
+}, async ({ onTestFinished }) => {
+  const run = await ReadmeRun.of('pipelines/resync', onTestFinished);
   await run.runAll();
   const follower = () => run.printed.get('node replica.ts follow') ?? '';
   await until('the follower hears of the change', async () => follower().includes('followed: 50 accounts'));

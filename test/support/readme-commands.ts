@@ -8,7 +8,6 @@ import { chmodSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlin
 import { tmpdir } from 'node:os';
 import { delimiter, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { onTestFinished } from 'vitest';
 import { freePort } from '../../demo/servers/free-port.ts';
 import { until } from './project.ts';
 
@@ -46,22 +45,27 @@ export function expectedPattern(expected: string, isWhole: boolean): RegExp {
   return new RegExp(`^${pattern.join('')}${isWhole ? '$' : ''}`, isWhole ? '' : 'm');
 }
 
+/** `onTestFinished` of the test: several run side by side. */
+export type AtEnd = (clean: () => void) => void;
+
 /** A folder with a README whose commands can be run. Everything it starts ends with the test. */
 export class ReadmeRun {
   readonly dir: string;
   readonly #env: NodeJS.ProcessEnv;
+  readonly #atEnd: AtEnd;
   /** Command → what it has printed on standard output so far. */
   readonly printed = new Map<string, string>();
   #errors = '';
 
-  private constructor(dir: string, env: NodeJS.ProcessEnv) {
+  private constructor(dir: string, env: NodeJS.ProcessEnv, atEnd: AtEnd) {
     this.dir = dir;
     this.#env = env;
+    this.#atEnd = atEnd;
   }
 
-  static async of(folder: string): Promise<ReadmeRun> {
+  static async of(folder: string, atEnd: AtEnd): Promise<ReadmeRun> {
     const dir = mkdtempSync(join(tmpdir(), 'tailrace-readme-'));
-    onTestFinished(() => rmSync(dir, { recursive: true, force: true }));
+    atEnd(() => rmSync(dir, { recursive: true, force: true }));
     cpSync(join(ROOT, folder), dir, { recursive: true });
     symlinkSync(join(ROOT, 'node_modules'), join(dir, 'node_modules'));
     writeFileSync(join(dir, 'package.json'), '{"type":"module"}\n');
@@ -72,7 +76,7 @@ export class ReadmeRun {
     program(join(bin, 'npx'), `shift\nexec "${process.execPath}" "${launcher}" "$@"`);
     const ports = { KAFKA_PORT: String(await freePort()), HTTP_PORT: String(await freePort()) };
     const env = { ...process.env, ...ports, NO_COLOR: '1', PATH: `${bin}${delimiter}${process.env.PATH}` };
-    return new ReadmeRun(dir, env);
+    return new ReadmeRun(dir, env, atEnd);
   }
 
   /** Throws when a command fails or prints something else. */
@@ -115,7 +119,7 @@ export class ReadmeRun {
       env: this.#env,
       stdio: ['ignore', 'pipe', 'pipe'],
     });
-    onTestFinished(() => void child.kill('SIGKILL'));
+    this.#atEnd(() => void child.kill('SIGKILL'));
     this.printed.set(command, '');
     child.stdout.setEncoding('utf8').on('data', (text: string) => {
       this.printed.set(command, `${this.printed.get(command)}${text}`);
