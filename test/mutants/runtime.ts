@@ -40,4 +40,12 @@ export const runtimeMutants: readonly Mutant[] = [
     replace: `    if (next >= 0n) return;`,
     test: ['src/pipeline/read-guard.test.ts', 'invariant 5'],
   },
+  {
+    // The status shows keys of rows.
+    invariant: 12,
+    file: 'src/pipeline/shown-position.ts',
+    find: `  const { private: _, ...shown } = position;`,
+    replace: `  const { ...shown } = position;`,
+    test: ['src/pipeline/shown-position.test.ts', 'invariant 12: keys of rows in a position'],
+  },
 ];
