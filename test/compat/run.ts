@@ -84,10 +84,12 @@ function barText({ bar }: Suite): string {
   return 'passed' in bar ? `${bar.passed} passed` : `${bar.share * 100} %`;
 }
 
+const PAGE = new URL('../../docs/compatibility.md', import.meta.url);
+
 function publishTable(suite: Suite, counts: Tally): void {
   const { passed, failed, excluded, notRun, skipped } = counts;
   const numbers = [total(counts), passed.length, failed.length, excluded.length + notRun, skipped.length];
-  publish({
+  const section = {
     name: `compat-${suite.name}`,
     title: `Test suite of ${suite.name} ${suite.ref} against \`tailrace run\``,
     header: ['tests that need a broker', 'passed', 'failed', 'excluded', 'skipped by the suite itself', 'bar'],
@@ -96,7 +98,8 @@ function publishTable(suite: Suite, counts: Tally): void {
       const names = [...Object.entries(files).map(([file, count]) => `${file} (${count})`), ...tests];
       return `Excluded: ${reason}: ${names.map((name) => `“${name}”`).join(', ')}`;
     }),
-  });
+  };
+  publish(section, PAGE);
 }
 
 async function main(): Promise<number> {
