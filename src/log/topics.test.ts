@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { batchOf, valuesIn } from '../../test/support/log-batches.ts';
 import { eagerClock } from '../../test/support/log-history.ts';
+import { SimulatedDisk } from '../../test/support/simulated-disk.ts';
 import { readBatchHeader } from '../wire/record-batch.ts';
 import { type EmbeddedLog, type OpenLogOptions, openLog } from './embedded-log.ts';
 
@@ -232,6 +233,28 @@ test('the leader epoch is one more at each opening; batches carry it, in memory,
     const all = await log.admin.times!.firstSince('t', 0, 4n, 0);
     expect(readBatchHeader(all!.bytes, 0).leaderEpoch).toBe(1);
   }
+});
+
+test('a topic that is deleted while it is moved into its segment leaves nothing to be moved', async () => {
+  const disk = new SimulatedDisk();
+  const log = await created(await open(directory(), { files: disk, flushBytes: 1 }), 't');
+  await created(log, 'u');
+  const held = Promise.withResolvers<void>();
+  let isHeld = false;
+  disk.beforeSync = (path) => {
+    if (!path.includes('/topics/t-0.')) return undefined;
+    isHeld = true;
+    return held.promise;
+  };
+  await put(log, 't', 'x'.repeat(10_000));
+  await expect.poll(() => isHeld).toBe(true);
+  await admin(log).delete('t');
+  held.resolve();
+  const inSegments = (topic: string) => disk.paths().filter((path) => path.includes(`/topics/${topic}-0.`));
+  await expect.poll(() => inSegments('t')).toEqual([]);
+  // Less than what was under way: it would not be due if that were counted twice.
+  await put(log, 'u', 'small');
+  await expect.poll(() => inSegments('u')).toHaveLength(1);
 });
 
 test('the format is written as a whole', async () => {

@@ -122,7 +122,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
   {
     name: 'segment.bytes',
     type: 'int',
-    byDefault: '1073741824',
+    byDefault: '134217728',
     brokerName: 'log.segment.bytes',
     min: 1 << 20,
     max: MAX_INT,
