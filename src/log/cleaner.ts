@@ -16,7 +16,6 @@ import type { Segment } from './segment.ts';
 import type { LogState } from './state.ts';
 import { rulesOf, type TopicRules } from './topic-rules.ts';
 
-export const CLEAN_EVERY_MS = 60_000;
 /** Longest time that a batch is only in the write-ahead log. */
 const FLUSH_EVERY_MS = 300_000;
 /** Part of the limit of holds from which on it is warned. */

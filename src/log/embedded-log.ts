@@ -10,11 +10,12 @@ import type {
   TopicPartition,
   Topics,
 } from '../contracts/log.ts';
-import type { LogAdmin, TopicConfig } from '../contracts/log-admin.ts';
+import type { LogAdmin } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
 import { recycleBatch } from '../wire/record-batch.ts';
-import { CLEAN_EVERY_MS, Cleaner, type CleanRequest } from './cleaner.ts';
+import { Background, type BackgroundSettings } from './background.ts';
+import type { CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
 import { DIRECT_BYTES, isHeldUp, writeDirect } from './direct-write.ts';
@@ -26,7 +27,7 @@ import type { Lock } from './lock.ts';
 import type { Partition } from './partition.ts';
 import { RecordDeletion } from './record-deletion.ts';
 import { recover } from './recovery.ts';
-import { type Damage, SCRUB_BYTES_PER_SECOND, SCRUB_EVERY_MS, Scrubber } from './scrubber.ts';
+import type { Damage } from './scrubber.ts';
 import { StagedFile } from './staged-file.ts';
 import type { LogState } from './state.ts';
 import { ReadBatch } from './stored-batch.ts';
@@ -38,7 +39,7 @@ import { Transaction, type TransactionLog } from './transaction.ts';
 import { Waiters } from './waiters.ts';
 import { type FrameContent, Wal } from './wal.ts';
 
-export interface OpenLogOptions {
+export interface OpenLogOptions extends BackgroundSettings {
   /** Made, with mode 0700, when it does not exist. */
   readonly dir: string;
   readonly clock: Clock;
@@ -55,17 +56,6 @@ export interface OpenLogOptions {
   /** Bytes of one partition in one commit that go straight to its segment. */
   readonly directBytes?: number;
   readonly walFileBytes?: number;
-  /** Settings in the place of the topics' own. */
-  readonly topicConfig?: (topic: string) => TopicConfig;
-  /** Memory for the keys of a compaction. */
-  readonly keyBytes?: number;
-  /** What readers may keep from being deleted or compacted; default: seven days, and a fifth of the disk. */
-  readonly holdLimit?: HoldLimit;
-  /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
-  readonly cleanEveryMs?: number | null;
-  /** Between checks of everything that is stored, ms; null (also where `cleanEveryMs` is): only when `scrub` is called. */
-  readonly scrubEveryMs?: number | null;
-  readonly scrubBytesPerSecond?: number;
 }
 
 export interface EmbeddedLog extends Log {
@@ -84,7 +74,6 @@ const FLUSH_BYTES = 16 << 20;
 const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
-const KEY_BYTES = 32 << 20;
 
 /** Throws `log.locked`, `log.unwritable`, `log.newer_format`, `log.damaged`. */
 export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
@@ -128,8 +117,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #state: LogState;
   readonly #wal: Wal;
   readonly #flusher: Flusher;
-  readonly #cleaner: Cleaner;
-  readonly #scrubber: Scrubber;
+  readonly #background: Background;
   readonly #topicChanges: TopicChanges;
   readonly #waiters = new Waiters();
   /** Uncommitted transaction of each writer. */
@@ -170,26 +158,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, clock, log, flushBytes });
     this.checkpoints = state;
     this.lineage = state;
-    this.#cleaner = new Cleaner({
-      state,
-      flusher: this.#flusher,
-      clock,
-      log,
-      random: options.random,
-      topicConfig: options.topicConfig ?? ((name) => state.topicState(name)?.config ?? {}),
-      segmentBytes: options.segmentBytes ?? SEGMENT_BYTES,
-      keyBytes: options.keyBytes ?? KEY_BYTES,
-      holds: this.holds,
-      holdLimit: options.holdLimit,
-      everyMs: options.cleanEveryMs === undefined ? CLEAN_EVERY_MS : options.cleanEveryMs,
-    });
-    this.#scrubber = new Scrubber({
-      state,
-      clock,
-      log,
-      everyMs: scrubEveryMs(options),
-      bytesPerSecond: options.scrubBytesPerSecond ?? SCRUB_BYTES_PER_SECOND,
-    });
+    const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
+    this.#background = new Background(options, { state, flusher: this.#flusher, holds: this.holds, segmentBytes });
     const append = (record: CommitRecord) => this.#append(record, [], null, null);
     this.#topicChanges = new TopicChanges({ state, random: options.random, append });
     this.admin = {
@@ -250,12 +220,11 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   }
 
   clean(request?: CleanRequest): Promise<void> {
-    return this.#cleaner.run(request);
+    return this.#background.clean(request);
   }
 
-  async scrub(): Promise<readonly Damage[]> {
-    await this.#scrubber.pass(Number.POSITIVE_INFINITY);
-    return this.#scrubber.found;
+  scrub(): Promise<readonly Damage[]> {
+    return this.#background.scrub();
   }
 
   close(): Promise<void> {
@@ -346,7 +315,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
 
   async #close(): Promise<void> {
     this.#waiters.end(new TailraceError('log.closed', 'the log is closed'));
-    await Promise.all([this.#cleaner.stop(), this.#scrubber.stop()]);
+    await this.#background.stop();
     await this.#wal.drained();
     try {
       if (this.#wal.error === null) await this.#flusher.finish();
@@ -363,9 +332,4 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       this.#lock.release();
     }
   }
-}
-
-function scrubEveryMs({ scrubEveryMs: given, cleanEveryMs }: OpenLogOptions): number | null {
-  if (given !== undefined) return given;
-  return cleanEveryMs === null ? null : SCRUB_EVERY_MS;
 }

@@ -10,9 +10,6 @@ import type { SegmentPoint } from './segment-walk.ts';
 import type { LogState } from './state.ts';
 
 const STEP_BYTES = 1 << 20;
-/** From the start of one pass to that of the next, where a pass does not take longer. */
-export const SCRUB_EVERY_MS = 24 * 3_600_000;
-export const SCRUB_BYTES_PER_SECOND = 8 << 20;
 
 /** Records that cannot be read: offsets [from, to) of a partition, in the named file. */
 export interface Damage {
