@@ -25,11 +25,11 @@ const row = (name: string, bytes: number, records: number, partitions: number, b
 };
 
 export const PRODUCE_ROWS: readonly ProduceRow[] = [
-  row('1KiB', 1024, 200_000, 1, RDKAFKA_BATCH),
-  row('1KiB-16k-batches', 1024, 80_000, 1, JAVA_BATCH),
-  row('1KiB-64p', 1024, 120_000, 64, RDKAFKA_BATCH),
-  row('100B', 100, 2_000_000, 1, RDKAFKA_BATCH),
-  row('100B-64p', 100, 1_000_000, 64, RDKAFKA_BATCH),
+  row('1KiB', 1024, 120_000, 1, RDKAFKA_BATCH),
+  row('1KiB-16k-batches', 1024, 50_000, 1, JAVA_BATCH),
+  row('1KiB-64p', 1024, 80_000, 64, RDKAFKA_BATCH),
+  row('100B', 100, 1_000_000, 1, RDKAFKA_BATCH),
+  row('100B-64p', 100, 500_000, 64, RDKAFKA_BATCH),
 ];
 
 interface Measured {
