@@ -16,7 +16,7 @@ test('what failed is excluded by name or by how it begins; what passed all the s
     result('d', 'skipped'),
   ];
   const exclusions = [
-    { reason: 'known', tests: ['b', 'c …'] },
+    { reason: 'known', tests: ['f: b', 'g: b too', 'c …'] },
     { reason: 'not run', files: { g: 3, h: 2 } },
   ];
   const { passed, failed, excluded, skipped, needless, notRun } = tally(results, exclusions);

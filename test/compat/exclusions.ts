@@ -5,7 +5,7 @@ export interface Exclusion {
   readonly reason: string;
   /** Whole files, relative to the checkout: they are not run. Each counts as the number of tests given. */
   readonly files?: Readonly<Record<string, number>>;
-  /** Names of tests, or what they begin with where they end in `…`. They are run, and may fail. */
+  /** Names of tests, or `file: name` where several share it; what they begin with where they end in `…`. They are run, and may fail. */
   readonly tests?: readonly string[];
 }
 
@@ -22,8 +22,8 @@ export interface Tally {
 }
 
 export function tally(results: readonly TestResult[], exclusions: readonly Exclusion[]): Tally {
-  const isExcluded = ({ name }: TestResult) =>
-    exclusions.some(({ tests = [] }) => tests.some((one) => names(one, name)));
+  const isExcluded = (result: TestResult) =>
+    exclusions.some(({ tests = [] }) => tests.some((one) => names(one, result)));
   const of = (status: TestResult['status']) => results.filter((result) => result.status === status);
   return {
     passed: of('passed'),
@@ -35,6 +35,7 @@ export function tally(results: readonly TestResult[], exclusions: readonly Exclu
   };
 }
 
-function names(pattern: string, name: string): boolean {
-  return pattern.endsWith('…') ? name.startsWith(pattern.slice(0, -1)) : name === pattern;
+function names(pattern: string, { file, name }: TestResult): boolean {
+  if (pattern.endsWith('…')) return name.startsWith(pattern.slice(0, -1));
+  return pattern === name || pattern === `${file}: ${name}`;
 }
