@@ -70,7 +70,9 @@ export async function readRound(context: RoundContext, round: Round, signal: Abo
   let result: RoundResult = 'not yet';
   if (workers.length > 0) {
     const release = await context.gate.hold(signal);
-    result = await readHeld(context, round, workers, signal).finally(release);
+    result = await readHeld(context, round, workers, signal);
+    // Not after a throw: what the stream has would go into the transaction that was left open.
+    release();
   }
   await leader.query('COMMIT');
   if (typeof result === 'string') await Promise.all(workers.map((worker) => worker.run('COMMIT')));
