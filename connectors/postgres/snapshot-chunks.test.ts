@@ -85,7 +85,7 @@ async function expectTables(made: Scene, transactions: Follower['transactions'])
 test('invariant 4: stopped after any step of the snapshots, beside a workload, each row comes once', async () => {
   const random = seeded('chunks');
   const rows = full ? 3_000 : 300;
-  const config = { snapshot_chunk_rows: random.between(5, 60), snapshot_connections: random.between(1, 3) };
+  const config = { snapshot_chunk_rows: random.between(20, 60), snapshot_connections: random.between(1, 3) };
   const made = await scene(Object.keys(KEY_NAMES), ddl(rows), { config });
   const stop = { now: false };
   const clients = [await made.connect(), await made.connect()];
