@@ -5,6 +5,7 @@ import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
 import { holdCommits } from '../../test/support/held-commits.ts';
 import { postgresScenes, type Reading, read, rowTexts, type Scene } from '../../test/support/postgres-source.ts';
+import { readPosition } from './position.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
@@ -155,7 +156,8 @@ test('several connections write while the tables are read: the output gives the 
   stop.now = true;
   await Promise.all(writers.map(({ done }) => done));
   await made.client.query('insert into a values (1000000, 0)');
-  await reading.until(() => times(reading, '{"id":"1000000","v":"0"}') === 1);
+  const isOver = () => Object.values(readPosition(reading.output.lastPosition!).tables).every((t) => t.read === 'past');
+  await reading.until(() => times(reading, '{"id":"1000000","v":"0"}') === 1 && isOver());
   const folded = foldChanges(reading.output.transactions);
   for (const table of tables) {
     const { rows } = await made.client.query(
