@@ -3,8 +3,8 @@
  * Messages are handed out as places in the receive buffer, never copied or allocated by their declared size.
  *
  * Reading: over TCP the server sends every row on its own, and a reader that takes each at once costs both sides a system
- * call and a wake-up a row. So while data is streaming in, the socket rests for a millisecond after a small read. A Unix
- * socket never rests.
+ * call and a wake-up a row. So while data is streaming in, the socket rests for a millisecond after a read that took all there
+ * was. A Unix socket never rests.
  */
 import type { Socket } from 'node:net';
 import { TailraceError } from '../../src/sdk/index.ts';
@@ -13,8 +13,8 @@ import { takeReads } from './read-buffer.ts';
 const HEADER_BYTES = 5;
 /** The buffer's size while messages are no larger. */
 const BUFFER_BYTES = 256 * 1024;
-/** Half of what Node reads at once: after less the socket was empty. */
-const SMALL_READ_BYTES = 32 * 1024;
+/** Node reads this much at once: after less the socket was empty. */
+const FULL_READ_BYTES = 64 * 1024;
 const REST_MS = 1;
 /** Reads further apart than this are not a stream: they are handed on without a rest. */
 const STREAM_GAP_MS = 4;
@@ -103,7 +103,17 @@ export class MessageSocket {
     const streaming = now - this.#lastRead < STREAM_GAP_MS;
     this.#lastRead = now;
     this.#work();
-    if (this.#rests && streaming && count < SMALL_READ_BYTES && !this.#busy && !this.#over) this.#rest();
+    if (this.#busy || this.#over) return;
+    if (count >= FULL_READ_BYTES) this.#yield();
+    else if (this.#rests && streaming) this.#rest();
+  }
+
+  /** Node reads on at once, dozens of times, while there is more: what else has happened, on the disk say, would wait. */
+  #yield(): void {
+    this.#pause();
+    setImmediate(() => {
+      if (!this.#over && !this.#busy) this.#resume();
+    });
   }
 
   #rest(): void {
