@@ -22,8 +22,8 @@ const STREAM_GAP_MS = 4;
 const MAX_MESSAGE_BYTES = 0x40000000 + 1024;
 
 /**
- * Takes one message at buf[from, to), which is good until it returns. A promise stops reading until it resolves; `again` then gives the same message once
- * more, otherwise the next one follows.
+ * Takes one message at buf[from, to), which is good until it returns. A promise stops reading until it resolves; `again`
+ * then gives the same message once more, otherwise the next one follows.
  */
 export type TakeMessage = (type: number, buf: Buffer, from: number, to: number) => Pause | undefined;
 export interface Pause {
