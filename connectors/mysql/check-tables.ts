@@ -52,7 +52,7 @@ export function tableProblems(table: TableName, catalog: CatalogTable, { flavor 
 const UNREAD: ReadonlySet<string> = new Set(['uuid', 'inet4', 'inet6']);
 
 export async function tableFindings(
-  { tables }: SourceOptions,
+  { tables, config }: SourceOptions,
   sql: SqlSession,
   facts: ServerFacts,
 ): Promise<readonly Finding[]> {
@@ -69,7 +69,8 @@ export async function tableFindings(
     }
     for (const problem of tableProblems(name, catalog, facts)) found('problem', problem);
     for (const problem of await unreadable(sql, name, facts)) found('problem', problem);
-    for (const warning of await cascades(sql, name, facts)) found('warning', warning);
+    const level = config.unlogged_cascades === 'ignore' ? 'warning' : 'problem';
+    for (const finding of await unloggedCascades(sql, name, facts)) found(level, finding);
   }
   return findings;
 }
@@ -93,8 +94,15 @@ export async function userOf(sql: SqlSession): Promise<string> {
   return `'${row!.user.slice(0, at)}'@'${row!.user.slice(at + 1)}'`;
 }
 
-/** Rows that a foreign key deletes or changes are not in the binary log, unless the server does so in statements of its own. */
-async function cascades(sql: SqlSession, { schema, table, label }: TableName, facts: ServerFacts): Promise<Problem[]> {
+/**
+ * Invariant 5: rows that a foreign key deletes or changes are not in the binary log, unless the server does so in statements
+ * of its own.
+ */
+export async function unloggedCascades(
+  sql: SqlSession,
+  { schema, table, label }: TableName,
+  facts: ServerFacts,
+): Promise<Problem[]> {
   const { flavor, release, variables } = facts;
   if (flavor === 'mysql' && release >= LOGGED_CASCADES && variables.get('innodb_native_foreign_keys') !== 'ON')
     return [];
@@ -106,7 +114,9 @@ async function cascades(sql: SqlSession, { schema, table, label }: TableName, fa
   );
   return rows.map(({ name }) => ({
     message: `rows of ${label} that the foreign key ${name} deletes or changes are not in the binary log`,
-    remedy: 'delete and change them with statements of their own, and make the foreign key RESTRICT',
+    remedy:
+      'delete and change them with statements of their own, and make the foreign key RESTRICT; or set ' +
+      '`unlogged_cascades: ignore` on the source, and do without those changes',
   }));
 }
 

@@ -18,6 +18,13 @@ export const sourceConfig = z.strictObject({
     .describe(
       'As which replica the binary log is read: no other reader of this server may use it. Default: made of the names of instance and source.',
     ),
+  unlogged_cascades: z
+    .enum(['refuse', 'ignore'])
+    .default('refuse')
+    .describe(
+      'Rows that a foreign key (CASCADE, SET NULL) changes are not in the binary log of most versions. `refuse`: tables with ' +
+        'such keys are not captured; `ignore`: they are, without those changes.',
+    ),
 });
 
 export type SourceConfig = z.output<typeof sourceConfig>;

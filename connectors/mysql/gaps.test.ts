@@ -172,7 +172,9 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
       `DROP USER IF EXISTS poor; CREATE USER poor IDENTIFIED BY 'pw'; GRANT SELECT ON ${made.database}.a TO poor`,
     );
     const problems = async (url: string, tables = made.options.tables) =>
-      (await checkSource({ ...made.options, tables, config: { url } })).filter(({ level }) => level !== 'ok');
+      (await checkSource({ ...made.options, tables, config: { ...made.options.config, url } })).filter(
+        ({ level }) => level !== 'ok',
+      );
     const root = await problems(made.server.url);
     expect(root.map(({ message }) => message)).toEqual([
       expect.stringContaining('nokey has no primary key'),
@@ -193,6 +195,31 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
     const [unreachable] = await problems('mysql://root@127.0.0.1:1/');
     expect(unreachable).toMatchObject({ level: 'problem', code: 'source.unreachable' });
   });
+
+  test.skipIf(missing)(
+    'invariant 5: rows that a foreign key deletes are in the log, or the table is refused',
+    async () => {
+      const made = await scene(
+        ['child'],
+        `${BASE}; CREATE TABLE child (id int PRIMARY KEY, p int, CONSTRAINT f FOREIGN KEY (p) REFERENCES a (id) ON DELETE CASCADE);
+       INSERT INTO child VALUES (1, 0)`,
+      );
+      const found = (await checkSource(made.options)).filter(({ message }) => message.includes('foreign key f'));
+      if (flavor === 'mariadb') {
+        expect(found.map(({ level }) => level)).toEqual(['problem']);
+        expect(await readMysql(made.options).failed).toMatchObject({ code: 'source.not_ready' });
+      } else expect(found).toEqual([]);
+      const config = { ...made.options.config, unlogged_cascades: 'ignore' as const };
+      const reading = readMysql({ ...made.options, config });
+      await reading.until(() => reading.output.transactions.length === 1);
+      await made.client.query(
+        `USE ${made.database}; DELETE FROM a; INSERT INTO a (id) VALUES (9); INSERT INTO child VALUES (2, 9)`,
+      );
+      await reading.until(() => reading.output.rows().some(({ after }) => after?.id === '2'));
+      const deleted = reading.output.rows().filter(({ op }) => op === 'd');
+      expect(deleted.map(({ before }) => before?.id)).toEqual(flavor === 'mariadb' ? [] : ['1']);
+    },
+  );
 
   test.skipIf(missing)('settings that do not tell all are refused before anything is read', async () => {
     const { client, options } = await scene(['a'], BASE);

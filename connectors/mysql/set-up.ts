@@ -2,7 +2,7 @@
 import { TailraceError } from '../../src/sdk/index.ts';
 import { fileBegun } from './binlog-stream.ts';
 import { type CatalogTable, catalogTable } from './catalog.ts';
-import { tableProblems } from './check-tables.ts';
+import { tableProblems, unloggedCascades } from './check-tables.ts';
 import type { SqlSession } from './connections.ts';
 import { replicaOf, type SourceOptions, type TableName, tableName } from './names.ts';
 import type { MysqlPosition, TableState } from './position.ts';
@@ -32,6 +32,9 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
   );
   const tables: TableName[] = [];
   for (const name of names) tables.push(await capturable(sql, facts, name));
+  if (options.config.unlogged_cascades === 'refuse') {
+    for (const table of tables) refuse(await unloggedCascades(sql, table, facts));
+  }
   const start = { url: options.config.url, replica: replicaOf(options) };
   if (from === null) {
     const end = await logEnd(sql, facts);
