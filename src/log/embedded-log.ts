@@ -272,9 +272,13 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     if (staged !== null) return this.#append(record, data, staged, () => staged.sync().then(() => content));
     const bytes = data.reduce((sum, { length }) => sum + length, 0);
     const { directBytes = DIRECT_BYTES } = this.#options;
+    let wantsCheckpoint = bytes >= 2 * directBytes;
     const direct = async () => {
-      // A checkpoint costs less than writing so much twice. One that fails is tried again by the flusher.
-      if (bytes >= 2 * directBytes && isHeldUp(this.#state, record)) await this.#flusher.checkpoint().catch(() => {});
+      // A checkpoint costs less than writing so much twice. One that fails is tried again by the flusher, not here.
+      if (wantsCheckpoint && isHeldUp(this.#state, record)) {
+        wantsCheckpoint = false;
+        await this.#flusher.checkpoint().catch(() => {});
+      }
       const written = await writeDirect(this.#state, content, directBytes);
       // On disk and never visible from memory. Not before all are written: a full disk repeats this with all of them.
       for (const batch of data) if (!written.data.includes(batch)) recycleBatch(batch);

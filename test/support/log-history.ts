@@ -42,8 +42,13 @@ export class LogHistory {
     }
   }
 
-  /** Some commits, several in flight at a time, some of them large, some transactions aborted. Resolves when all are durable. */
+  /** Some commits, several in flight at a time, some of them large, some transactions aborted. Resolves when all are durable; rejects when none is under way any more. */
   async run(log: Log, count: number): Promise<void> {
+    const begun: Promise<void>[] = [];
+    await this.#run(log, count, begun).finally(() => Promise.allSettled(begun));
+  }
+
+  async #run(log: Log, count: number, begun: Promise<void>[]): Promise<void> {
     const writers = ['w0', 'w1', 'w2'];
     const epochs = new Map<string, number>();
     for (const writer of writers) epochs.set(writer, await log.fence(writer));
@@ -60,6 +65,7 @@ export class LogHistory {
       const commit = this.#commit(transaction, await this.#fill(transaction, this.#size()));
       // Seen where all of them are awaited.
       commit.catch(() => {});
+      begun.push(commit);
       inFlight.push(commit);
       if (inFlight.length > this.#random.between(0, 4)) await Promise.all(inFlight.splice(0));
     }
