@@ -102,8 +102,11 @@ describe.each(['mysql', 'mariadb'] as const)('%s into other systems', async (fla
       await client.query(`DELETE FROM items WHERE id = 1; UPDATE items SET id = 2000 WHERE id = 2`);
       const running = project.start();
       await until('the transaction that was cut short', equal, running);
-      await server!.kill();
-      await server!.restart();
+      // MariaDB's own crash is under test with the source alone (connectors/mysql/resume.test.ts).
+      if (flavor === 'mysql') {
+        await server!.kill();
+        await server!.restart();
+      }
       const again = await openClient(server!.url);
       onTestFinished(() => again.destroy());
       await again.query(`USE shop; INSERT INTO items VALUES (3000, 'after the crash', 2.5, NOW(6), 1)`);
