@@ -7,9 +7,9 @@ import { MysqlReader } from '../../connectors/mysql/reader.ts';
 import { type MysqlServer, startMysql } from '../../demo/servers/mysql.ts';
 import type { MysqlFlavor } from '../../demo/servers/mysql-binaries.ts';
 import type { Position } from '../../src/contracts/source.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import { needServer } from './need-server.ts';
 import { RecordingOutput } from './recording-output.ts';
+import { type Reading, readingOptions, startReading } from './source-reading.ts';
 
 export interface MysqlScene {
   readonly server: MysqlServer;
@@ -83,48 +83,12 @@ export function mysqlOptions(
   extra: Partial<Omit<SourceOptions, 'config'>> = {},
   config: Record<string, unknown> = {},
 ): SourceOptions {
-  const context = { log: () => {}, clock: systemClock, failpoint: () => {}, random: Math.random };
-  return {
-    config: sourceConfig.parse({ url, ...config }),
-    name,
-    instance: 'test',
-    tables,
-    snapshot: 'initial',
-    context,
-    ...extra,
-  };
+  return { config: sourceConfig.parse({ url, ...config }), ...readingOptions(name, tables), ...extra };
 }
 
-export interface MysqlReading {
-  readonly reader: MysqlReader;
-  readonly output: RecordingOutput;
-  /** What ended it: an error, or null after `stop`. */
-  readonly failed: Promise<unknown>;
-  /** Resolves once the condition holds; throws what ended the reader before that. */
-  until(condition: () => boolean): Promise<void>;
-  stop(): Promise<void>;
-}
+export type MysqlReading = Reading<MysqlReader>;
 
 /** A reader at work. It ends with the test. */
 export function readMysql(options: SourceOptions, from: Position | null = null): MysqlReading {
-  const reader = new MysqlReader(options);
-  const output = new RecordingOutput();
-  const abort = new AbortController();
-  const failed = reader.run(from, output, abort.signal).then(
-    () => null,
-    (error: unknown) => error,
-  );
-  const stop = async () => {
-    abort.abort();
-    await failed;
-    await reader.close();
-  };
-  onTestFinished(stop);
-  const until = async (condition: () => boolean) => {
-    const ended = failed.then((error) => {
-      throw error ?? new Error('the reader was stopped');
-    });
-    await Promise.race([output.until(condition), ended]);
-  };
-  return { reader, output, failed, until, stop };
+  return startReading(new MysqlReader(options), new RecordingOutput(), from);
 }

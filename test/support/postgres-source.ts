@@ -6,8 +6,8 @@ import type { SourceOptions } from '../../connectors/postgres/names.ts';
 import { PostgresReader } from '../../connectors/postgres/reader.ts';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
 import type { Position } from '../../src/contracts/source.ts';
-import { systemClock } from '../../src/lib/clock.ts';
 import { RecordingOutput } from './recording-output.ts';
+import { readingOptions, type Reading as SourceReading, startReading } from './source-reading.ts';
 
 export interface Scene {
   readonly server: PostgresServer;
@@ -61,27 +61,10 @@ export function sourceOptions(
   extra: Partial<Omit<SourceOptions, 'config'>> = {},
   config: Record<string, unknown> = {},
 ): SourceOptions {
-  const context = { log: () => {}, clock: systemClock, failpoint: () => {}, random: Math.random };
-  return {
-    config: sourceConfig.parse({ url, ...config }),
-    name,
-    instance: 'test',
-    tables,
-    snapshot: 'initial',
-    context,
-    ...extra,
-  };
+  return { config: sourceConfig.parse({ url, ...config }), ...readingOptions(name, tables), ...extra };
 }
 
-export interface Reading {
-  readonly reader: PostgresReader;
-  readonly output: RecordingOutput;
-  /** What ended it: an error, or null after `stop`. */
-  readonly failed: Promise<unknown>;
-  /** Resolves once the condition holds; throws what ended the reader before that. */
-  until(condition: () => boolean): Promise<void>;
-  stop(): Promise<void>;
-}
+export type Reading = SourceReading<PostgresReader>;
 
 export interface ReadingOptions {
   /** Of each position that was given; default: at once. */
@@ -97,26 +80,9 @@ export function read(options: SourceOptions, from: Position | null = null, how: 
     if (how.acknowledge === undefined) reader.acknowledge(position);
     else how.acknowledge(reader, position);
   };
-  const abort = new AbortController();
   // As the runtime does it: what is saved is durable.
   if (from !== null) reader.acknowledge(from);
-  const failed = reader.run(from, output, abort.signal).then(
-    () => null,
-    (error: unknown) => error,
-  );
-  const stop = async () => {
-    abort.abort();
-    await failed;
-    await reader.close();
-  };
-  onTestFinished(stop);
-  const until = async (condition: () => boolean) => {
-    const ended = failed.then((error) => {
-      throw error ?? new Error('the reader was stopped');
-    });
-    await Promise.race([output.until(condition), ended]);
-  };
-  return { reader, output, failed, until, stop };
+  return startReading(reader, output, from);
 }
 
 /** Rows as one text each: operation, before, after. */
