@@ -1,12 +1,9 @@
 /** What compaction sees of a stored batch. */
 import { TailraceError } from '../../contracts/errors.ts';
 import { CODEC_BITS, CONTROL_BIT } from '../../wire/batch-header.ts';
-import { decompress } from '../../wire/compression/decompress.ts';
+import { decompress, MAX_DECOMPRESSED_BYTES } from '../../wire/compression/decompress.ts';
 import { type RawRecord, rawRecords } from '../../wire/raw-records.ts';
 import { type BatchHeader, HEADER_BYTES, readBatchHeader } from '../../wire/record-batch.ts';
-
-/** Of the records of one batch, not compressed. */
-const MAX_BLOCK_BYTES = 64 << 20;
 
 export interface OpenedBatch {
   readonly header: BatchHeader;
@@ -23,7 +20,7 @@ export function openBatch(bytes: Uint8Array): OpenedBatch | null {
   const header = readBatchHeader(bytes, 0);
   if ((header.attributes & CONTROL_BIT) !== 0) return null;
   try {
-    const block = decompress(header.attributes & CODEC_BITS, bytes.subarray(HEADER_BYTES), MAX_BLOCK_BYTES);
+    const block = decompress(header.attributes & CODEC_BITS, bytes.subarray(HEADER_BYTES), MAX_DECOMPRESSED_BYTES);
     return { header, block, records: [...rawRecords(block, header.count)] };
   } catch (error) {
     if (error instanceof TailraceError && error.code === 'log.invalid_batch') return null;
