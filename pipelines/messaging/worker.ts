@@ -17,6 +17,7 @@ async function work(job: string): Promise<'done' | 'interrupted'> {
   started++;
   console.log(`${name} takes job ${job}`);
   if (started === Number(limit)) return 'interrupted';
+  // Here the work of the job would be done.
   await new Promise((resolve) => setTimeout(resolve, 20));
   return 'done';
 }
