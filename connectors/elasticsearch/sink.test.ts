@@ -17,6 +17,7 @@ import { apply, insert, type LastValueTarget, remove, SHOP, update } from '../..
 import { LossyProxy } from '../../test/support/lossy-proxy.ts';
 import { feedWithLostResponses } from '../../test/support/lost-responses.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { sink } from './index.ts';
 
@@ -477,7 +478,7 @@ describe.skipIf(server === null)('elasticsearch sink', () => {
     });
 
     test('invariant 7: lost answers change nothing', async () => {
-      const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+      const seed = testSeed;
       console.log(`lost answers: seed ${seed}`);
       const random = new Random(seed);
       const proxy = await LossyProxy.start(Number(new URL(url).port));

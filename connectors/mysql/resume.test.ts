@@ -1,4 +1,5 @@
 /** Readers that are cut off at any byte, servers that go away, servers that take the place of others. */
+
 import type { RowDataPacket } from 'mysql2/promise';
 import { describe, expect, onTestFinished, test, vi } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
@@ -15,12 +16,13 @@ import {
   runMysqlWorkload,
 } from '../../test/support/mysql-workload.ts';
 import { transactionText } from '../../test/support/postgres-follower.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { checkSource } from './source-check.ts';
 
 const full = process.env.TAILRACE_FULL !== undefined;
 
 function seeded(): Random {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`resume: seed ${seed} (TAILRACE_SEED)`);
   return new Random(seed);
 }

@@ -1,4 +1,5 @@
 /** The line breaks at any byte: in the login, in catalog queries, in the snapshot, in the stream. */
+
 import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
@@ -8,13 +9,14 @@ import { Follower, transactionText } from '../../test/support/postgres-follower.
 import { postgresScenes, type Scene, sourceOptions } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
 import type { RecordedTransaction } from '../../test/support/recording-output.ts';
+import { testSeed } from '../../test/support/seed.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
 const KEYS = { 'public.pair': ['y', 'x'], 'public.coded': ['code'] };
 
 function seeded(): Random {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`cuts: seed ${seed} (TAILRACE_SEED)`);
   return new Random(seed);
 }

@@ -1,4 +1,5 @@
 /** Our decoder against an independent one: both are fed the same bytes. */
+
 import type { Pgoutput } from 'pg-logical-replication';
 import { PgoutputParser } from 'pg-logical-replication/dist/output-plugins/pgoutput/pgoutput-parser.js';
 import { expect, onTestFinished, test } from 'vitest';
@@ -6,6 +7,7 @@ import { postgresScenes } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
 import { capturedTables, decode, recordStream } from '../../test/support/recorded-stream.ts';
 import type { Recorded, RecordedTransaction } from '../../test/support/recording-output.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { SqlSession } from './connections.ts';
 
 const scene = postgresScenes();
@@ -77,7 +79,7 @@ function theirRows(message: Pgoutput.MessageInsert | Pgoutput.MessageUpdate | Pg
 }
 
 test('the decoder reads what pg-logical-replication reads from the same bytes', async () => {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`differential: seed ${seed} (TAILRACE_SEED)`);
   const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
   const steps = mixedWorkload(seed, full ? 5_000 : 400);

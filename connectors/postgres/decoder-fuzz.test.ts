@@ -1,4 +1,5 @@
 /** What is not PostgreSQL's stream: typed errors and nothing else; and the stream cut at every byte. */
+
 import { Duplex } from 'node:stream';
 import type pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
@@ -7,6 +8,7 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import { postgresScenes } from '../../test/support/postgres-source.ts';
 import { capturedTables, decode, recordStream, streamDecoder } from '../../test/support/recorded-stream.ts';
 import { type RecordedTransaction, RecordingOutput } from '../../test/support/recording-output.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { SqlSession } from './connections.ts';
 import type { SourceOptions } from './names.ts';
 import type { CapturedTable } from './publication.ts';
@@ -75,7 +77,7 @@ function damage(random: Random, list: readonly Buffer[]): Buffer[] {
 }
 
 test('invariant 5: a damaged stream gives typed errors, whatever is damaged', async () => {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`fuzz: seed ${seed} (TAILRACE_SEED)`);
   const random = new Random(seed);
   const { messages, captured, sql } = await record();

@@ -1,8 +1,8 @@
 import type { Socket } from 'node:net';
 import { PassThrough } from 'node:stream';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { TailraceError } from '../../src/sdk/index.ts';
+import fc from '../../test/support/fast-check.ts';
 import { MessageSocket, responseFields, type TakeMessage } from './message-socket.ts';
 
 const ignore: TakeMessage = () => undefined;

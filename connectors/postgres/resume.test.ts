@@ -5,12 +5,13 @@ import { Follower, transactionText } from '../../test/support/postgres-follower.
 import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
 import type { RecordedTransaction } from '../../test/support/recording-output.ts';
+import { testSeed } from '../../test/support/seed.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
 
 function seeded(): Random {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`resume: seed ${seed} (TAILRACE_SEED)`);
   return new Random(seed);
 }

@@ -1,4 +1,5 @@
 /** Tables read in ranges of their key, beside the stream: each row once, whatever is written and whenever it is stopped. */
+
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
@@ -14,13 +15,14 @@ import {
   type Scene,
 } from '../../test/support/postgres-source.ts';
 import type { RecordedRow } from '../../test/support/recording-output.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { readPosition } from './position.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
 
 function seeded(name: string): Random {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`${name}: seed ${seed} (TAILRACE_SEED)`);
   return new Random(seed);
 }

@@ -1,10 +1,12 @@
 /** Which transactions are in the snapshot and which in the stream: each in exactly one of them. */
+
 import type pg from 'pg';
 import { expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
 import { holdCommits } from '../../test/support/held-commits.ts';
 import { postgresScenes, type Reading, read, rowTexts, type Scene } from '../../test/support/postgres-source.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { readPosition } from './position.ts';
 
 const scene = postgresScenes();
@@ -135,7 +137,7 @@ function rowsOf({ output }: Reading): string[] {
 }
 
 test('several connections write while the tables are read: the output gives the tables', async () => {
-  const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+  const seed = testSeed;
   console.log(`visibility: seed ${seed} (TAILRACE_SEED)`);
   const tables = ['a', 'b', 'c', 'd'];
   const made = await scene(

@@ -11,6 +11,7 @@ import { apply, insert, SHOP } from '../../test/support/last-value-target.ts';
 import { LossyProxy } from '../../test/support/lossy-proxy.ts';
 import { feedWithLostResponses } from '../../test/support/lost-responses.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { CERTIFICATE, tlsProxy } from '../../test/support/tls-proxy.ts';
 import { sink } from './index.ts';
 
@@ -35,7 +36,7 @@ describe.skipIf(server === null)('redis', () => {
     const keys = async () => (await client.keys('x:*')).sort();
 
     test('invariant 7: lost answers change nothing', async () => {
-      const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+      const seed = testSeed;
       console.log(`lost answers: seed ${seed}`);
       const random = new Random(seed);
       const proxy = await LossyProxy.start(server!.port);

@@ -1,11 +1,12 @@
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { testSeed } from '../../test/support/seed.ts';
 import { type PostgresServer, startPostgres } from '../servers/postgres.ts';
 import { ShopLoad } from './load.ts';
 import { Random } from './random.ts';
 import { createShop } from './schema.ts';
 
-const SEED = Number(process.env.TAILRACE_SEED ?? 42);
+const SEED = testSeed;
 let server: PostgresServer;
 let client: pg.Client;
 

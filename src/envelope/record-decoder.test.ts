@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   changesOf,
@@ -11,6 +10,7 @@ import {
   valueJson,
   writeRows,
 } from '../../test/support/encoded.ts';
+import fc from '../../test/support/fast-check.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { LogRecord } from '../contracts/log.ts';

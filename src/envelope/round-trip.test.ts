@@ -1,5 +1,5 @@
 /** Whatever goes in through a row writer comes out of `decode` exactly, and as any JSON reader would read it. */
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
 import {
   changesOf,
@@ -13,6 +13,7 @@ import {
   valueJson,
   writeRows,
 } from '../../test/support/encoded.ts';
+import fc from '../../test/support/fast-check.ts';
 import { NOT_SENT, type Row, type Value } from '../contracts/row.ts';
 import type { Column, Kind, TableDescription } from '../contracts/schema.ts';
 

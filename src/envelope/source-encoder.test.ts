@@ -1,4 +1,3 @@
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import {
   changesOf,
@@ -13,6 +12,7 @@ import {
   writeRow,
   writeRows,
 } from '../../test/support/encoded.ts';
+import fc from '../../test/support/fast-check.ts';
 import type { SourceEncoder } from '../contracts/envelope.ts';
 import type { PendingBatch } from '../contracts/log.ts';
 import type { Column, TableDescription } from '../contracts/schema.ts';

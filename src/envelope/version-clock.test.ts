@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { VersionClock } from './version-clock.ts';
 
 const NOW_MS = 1_795_263_978_774;

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { chooseCrc32c, crc32c } from './crc32c.ts';
 import { tableCrc32c } from './crc32c-table.ts';
 

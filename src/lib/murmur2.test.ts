@@ -1,6 +1,6 @@
-import fc from 'fast-check';
 import { Partitioners } from 'kafkajs';
 import { expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { murmur2, partitionOfKey } from './murmur2.ts';
 
 test("the values of Kafka's own test", () => {

@@ -2,16 +2,18 @@
  * Crashes at every change of a simulated disk, by kill and by power loss. `TAILRACE_FULL` walks many more; `TAILRACE_SEED`
  * repeats a run.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { eagerClock, LogHistory } from '../../test/support/log-history.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { SimulatedDisk } from '../../test/support/simulated-disk.ts';
 import { type EmbeddedLog, openLog } from './embedded-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 console.log(`crashes of the log, seed ${seed}`);
 

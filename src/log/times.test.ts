@@ -1,16 +1,18 @@
 /** Time lookup against a scan of everything. `TAILRACE_SEED` repeats a run. */
+
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { partitionFolder } from '../../test/support/partition-folder.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import type { StoredBatch } from '../contracts/log.ts';
 import { systemClock } from '../lib/clock.ts';
 import { RecordBatchBuilder, readBatchHeader } from '../wire/record-batch.ts';
 import { type EmbeddedLog, openLog } from './embedded-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 console.log(`time lookup, seed ${seed}`);
 const TIME = 1_700_000_000_000;
 

@@ -1,4 +1,5 @@
 /** Topics that come and go under crashes at every change of a simulated disk. `TAILRACE_FULL` walks more; `TAILRACE_SEED` repeats a run. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, dirname, join } from 'node:path';
@@ -6,10 +7,11 @@ import { afterAll, expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { batchOf, valuesIn } from '../../test/support/log-batches.ts';
 import { eagerClock } from '../../test/support/log-history.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { SimulatedDisk } from '../../test/support/simulated-disk.ts';
 import { type EmbeddedLog, openLog } from './embedded-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 console.log(`crashes of topics, seed ${seed}`);
 

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import type { GroupMembership, Operations, ReadRequest, ShownRecord } from '../contracts/operations.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';

@@ -1,4 +1,5 @@
 /** Unmodified Kafka clients against the listener: what they send comes back byte for byte, and their groups work. */
+
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -6,9 +7,10 @@ import { CompressionTypes, Kafka, logLevel, type SASLOptions } from 'kafkajs';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TestBroker } from '../../test/support/kafka-broker.ts';
 import { digest, type Message, randomMessages } from '../../test/support/kafka-messages.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { CODEC_BITS, readBatchHeader } from '../wire/batch-header.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+const seed = testSeed;
 console.log(`clients: seed ${seed} (TAILRACE_SEED)`);
 
 const until = async (done: () => boolean | Promise<boolean>) => {

@@ -1,13 +1,15 @@
 /** Clients that mean harm, or are broken: an answer or a closed connection and a counter, others served, memory bounded. */
+
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
 import { afterEach, describe, expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { startListener } from '../../test/support/kafka-broker.ts';
 import { WireClient } from '../../test/support/kafka-wire.ts';
 import { ManualClock } from '../../test/support/manual-clock.ts';
 import { MemoryLog } from '../../test/support/memory-log.ts';
 import { compressedBatch, producedBatch, signed } from '../../test/support/produced-batch.ts';
 import { allApis, encode, Random, randomValue } from '../../test/support/random-message.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import type { AnyApi } from '../wire/messages/api.ts';
 import { apiVersions } from '../wire/messages/api-versions.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
@@ -18,7 +20,7 @@ import { syncGroup } from '../wire/messages/sync-group.ts';
 import type { KafkaListener } from './index.ts';
 import type { Limits } from './options.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+const seed = testSeed;
 console.log(`hostile clients: seed ${seed} (TAILRACE_SEED)`);
 const FULL = process.env.TAILRACE_FULL !== undefined;
 /** `KAFKA: malformed` aside, these need not answer a client that has closed its side: acks 0, members that wait. */

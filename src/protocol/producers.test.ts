@@ -1,5 +1,5 @@
-import * as fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { MemoryLog } from '../../test/support/memory-log.ts';
 import type { LogTransaction } from '../contracts/log.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';

@@ -1,5 +1,5 @@
-import fc from 'fast-check';
 import { describe, expect, onTestFinished, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { startListener } from '../../test/support/kafka-broker.ts';
 import { WireClient } from '../../test/support/kafka-wire.ts';
 import { batchOf } from '../../test/support/log-batches.ts';

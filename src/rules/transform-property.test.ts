@@ -1,8 +1,10 @@
 /** Random histories of a table, run through random rules into a model of a target: it must equal the rules said on the table itself. */
+
 import { createHmac } from 'node:crypto';
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { type Cell, type ChangeInit, change, column, table } from '../../test/support/changes.ts';
+import fc from '../../test/support/fast-check.ts';
+import { testSeed } from '../../test/support/seed.ts';
 import { byJson, TableModel } from '../../test/support/table-model.ts';
 import { classOf } from '../contracts/errors.ts';
 import { type Change, NOT_SENT } from '../contracts/row.ts';
@@ -126,7 +128,7 @@ function deliver(
 }
 
 test('invariant 9: the target holds what the rules say of the table, and nothing that was not sent is made up', () => {
-  const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+  const seed = testSeed;
   console.log(`rules seed ${seed}`);
   let delivered = 0;
   fc.assert(

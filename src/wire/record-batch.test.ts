@@ -1,6 +1,6 @@
 import { gzipSync, zstdCompressSync } from 'node:zlib';
-import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import fc from '../../test/support/fast-check.ts';
 import { naiveBatch } from '../../test/support/naive-batch.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import { tableCrc32c } from '../lib/crc32c-table.ts';

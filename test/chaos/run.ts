@@ -59,7 +59,6 @@ async function run(name: string, { command }: Campaign, seed: string): Promise<n
     ...process.env,
     TAILRACE_FULL: '1',
     TAILRACE_SEED: seed,
-    TAILRACE_TEST_SEED: seed,
     TAILRACE_TEST_RUNS: process.env.TAILRACE_TEST_RUNS ?? RUNS,
   };
   const child = spawn(process.execPath, command, { cwd: ROOT, env, stdio: 'inherit' });

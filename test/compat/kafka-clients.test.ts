@@ -2,17 +2,19 @@
  * Unmodified Kafka clients against the listener: what each writes, with every codec that it has, is read by each other one,
  * byte for byte over keys, values and headers, nulls and empty ones included.
  */
+
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import { TestBroker } from '../support/kafka-broker.ts';
 import { Random } from '../support/random-message.ts';
+import { testSeed } from '../support/seed.ts';
 import { mustSkip } from '../support/skip.ts';
 import { asTexts, kcatRead, kcatWrite } from './clients/kcat.ts';
 import { anyMessages, type Message, shown, toLines } from './clients/lines.ts';
 import { CLIENTS, type Client, CODECS, type Program, run } from './clients/programs.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+const seed = testSeed;
 console.log(`Kafka clients: seed ${seed} (TAILRACE_SEED)`);
 const COUNT = process.env.TAILRACE_FULL === undefined ? 200 : 20_000;
 const PARTITIONS = 3;

@@ -3,6 +3,7 @@
  * Kafka's to the same values and written again to the same bytes. What Kafka's wrote once is kept in
  * test/vectors/kafka-messages.txt and holds ours where there is no Java (TAILRACE_RECORD=1 writes it anew).
  */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import { findKafka, findOldCodec, type KafkaJars } from '../../demo/servers/kafka-jars.ts';
@@ -10,10 +11,11 @@ import type { Codec } from '../../src/wire/messages/schema.ts';
 import { ProtocolReader } from '../../src/wire/primitives.ts';
 import { needServer } from '../support/need-server.ts';
 import { allApis, encode, Random, randomValue } from '../support/random-message.ts';
+import { testSeed } from '../support/seed.ts';
 import { run } from './clients/programs.ts';
 import { difference, parseExact } from './same-message.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+const seed = testSeed;
 console.log(`Kafka codec: seed ${seed} (TAILRACE_SEED)`);
 const ROUNDS = process.env.TAILRACE_FULL === undefined ? 3 : 240;
 const VECTORS = new URL('../vectors/kafka-messages.txt', import.meta.url);

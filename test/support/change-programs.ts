@@ -1,8 +1,9 @@
 /** Random changes with restarts, crashes and repeats, and what a target must hold after them. */
-import fc from 'fast-check';
+
 import { expect } from 'vitest';
 import { type Change, NOT_SENT } from '../../src/contracts/row.ts';
 import { batch, type Cell, change } from './changes.ts';
+import fc from './fast-check.ts';
 import { insert, type LastValueTarget, remove, rows, SHOP, session, update } from './last-value-target.ts';
 import { TableModel } from './table-model.ts';
 

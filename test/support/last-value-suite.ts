@@ -1,11 +1,13 @@
 /** What every sink must do that keeps the last value of each row, run against real targets. */
-import fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
 import { NOT_SENT } from '../../src/contracts/row.ts';
 import type { SinkPositions } from '../../src/contracts/sink.ts';
 import { programs, runProgram } from './change-programs.ts';
 import { batch, change, lineage } from './changes.ts';
+import fc from './fast-check.ts';
 import { apply, insert, type LastValueTarget, remove, rows, run, SHOP, session, update } from './last-value-target.ts';
+import { testSeed } from './seed.ts';
 
 export interface SuiteOptions {
   /** What was written and not flushed is gone after a restart, as its position is. Else it stays, and is written again. */
@@ -237,7 +239,7 @@ function programTest(newTarget: NewTarget, { transactional, runs = 40 }: SuiteOp
   test('invariant 7: any changes, splits, restarts and repeats come to what the model by version says', {
     timeout: 60_000 + numRuns * 1_000,
   }, async () => {
-    const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+    const seed = testSeed;
     console.log(`differential test seed ${seed}`);
     await fc.assert(
       fc.asyncProperty(programs, async ({ changes, steps }) => {

@@ -1,4 +1,5 @@
 /** Compaction against a naive model. `TAILRACE_FULL` runs many more programs, `TAILRACE_SEED` repeats a run. */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -14,11 +15,12 @@ import {
   view,
 } from '../../../test/support/compacted-log.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { SimulatedDisk, systemError } from '../../../test/support/simulated-disk.ts';
 import type { TopicConfig } from '../../contracts/log-admin.ts';
 import { type EmbeddedLog, openLog } from '../embedded-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 console.log(`compaction, seed ${seed}`);
 

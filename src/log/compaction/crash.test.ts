@@ -2,6 +2,7 @@
  * Crashes at every change of a simulated disk while a partition is filled, compacted and cut, by kill and by power loss.
  * `TAILRACE_FULL` walks many more; `TAILRACE_SEED` repeats a run.
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -17,10 +18,11 @@ import {
   view,
 } from '../../../test/support/compacted-log.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { SimulatedDisk } from '../../../test/support/simulated-disk.ts';
 import { type EmbeddedLog, openLog } from '../embedded-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 console.log(`crashes in compactions, seed ${seed}`);
 

@@ -2,9 +2,11 @@
  * Random histories of clients against what a consumer group promises: every request is answered once, generations only
  * rise, a partition has one owner in a generation, who is left behind cannot commit, and who behaves is never thrown out.
  */
-import * as fc from 'fast-check';
+
 import { describe, expect, test } from 'vitest';
+import fc from '../../../test/support/fast-check.ts';
 import { Random } from '../../../test/support/random-message.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { Group } from './group.ts';
 import type { JoinResult, SyncResult } from './member.ts';
@@ -299,7 +301,7 @@ describe('consumer groups, random histories', () => {
   });
 
   test('fifty clients come and go; no live one is thrown out, and all are stable in the end', () => {
-    const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+    const seed = testSeed;
     console.log(`groups: seed ${seed} (TAILRACE_SEED)`);
     const random = new Random(seed);
     const world = new World(40, 10);

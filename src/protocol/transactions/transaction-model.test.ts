@@ -3,8 +3,9 @@
  * transactions whose commit was acknowledged (or could have been), each once, whole and in order of their ends, whatever
  * former selves, repeats, late requests, timeouts and restarts do.
  */
-import * as fc from 'fast-check';
+
 import { expect, test } from 'vitest';
+import fc from '../../../test/support/fast-check.ts';
 import { ManualClock } from '../../../test/support/manual-clock.ts';
 import { MemoryLog } from '../../../test/support/memory-log.ts';
 import { producedBatch } from '../../../test/support/produced-batch.ts';

@@ -1,5 +1,6 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../../test/support/fast-check.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { likeMatcher } from './like.ts';
 
 /** By the definition, with backtracking: right, and only fit for short texts. */
@@ -14,7 +15,7 @@ function matches(text: readonly string[], pattern: readonly string[]): boolean {
 }
 
 test('matches what the definition says', () => {
-  const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+  const seed = testSeed;
   console.log(`like seed ${seed}`);
   const characters = fc.array(fc.constantFrom('a', 'b', '𝄞', '_'), { maxLength: 9 });
   const pattern = fc

@@ -1,10 +1,12 @@
 /** Expressions mean what they mean in PostgreSQL: random ones are computed by both and compared. */
+
 import pg from 'pg';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../../demo/servers/postgres.ts';
 import { Random } from '../../../demo/shop/random.ts';
 import { change, column, table } from '../../../test/support/changes.ts';
 import { EXPRESSION_COLUMNS, ExpressionMaker, randomRow } from '../../../test/support/random-expressions.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { TailraceError } from '../../contracts/errors.ts';
 import type { Change, Value } from '../../contracts/row.ts';
 import { RowImage } from '../row-image.ts';
@@ -105,7 +107,7 @@ const isStrict = (answer: string) => answer.endsWith('ends with its escape chara
 const same = (a: string, b: string) => a === b || (isError(a) && isError(b)) || isStrict(b);
 
 function seeded(what: string): Random {
-  const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+  const seed = testSeed;
   console.log(`${what} seed ${seed}`);
   return new Random(seed);
 }

@@ -1,6 +1,7 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { batch, type Cell, change, column, table } from '../../../test/support/changes.ts';
+import fc from '../../../test/support/fast-check.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { TableModel } from '../../../test/support/table-model.ts';
 import { NOT_SENT } from '../../contracts/row.ts';
 import type { SinkRecord } from '../../contracts/sink.ts';
@@ -26,7 +27,7 @@ const anyChange = fc
 const changes = fc.array(anyChange, { maxLength: 8 });
 
 test('invariant 7: the folded writes do what the changes do one by one, whatever the target holds', () => {
-  const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+  const seed = testSeed;
   console.log(`fold test seed ${seed}`);
   fc.assert(
     fc.property(changes, changes, (earlier, later) => {

@@ -1,9 +1,10 @@
-import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import fc from '../../../test/support/fast-check.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { documentMembers, jsonElements, jsonMembers } from './json-text.ts';
 
 test('members and elements are the texts of the values, whatever they hold', () => {
-  const seed = Number(process.env.TAILRACE_TEST_SEED ?? Date.now() % 1_000_000);
+  const seed = testSeed;
   console.log(`json text test seed ${seed}`);
   const spaced = fc.tuple(fc.jsonValue(), fc.constantFrom(undefined, 1, '\t'));
   fc.assert(

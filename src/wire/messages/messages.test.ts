@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { allApis, encode, Random, randomValue } from '../../../test/support/random-message.ts';
+import { testSeed } from '../../../test/support/seed.ts';
 import { ProtocolReader } from '../primitives.ts';
 import { readRequestBody, readRequestHeader, readResponse, writeRequest, writeResponse } from './api.ts';
 import { apiVersions } from './api-versions.ts';
@@ -8,7 +9,7 @@ import { heartbeat } from './heartbeat.ts';
 import { metadata } from './metadata.ts';
 import type { Codec } from './schema.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Date.now() % 2 ** 31);
+const seed = testSeed;
 console.log(`messages: seed ${seed} (TAILRACE_SEED)`);
 const ROUNDS = Number(process.env.TAILRACE_WIRE_ROUNDS ?? (process.env.TAILRACE_FULL === undefined ? 20 : 2_000));
 const apis = await allApis();

@@ -1,9 +1,11 @@
 /** The embedded log keeps the contract, on the real disk and where a few commits cross every border. */
+
 import { Random } from '../../../demo/shop/random.ts';
+import { testSeed } from '../../support/seed.ts';
 import { logContract } from './contract.ts';
 import { realStore, simulatedStore, TIGHT } from './embedded-stores.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 console.log(`contract of the log, power losses of seed ${seed}`);
 const random = new Random(seed);
 

@@ -1,8 +1,8 @@
 /** Random programs of calls to a log, run against it and against the naive one. */
 import { isDeepStrictEqual } from 'node:util';
-import * as fc from 'fast-check';
 import { expect } from 'vitest';
 import type { Log, LogTransaction } from '../../../src/contracts/log.ts';
+import fc from '../../support/fast-check.ts';
 import { batchOf, valuesIn } from '../../support/log-batches.ts';
 import type { LogStore } from './log-under-test.ts';
 import { NaiveLog, type NaiveRecord, type Visible } from './naive-log.ts';

@@ -1,11 +1,13 @@
 /** Random programs of calls, closes, kills and power losses, against a naive log. `TAILRACE_SEED` repeats a run. */
-import * as fc from 'fast-check';
+
 import { expect, test } from 'vitest';
 import { Random } from '../../../demo/shop/random.ts';
+import fc from '../../support/fast-check.ts';
+import { testSeed } from '../../support/seed.ts';
 import { simulatedStore } from './embedded-stores.ts';
 import { ProgramRun, program } from './model-program.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const numRuns = Number(process.env.TAILRACE_TEST_RUNS ?? 60);
 console.log(`model of the log, seed ${seed}, ${numRuns} programs each`);
 

@@ -1,11 +1,13 @@
 /** Every bit flip of a small data directory (a sample unless TAILRACE_FULL is set; TAILRACE_SEED repeats it). */
+
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Random } from '../../../demo/shop/random.ts';
+import { testSeed } from '../../support/seed.ts';
 import { type DamagedOutcome, SmallLog } from './damaged-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 const sample = Number(process.env.TAILRACE_TEST_RUNS ?? 200);
 console.log(`bit flips of the log, seed ${seed}`);

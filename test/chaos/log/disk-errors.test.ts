@@ -2,6 +2,7 @@
  * A full or broken disk at every write, sync, making and removing of a file (a sample unless TAILRACE_FULL is set;
  * TAILRACE_SEED repeats it).
  */
+
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -10,9 +11,10 @@ import { Random } from '../../../demo/shop/random.ts';
 import { type EmbeddedLog, openLog } from '../../../src/log/embedded-log.ts';
 import { TIGHT } from '../../acceptance/log/embedded-stores.ts';
 import { eagerClock, LogHistory } from '../../support/log-history.ts';
+import { testSeed } from '../../support/seed.ts';
 import { type Fault, SimulatedDisk, systemError } from '../../support/simulated-disk.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 const SAMPLE = 12;
 const COMMITS = 25;

@@ -1,4 +1,5 @@
 /** A process that writes to a log, killed with SIGKILL again and again (more often with TAILRACE_FULL; TAILRACE_SEED repeats it). */
+
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
@@ -11,8 +12,9 @@ import { Random } from '../../../demo/shop/random.ts';
 import { type EmbeddedLog, openLog } from '../../../src/log/embedded-log.ts';
 import { valuesIn } from '../../support/log-batches.ts';
 import { eagerClock } from '../../support/log-history.ts';
+import { testSeed } from '../../support/seed.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const lives = process.env.TAILRACE_FULL === undefined ? 4 : 150;
 console.log(`kills of a process that writes to the log, seed ${seed}`);
 

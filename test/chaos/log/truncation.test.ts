@@ -1,9 +1,11 @@
 /** Every file of a small data directory cut at every byte (a sample unless TAILRACE_FULL is set; TAILRACE_SEED repeats it). */
+
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { Random } from '../../../demo/shop/random.ts';
+import { testSeed } from '../../support/seed.ts';
 import { SmallLog } from './damaged-log.ts';
 
-const seed = Number(process.env.TAILRACE_SEED ?? Math.floor(Math.random() * 2 ** 31));
+const seed = testSeed;
 const full = process.env.TAILRACE_FULL !== undefined;
 const sample = Number(process.env.TAILRACE_TEST_RUNS ?? 150);
 console.log(`cut files of the log, seed ${seed}`);
