@@ -1,5 +1,6 @@
 /** Composition root: the only file that sees every part. */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { connectors } from '../connectors/index.ts';
 import type { ApiOptions } from './api/server.ts';
 import { main } from './cli/main.ts';
@@ -30,9 +31,11 @@ function productVersion(): string {
   return '0.0.0';
 }
 
-function connectorContext(log: Logger): ConnectorContext {
+/** @param dataDir absent: of a command that leaves the data directory alone */
+function connectorContext(log: Logger, dataDir?: string): ConnectorContext {
   const failpoint = failpointFrom(process.env.TAILRACE_FAILPOINT);
-  return { log, clock: systemClock, failpoint, random: Math.random };
+  const scratch = dataDir === undefined ? {} : { scratch: join(dataDir, 'scratch') };
+  return { log, clock: systemClock, failpoint, random: Math.random, ...scratch };
 }
 
 async function createRegistry(): Promise<Registry> {
@@ -63,7 +66,7 @@ async function start(
     import('./envelope/index.ts'),
     import('./pipeline/instance.ts'),
   ]);
-  const context = connectorContext(log);
+  const context = connectorContext(log, instance.dataDir);
   const { clock, random } = context;
   const store = await openLog({ dir: instance.dataDir, clock, random, log });
   const envelope = createEnvelope({ productVersion: version });

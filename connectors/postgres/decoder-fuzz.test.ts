@@ -122,7 +122,7 @@ async function stream({ sql, captured }: Recorded, pieces: readonly Buffer[]): P
   const replication = new ReplicationStream({
     client: { connection: { stream: socket } } as unknown as pg.Client,
     slot: 's',
-    publication: 'p',
+    options: '()',
     from: 0n,
     now: Date.now,
     take: (buf, from, to) => reader.take(buf, from, to),

@@ -125,7 +125,7 @@ export interface Begin {
 }
 
 /** 2000-01-01 in µs since 1970. */
-const POSTGRES_EPOCH_US = 946_684_800_000_000;
+export const POSTGRES_EPOCH_US = 946_684_800_000_000;
 
 export function readBegin(buf: Buffer, from: number, end: number): Begin {
   need(from + 20 <= end);

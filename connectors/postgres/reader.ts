@@ -1,5 +1,7 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
+import { join } from 'node:path';
 import type pg from 'pg';
+import { diskFiles } from '../../src/lib/files.ts';
 import {
   type Position,
   type SnapshotCommand,
@@ -12,8 +14,10 @@ import type { Rows } from './catalog.ts';
 import { connectReplication, SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { parseLsn } from './lsn.ts';
+import type { Pause } from './message-socket.ts';
 import { publicationOf, type SourceOptions, slotOf } from './names.ts';
 import { type PostgresPosition, readPosition } from './position.ts';
+import { protocolOptions, serverVersion } from './protocol-options.ts';
 import { type CapturedTable, findPublication } from './publication.ts';
 import { ReplicationStream } from './replication-stream.ts';
 import { type Prepared, prepare } from './set-up.ts';
@@ -22,9 +26,11 @@ import { SnapshotRunner } from './snapshot-runner.ts';
 import { snapshotStatuses } from './snapshot-status.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
+import { SpillSpace } from './spill-space.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
+import { StreamedTransactions } from './streamed-transactions.ts';
 import { WalGovernor } from './wal-governor.ts';
 
 const WATCH_MS = 5_000;
@@ -41,6 +47,17 @@ interface Work {
   readonly save: () => void;
 }
 
+interface Opened {
+  readonly client: pg.Client;
+  /** Of the plugin. */
+  readonly options: string;
+  readonly decoder: StreamDecoder;
+  readonly streamed: StreamedTransactions | null;
+  readonly gate: StreamGate;
+  readonly position: PostgresPosition;
+  readonly output: SourceOutput;
+}
+
 export class PostgresReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
@@ -48,6 +65,7 @@ export class PostgresReader implements SourceReader {
   #acknowledged: string | null = null;
   readonly #governor: WalGovernor;
   #work: Work | null = null;
+  #space: SpillSpace | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -86,13 +104,14 @@ export class PostgresReader implements SourceReader {
   async close(): Promise<void> {
     await this.#stream?.close();
     this.#stream = null;
+    await this.#space?.close();
     await this.#sql.close();
   }
 
   upstream(): UpstreamStatus {
     const { retention, warnings } = this.#governor;
     const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
-    return { snapshots, retention, warnings };
+    return { snapshots, retention, warnings: [...warnings, ...(this.#space?.warnings ?? [])] };
   }
 
   async snapshots(command: SnapshotCommand): Promise<void> {
@@ -104,19 +123,22 @@ export class PostgresReader implements SourceReader {
 
   async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
     const { position, tables } = prepared;
+    const rows: Rows = (text, values) => this.#sql.rows(text, values);
+    const progress = new SourceProgress(position, this.#options.snapshot !== 'never', rows);
+    const decoder = this.#decoder(tables, progress, output, signal);
+    const gate = new StreamGate(() => !decoder.inTransaction);
+    const ended = new AbortController();
+    const streamed = await this.#streamed(decoder, output, AbortSignal.any([signal, ended.signal]));
+    const { name: publication } = publicationOf(this.#options);
+    const options = protocolOptions({ version: await serverVersion(rows), publication, streaming: streamed !== null });
     const client = await connectReplication(this.#options);
     if (signal.aborted) {
       await client.end().catch(() => {});
       return;
     }
-    const rows: Rows = (text, values) => this.#sql.rows(text, values);
-    const progress = new SourceProgress(position, this.#options.snapshot !== 'never', rows);
-    const decoder = this.#decoder(tables, progress, output, signal);
-    const gate = new StreamGate(() => !decoder.inTransaction);
-    const stream = this.#open(client, decoder, gate, position, output);
+    const stream = this.#open({ client, options, decoder, streamed, gate, position, output });
     const onAbort = () => stream.stop();
     signal.addEventListener('abort', onAbort, { once: true });
-    const ended = new AbortController();
     try {
       const runner = this.#runner(prepared, progress, gate, output);
       // What was told is saved at once where nothing is being written, else with that.
@@ -150,20 +172,27 @@ export class PostgresReader implements SourceReader {
     return new StreamDecoder({ output, tables: streamTables, progress, failpoint: context.failpoint });
   }
 
-  #open(
-    client: pg.Client,
-    decoder: StreamDecoder,
-    gate: StreamGate,
-    position: PostgresPosition,
-    output: SourceOutput,
-  ): ReplicationStream {
+  /** Null without a place on disk: the server then keeps transactions until they have committed. */
+  async #streamed(decoder: StreamDecoder, output: SourceOutput, signal: AbortSignal) {
+    const { context, name } = this.#options;
+    if (context.scratch === undefined) return null;
+    const dir = join(context.scratch, `source-${encodeURIComponent(name)}`);
+    const space = await SpillSpace.open({ ...context, dir, files: diskFiles, signal });
+    this.#space = space;
+    const deliver = (buf: Buffer, from: number, to: number) => decoder.take(buf, from, to);
+    return new StreamedTransactions({ space, deliver, drain: () => output.drain(), signal });
+  }
+
+  #open({ client, options, decoder, streamed, gate, position, output }: Opened): ReplicationStream {
+    const take = (buf: Buffer, from: number, to: number): Pause | undefined =>
+      streamed?.takes(buf[from]!) ? streamed.take(buf, from, to) : decoder.take(buf, from, to);
     const stream = new ReplicationStream({
       client,
       slot: slotOf(this.#options),
-      publication: publicationOf(this.#options).name,
+      options,
       from: parseLsn(position.lsn),
       now: this.#options.context.clock.now,
-      take: (buf, at, to) => gate.pass() ?? decoder.take(buf, at, to),
+      take: (buf, from, to) => gate.pass() ?? take(buf, from, to),
       // Nothing is positioned inside of what a snapshot writes.
       keepalive: (lsn) => (gate.held ? undefined : decoder.keepalive(lsn)),
       afterRead: () => output.drain(),

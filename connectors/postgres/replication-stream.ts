@@ -4,7 +4,7 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import { closeSocket, takeSocket } from './connections.ts';
 import { formatLsn } from './lsn.ts';
 import { MessageSocket, type Pause, queryMessage, responseFields, serverError } from './message-socket.ts';
-import { quoteLiteral, quoteName } from './names.ts';
+import { quoteName } from './names.ts';
 import { gap } from './source-errors.ts';
 
 const COPY_DATA = 0x64; // d
@@ -23,7 +23,8 @@ const POSTGRES_EPOCH_MS = 946_684_800_000;
 export interface ReplicationStreamOptions {
   readonly client: pg.Client;
   readonly slot: string;
-  readonly publication: string;
+  /** Options of the plugin, in brackets. */
+  readonly options: string;
   readonly from: bigint;
   readonly now: () => number;
   /** One message of pgoutput. */
@@ -44,7 +45,7 @@ export class ReplicationStream {
   #reported = 0n;
 
   constructor(options: ReplicationStreamOptions) {
-    const { client, slot, publication, from, afterRead } = options;
+    const { client, slot, from, afterRead } = options;
     this.#options = options;
     this.#received = from;
     this.#flushed = from;
@@ -53,10 +54,7 @@ export class ReplicationStream {
     this.#close = () => closeSocket(socket);
     this.#socket = new MessageSocket({ socket, take: (type, buf, at, to) => this.#take(type, buf, at, to), afterRead });
     this.#socket.write(
-      queryMessage(
-        `START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${formatLsn(from)} ` +
-          `(proto_version '1', publication_names ${quoteLiteral(quoteName(publication))})`,
-      ),
+      queryMessage(`START_REPLICATION SLOT ${quoteName(slot)} LOGICAL ${formatLsn(from)} ${options.options}`),
     );
     // Also while a slow disk holds the rows back: the server ends a connection that is silent for wal_sender_timeout.
     this.#timer = setInterval(() => this.#report(), STATUS_MS);

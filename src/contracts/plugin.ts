@@ -27,6 +27,11 @@ export interface ConnectorContext {
   readonly failpoint: (name: string) => void;
   /** Seed for randomness such as jitter: uniform in [0, 1). */
   readonly random: () => number;
+  /**
+   * A directory for files that are of no use after a restart. It need not exist; a connector keeps to a directory of its own
+   * in it and removes what it finds there. Absent: there is no such room.
+   */
+  readonly scratch?: string;
 }
 
 /** Something the pre-flight check found. `path` locates it in the connector's configuration, e.g. `['tables', 1]`. */

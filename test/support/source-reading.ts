@@ -1,4 +1,7 @@
 /** A source's reader at work in a test, whatever the system. */
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
 import type { ConnectorContext } from '../../src/contracts/plugin.ts';
 import type { Position, SourceReader } from '../../src/contracts/source.ts';
@@ -41,8 +44,17 @@ export function startReading<R extends SourceReader>(
   return { reader, output, failed, until, stop };
 }
 
+const scratch = join(tmpdir(), `tailrace-scratch-${process.pid}`);
+process.once('exit', () => rmSync(scratch, { recursive: true, force: true }));
+
 /** What a source gets besides its configuration, for one with these tables. */
 export function readingOptions(name: string, tables: readonly string[]) {
-  const context: ConnectorContext = { log: () => {}, clock: systemClock, failpoint: () => {}, random: Math.random };
+  const context: ConnectorContext = {
+    log: () => {},
+    clock: systemClock,
+    failpoint: () => {},
+    random: Math.random,
+    scratch,
+  };
   return { name, instance: 'test', tables, snapshot: 'initial' as const, context };
 }
