@@ -9,6 +9,7 @@ const benches: Record<string, () => Promise<Bench>> = {
   capture: () => import('./capture.ts'),
   'end-to-end': () => import('./end-to-end.ts'),
   log: () => import('./log.ts'),
+  sinks: () => import('./sinks.ts'),
 };
 
 interface Wanted {
