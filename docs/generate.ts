@@ -1,10 +1,11 @@
-/** Writes docs/reference/*.md from the code. `npm run docs` runs it; a test fails when the pages are not up to date. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+/** Writes docs/reference from the code. `npm run docs` runs it; a test fails when the pages are not up to date. */
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connectors } from '../connectors/index.ts';
 import { errorCatalogue } from '../src/contracts/errors.ts';
 import { commandsPage } from './generator/commands.ts';
 import { instanceFilePage, pipelineFilePage } from './generator/configuration.ts';
 import { expressionsPage } from './generator/expressions.ts';
+import { httpApiPage, openApiDocument } from './generator/http-api.ts';
 import { keyTable, table } from './generator/markdown.ts';
 
 function errorsPage(): string {
@@ -25,6 +26,10 @@ async function connectorsPage(): Promise<string> {
   return parts.join('\n');
 }
 
+function productVersion(): string {
+  return JSON.parse(readFileSync(new URL('../package.json', import.meta.url), 'utf8')).version;
+}
+
 /** Page name → text. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
@@ -34,6 +39,8 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['pipeline-file.md', pipelineFilePage()],
     ['tailrace-yaml.md', instanceFilePage()],
     ['commands.md', commandsPage()],
+    ['http-api.md', httpApiPage()],
+    ['openapi.json', openApiDocument(productVersion())],
   ]);
 }
 

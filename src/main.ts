@@ -147,7 +147,7 @@ async function startApi(
   ]);
   const compact = (topic: string) => log.clean({ compact: topic });
   const operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
-  return start({ control, operations }, options);
+  return start({ control, operations, version }, options);
 }
 
 /** The log for Kafka clients. */

@@ -1,12 +1,13 @@
 /** Errors as the API answers them. Never their `detail`, nor the text of unknown errors (Invariant 12). */
 import { classOf, type ErrorCode, TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
-import type { Answer } from './route.ts';
+import type { Reply } from './route.ts';
 
 const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'api.unauthorized': 401,
   'log.no_such_topic': 404,
   'group.not_found': 404,
+  'pipeline.not_found': 404,
   'topic.reserved': 403,
   'group.reserved': 403,
   'topic.exists': 409,
@@ -20,7 +21,7 @@ export interface ErrorBody {
   readonly error: { readonly code: string; readonly message: string; readonly remedy?: string };
 }
 
-export function errorAnswer(cause: unknown, path: string, log: Logger): Answer {
+export function errorAnswer(cause: unknown, path: string, log: Logger): Reply<ErrorBody> {
   return { status: statusOf(cause), body: errorBody(cause, path, log) };
 }
 

@@ -1,5 +1,4 @@
 /** Finds the route of a path. */
-import { Fields } from './fields.ts';
 import type { Route } from './route.ts';
 
 /** Routes whose path fits, by any method; none: there is no such path. */
@@ -8,7 +7,7 @@ export function routesOf(all: readonly Route[], path: string): readonly Route[] 
 }
 
 /** Null when the path is another one, or is not encoded as it must be. */
-export function paramsOf(route: Route, path: string): Fields | null {
+export function paramsOf(route: Route, path: string): Readonly<Record<string, string>> | null {
   const wanted = route.path.split('/');
   const given = path.split('/');
   if (wanted.length !== given.length) return null;
@@ -23,7 +22,7 @@ export function paramsOf(route: Route, path: string): Fields | null {
     if (decoded === null || decoded === '') return null;
     params[part.slice(1)] = decoded;
   }
-  return new Fields(params);
+  return params;
 }
 
 function decode(text: string): string | null {

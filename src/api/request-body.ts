@@ -1,7 +1,7 @@
 /** Bodies of requests: JSON, small, and only so many at once (Invariant 10). */
 import type { IncomingMessage } from 'node:http';
 import type { TailraceError } from '../contracts/errors.ts';
-import { invalid } from './fields.ts';
+import { invalid } from './request-problem.ts';
 
 export const MAX_BODY_BYTES = 4 << 20;
 const MAX_BODIES = 4;

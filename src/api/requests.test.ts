@@ -8,6 +8,8 @@ import { readApiAddress } from '../config/api-address.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { ReadRequest, ShownRecord, WriteRequest } from '../contracts/operations.ts';
 import { MAX_BODY_BYTES } from './request-body.ts';
+import { needsToken } from './route.ts';
+import { routes } from './routes.ts';
 import { startApi } from './server.ts';
 
 const RECORD: ShownRecord = { partition: 0, offset: '1', timestamp: 2, key: 'k', value: 'row value', headers: [] };
@@ -18,7 +20,7 @@ async function started(parts: Parameters<typeof fakeOperations>[0]) {
   const unused = () => {
     throw new Error('not expected');
   };
-  const subjects = { control: { status: unused, topics: unused }, operations: fakeOperations(parts) };
+  const subjects = { control: { status: unused, topics: unused }, operations: fakeOperations(parts), version: '1.2.3' };
   const log = (level: string, message: string, fields?: object) =>
     void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir, log });
@@ -56,17 +58,30 @@ function manyLists(list: readonly ShownRecord[]) {
   return { seen, ended: ended.promise, read };
 }
 
-const ROUTES = [
-  ['GET', '/topics/t/records'],
-  ['POST', '/topics/t/records'],
-  ['POST', '/topics'],
-  ['DELETE', '/topics/t'],
-  ['POST', '/topics/t/compact'],
-  ['POST', '/groups/g/plan'],
-  ['POST', '/groups/g/seek'],
-] as const;
+const ROUTES = routes.filter(needsToken).map(({ method, path }) => [method, path.replaceAll(/:\w+/g, 'x')] as const);
+
+/** Readable without the token: whoever adds a path here makes it known to every program of the machine. */
+const FREE = [
+  '/health',
+  '/ready',
+  '/metrics',
+  '/openapi.json',
+  '/status',
+  '/pipelines',
+  '/pipelines/:pipeline',
+  '/topics',
+  '/topics/:topic',
+  '/groups',
+  '/groups/:group',
+];
 
 describe('invariant 12: what the API gives away', () => {
+  test('invariant 12: without the token only states can be read', () => {
+    const free = routes.filter((route) => !needsToken(route));
+    expect(free.map(({ path }) => path)).toEqual(FREE);
+    expect(free.filter(({ method }) => method !== 'GET')).toEqual([]);
+  });
+
   test.each(ROUTES)('invariant 12: %s %s needs the token of the instance', async (method, path) => {
     // Nothing is expected of the operations: the request ends before them.
     const { api, lines } = await started({});

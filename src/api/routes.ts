@@ -4,7 +4,10 @@ import { createTopic } from './routes/create-topic.ts';
 import { deleteTopic } from './routes/delete-topic.ts';
 import { group } from './routes/group.ts';
 import { groups } from './routes/groups.ts';
-import { health } from './routes/health.ts';
+import { health, ready } from './routes/health.ts';
+import { metrics } from './routes/metrics.ts';
+import { openApiRoute } from './routes/openapi.ts';
+import { pipeline, pipelines } from './routes/pipelines.ts';
 import { planSeek } from './routes/plan-seek.ts';
 import { readRecords } from './routes/read-records.ts';
 import { seek } from './routes/seek.ts';
@@ -13,9 +16,15 @@ import { topic } from './routes/topic.ts';
 import { topics } from './routes/topics.ts';
 import { writeRecords } from './routes/write-records.ts';
 
+/** In the order of the documentation. */
 export const routes: readonly Route[] = [
   health,
+  ready,
+  metrics,
+  openApiRoute(() => routes),
   status,
+  pipelines,
+  pipeline,
   topics,
   createTopic,
   topic,

@@ -47,7 +47,7 @@ async function started(
   const lines: string[] = [];
   const log = (level: string, message: string) => void lines.push(`${level} ${message}`);
   const { operations = fakeOperations(), ...more } = options;
-  const subjects = { control: full, operations };
+  const subjects = { control: full, operations, version: '1.2.3' };
   const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir, log, ...more });
   onTestFinished(async () => {
     await api.close();
@@ -70,7 +70,7 @@ function get(url: string, headers: Record<string, string>, method = 'GET'): Prom
 
 test('/status and /topics answer what the instance says', async () => {
   const { api } = await started();
-  const status = await fetch(`${api.url}/status?x=1`);
+  const status = await fetch(`${api.url}/status`);
   expect(status.status).toBe(200);
   expect(status.headers.get('content-type')).toBe('application/json; charset=utf-8');
   expect(status.headers.get('access-control-allow-origin')).toBeNull();
@@ -96,6 +96,39 @@ test.each([
         ? [{ pipeline: 'shop', sink: 'out', state: 'failed', code: null }]
         : [];
   expect(await response.json()).toEqual({ ok: expected === 200, instance: 'main', pid: process.pid, broken });
+});
+
+test.each([
+  ['streaming', 'running', 200],
+  ['snapshot', 'retrying', 200],
+  ['starting', 'running', 503],
+  ['gap', 'running', 503],
+] as const)('/ready with source %s and sink %s: %i', async (source, sink, expected) => {
+  const { api } = await started({ status: () => statusWith(source, sink) });
+  const response = await fetch(`${api.url}/ready`);
+  expect(response.status).toBe(expected);
+  expect(await response.json()).toMatchObject({ ok: expected === 200 });
+});
+
+test('/metrics and /openapi.json are for everybody', async () => {
+  const { api } = await started({}, { operations: fakeOperations({ groups: { list: () => [] } }) });
+  const metrics = await fetch(`${api.url}/metrics`);
+  expect([metrics.status, metrics.headers.get('content-type')]).toEqual([
+    200,
+    'text/plain; version=0.0.4; charset=utf-8',
+  ]);
+  expect(await metrics.text()).toContain('tailrace_source_connected{pipeline="shop",source="shop"} 1\n');
+  const document = await (await fetch(`${api.url}/openapi.json`)).json();
+  expect(document).toMatchObject({ openapi: '3.1.0', info: { version: '1.2.3' } });
+});
+
+test('pipelines, all and one', async () => {
+  const { api } = await started();
+  const { pipelines } = statusWith('streaming', 'running');
+  expect(await (await fetch(`${api.url}/pipelines`)).json()).toEqual(pipelines);
+  expect(await (await fetch(`${api.url}/pipelines/shop`)).json()).toEqual(pipelines[0]);
+  const missing = await fetch(`${api.url}/pipelines/other`);
+  expect([missing.status, await missing.json()]).toMatchObject([404, { error: { code: 'pipeline.not_found' } }]);
 });
 
 test('names of this machine are answered, others are not', async () => {
@@ -132,7 +165,7 @@ test('other methods and paths are refused', async () => {
   for (const path of ['/', '/statu', '/status/', '//status', '/__proto__']) {
     const response = await fetch(`${api.url}${path}`);
     expect(response.status, path).toBe(404);
-    expect(await response.text()).toContain('/health, /status, /topics');
+    expect(await response.text()).toContain('/health, /ready, /metrics');
   }
 });
 

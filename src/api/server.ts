@@ -9,11 +9,13 @@ import { ID_HEADER, newApiAddress, removeApiAddress, writeApiAddress } from '../
 import { TailraceError } from '../contracts/errors.ts';
 import type { Logger } from '../contracts/plugin.ts';
 import { errorAnswer, errorBody } from './errors.ts';
-import { Fields } from './fields.ts';
 import { paramsOf, routesOf } from './match.ts';
+import { foreign } from './own-name.ts';
 import { BodyReader } from './request-body.ts';
-import type { Answer, Lines, Route, Subjects } from './route.ts';
+import { checked } from './request-problem.ts';
+import { type Given, needsToken, type Route, type Subjects } from './route.ts';
 import { routes } from './routes.ts';
+import { sendEvents, sendLines, sendReply, sendText } from './sending.ts';
 
 /** A request is one short line and a few headers. */
 const LIMITS = { maxHeaderSize: 8 * 1024, headersTimeout: 5_000, requestTimeout: 10_000, keepAliveTimeout: 5_000 };
@@ -103,41 +105,53 @@ interface Serving {
 }
 
 async function answer(request: IncomingMessage, response: ServerResponse, serving: Serving): Promise<void> {
-  const { log } = serving;
   const [path = ''] = (request.url ?? '').split('?', 1);
   const closed = new AbortController();
   response.once('close', () => closed.abort());
-  let answered: Answer | Lines;
+  const brokeOff = (cause: unknown) => errorBody(cause, path, serving.log);
   try {
-    answered = refused(request, serving.host) ?? (await answerTo(request, path, serving, closed.signal));
+    const refusal = foreign(request, serving.host);
+    if (refusal !== null) return sendReply(response, refused(403, refusal));
+    const found = routesOf(routes, path);
+    const route = found.find(({ method }) => method === request.method);
+    if (route === undefined) return sendNoRoute(response, found);
+    // Invariant 12: records go to nobody who may not read the data directory.
+    if (needsToken(route)) checkToken(request, serving.token);
+    const given = await givenBy(route, request, path, serving, closed.signal);
+    switch (route.gives) {
+      case 'json':
+        return sendReply(response, given as Given<'json', unknown>);
+      case 'text':
+        return sendText(response, given as Given<'text', unknown>);
+      case 'lines':
+        return await sendLines(response, given as Given<'lines', unknown>, brokeOff);
+      default:
+        return await sendEvents(response, given as Given<'events', unknown>, brokeOff);
+    }
   } catch (cause) {
-    answered = errorAnswer(cause, path, log);
+    if (response.headersSent) throw cause;
+    sendReply(response, errorAnswer(cause, path, serving.log));
   }
-  if ('lines' in answered) await sendLines(response, answered, (cause) => errorBody(cause, path, log));
-  else send(response, answered);
 }
 
-async function answerTo(
+async function givenBy(
+  route: Route,
   request: IncomingMessage,
   path: string,
   serving: Serving,
   signal: AbortSignal,
-): Promise<Answer | Lines> {
-  const found = routesOf(routes, path);
-  if (found.length === 0) return error(404, 'not_found', `there is no such path; there are: ${paths()}`);
-  const route = found.find(({ method }) => method === request.method);
-  if (route === undefined) {
-    const allowed = found.map(({ method }) => method).join(', ');
-    return { ...error(405, 'method_not_allowed', `this path answers to ${allowed}`), allow: allowed };
-  }
-  if (route.needsToken) checkToken(request, serving.token);
-  const params = paramsOf(route, path)!;
-  const query = new Fields(Object.fromEntries(new URL(request.url ?? '', 'http://localhost').searchParams));
-  const body = new Fields(route.method === 'POST' ? await serving.bodies.read(request) : {});
-  return route.answer({ ...serving.subjects, params, query, body, signal });
+): Promise<unknown> {
+  const query = Object.fromEntries(new URL(request.url ?? '', 'http://localhost').searchParams);
+  const body = route.method === 'POST' ? await serving.bodies.read(request) : {};
+  const fields = {
+    params: checked(route.params, paramsOf(route, path), 'the path'),
+    query: checked(route.query, query, 'the query'),
+    body: checked(route.body, body, 'the body'),
+  };
+  return route.answer({ ...serving.subjects, ...fields, signal } as never);
 }
 
-/** Invariant 12: records go to nobody who may not read the data directory. Takes the same time for every token. */
+/** Takes the same time for every token. */
 function checkToken({ headers }: IncomingMessage, token: string): void {
   const [, given = ''] = /^Bearer (\S+)$/.exec(headers.authorization ?? '') ?? [];
   const digest = (text: string) => createHash('sha256').update(text).digest();
@@ -147,83 +161,19 @@ function checkToken({ headers }: IncomingMessage, token: string): void {
   });
 }
 
-/**
- * A page in a browser may not reach the API under a name that leads to this machine (DNS rebinding), nor from another
- * origin: only names of this machine are answered.
- */
-function refused({ headers }: IncomingMessage, host: string): Answer | null {
-  const named = /^[\w.:[\]-]+$/.test(headers.host ?? '') ? `http://${headers.host}` : '';
-  const name = hostName(named);
-  if (name === null || !isOwnName(name, host)) {
-    return error(403, 'foreign_host', 'the Host header must name this machine: localhost, 127.0.0.1 or [::1]');
+/** @param found routes of the path, by other methods */
+function sendNoRoute(response: ServerResponse, found: readonly Route[]): void {
+  if (found.length === 0) {
+    const paths = [...new Set(routes.map(({ path }) => path))].join(', ');
+    const message = `there is no such path; there are: ${paths}`;
+    sendReply(response, refused(404, { code: 'not_found', message }));
+    return;
   }
-  const { origin } = headers;
-  if (origin === undefined) return null;
-  const from = hostName(origin);
-  if (from !== null && isOwnName(from, host)) return null;
-  return error(403, 'foreign_origin', 'pages of other origins may not ask');
+  const allowed = found.map(({ method }) => method).join(', ');
+  const message = `this path answers to ${allowed}`;
+  sendReply(response, refused(405, { code: 'method_not_allowed', message }), allowed);
 }
 
-function hostName(url: string): string | null {
-  return URL.parse(url)?.hostname ?? null;
-}
-
-function isOwnName(name: string, host: string): boolean {
-  return ['localhost', '127.0.0.1', '[::1]', host].includes(name);
-}
-
-function error(status: number, code: string, message: string): Answer {
-  return { status, body: { error: { code, message } } };
-}
-
-function paths(): string {
-  return [...new Set(routes.map(({ path }: Route) => path))].join(', ');
-}
-
-const HEADERS = { 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' };
-
-function send(response: ServerResponse, { status, body, allow }: Answer): void {
-  const text = `${JSON.stringify(body)}\n`;
-  response.writeHead(status, {
-    ...HEADERS,
-    'content-type': 'application/json; charset=utf-8',
-    'content-length': Buffer.byteLength(text),
-    ...(allow === undefined ? {} : { allow }),
-    // A body that was sent along is not read.
-    ...(status === 200 ? {} : { connection: 'close' }),
-  });
-  response.end(text);
-}
-
-/** As fast as the other side takes them (Invariant 10). */
-async function sendLines(
-  response: ServerResponse,
-  { lines }: Lines,
-  brokeOff: (cause: unknown) => unknown,
-): Promise<void> {
-  response.writeHead(200, { ...HEADERS, 'content-type': 'application/x-ndjson; charset=utf-8' });
-  response.flushHeaders();
-  let last: unknown = { end: true };
-  try {
-    for await (const values of lines) {
-      if (response.destroyed) return;
-      const text = values.map((value) => `${JSON.stringify(value)}\n`).join('');
-      if (!response.write(text)) await drained(response);
-    }
-  } catch (cause) {
-    last = brokeOff(cause);
-  }
-  response.end(`${JSON.stringify(last)}\n`);
-}
-
-/** Resolves when there is room again, or nobody is there to take more. */
-function drained(response: ServerResponse): Promise<void> {
-  if (response.destroyed) return Promise.resolve();
-  return new Promise((resolve) => {
-    const done = () => {
-      response.off('drain', done).off('close', done);
-      resolve();
-    };
-    response.once('drain', done).once('close', done);
-  });
+function refused(status: number, error: { readonly code: string; readonly message: string }): Given<'json', unknown> {
+  return { status, body: { error } };
 }

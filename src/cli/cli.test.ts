@@ -343,7 +343,7 @@ describe('status and topics', () => {
   async function live(status = LIVE) {
     const dir = projectDir({ 'tailrace.yaml': 'mask_key: ${NOT_SET}\n', 'shop.yaml': SHOP, 'data/x': '' });
     const control = { status: () => status, topics: () => TOPICS };
-    const subjects = { control, operations: fakeOperations() };
+    const subjects = { control, operations: fakeOperations(), version: '1.2.3' };
     const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir: join(dir, 'data'), log: () => {} });
     onTestFinished(() => api.close());
     return { dir, api };

@@ -62,12 +62,23 @@ const catalogue = {
     'environment',
     'Too many records of this sink went to the dead letters in a short time; the sink is paused.',
   ],
+  'dlq.not_found': ['environment', 'There is no such dead letter, pipeline or sink.'],
+  'dlq.invalid': ['config', 'What was asked for cannot be done with this dead letter.'],
   'api.port_in_use': [
     'environment',
     'The HTTP port is taken. Stop the other process or set http.port in tailrace.yaml.',
   ],
   'api.invalid_request': ['config', 'The request to the HTTP API could not be understood.'],
   'api.unauthorized': ['environment', 'The request needs the token of the instance, which is in its data directory.'],
+  'pipeline.not_found': ['environment', 'There is no pipeline of that name, or it has no such part.'],
+  'verify.unsupported': ['config', 'What was named cannot be compared with its source.'],
+  'verify.running': ['environment', 'A verification of this sink runs already.'],
+  'verify.changed': ['environment', 'What is compared was changed meanwhile; start the verification again.'],
+  'verify.waits': [
+    'environment',
+    'The source or the sink does not get on, so that they cannot be compared at one position.',
+  ],
+  'verify.different': ['gap', 'A sink does not equal its source.'],
   'instance.not_running': ['environment', 'This can only be done while the instance runs.'],
   'kafka.malformed': [
     'environment',
@@ -98,6 +109,8 @@ export interface ErrorOptions {
   readonly cause?: unknown;
   /** May hold row values. Goes into dead letters, never into logs or the API (Invariant 12). */
   readonly detail?: string;
+  /** Of `rule.failed`: the step. */
+  readonly step?: string;
 }
 
 /** The only error type thrown on purpose. `message` never holds row values or secrets (Invariant 12). */
@@ -105,6 +118,7 @@ export class TailraceError extends Error {
   readonly code: ErrorCode;
   readonly remedy: string | undefined;
   readonly detail: string | undefined;
+  readonly step: string | undefined;
 
   constructor(code: ErrorCode, message: string, options: ErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause });
@@ -112,6 +126,7 @@ export class TailraceError extends Error {
     this.code = code;
     this.remedy = options.remedy;
     this.detail = options.detail;
+    this.step = options.step;
   }
 }
 

@@ -26,7 +26,7 @@ const CONNECTORS_MAY_IMPORT = ['sdk', ...EVERYONE];
 
 /** npm package → where it may be imported (outside tests, examples, demo and bench). */
 const PACKAGES: Readonly<Record<string, readonly string[]>> = {
-  zod: ['src/contracts', 'src/lib', 'src/sdk', 'src/config'],
+  zod: ['src/contracts', 'src/lib', 'src/sdk', 'src/config', 'src/api'],
   yaml: ['src/config'],
   '@node-rs/crc32': ['src/wire', 'src/lib', 'src/log'],
   pg: ['connectors/postgres'],

@@ -9,16 +9,16 @@ export const operationsMutants: readonly Mutant[] = [
     // Records and changes for whoever reaches the port.
     invariant: 12,
     file: 'src/api/server.ts',
-    find: '  if (route.needsToken) checkToken(request, serving.token);\n',
+    find: '    if (needsToken(route)) checkToken(request, serving.token);\n',
     replace: '',
     test: [REQUESTS, 'invariant 12: what the API gives away'],
   },
   {
     // Records pile up in memory for a client that does not take them.
     invariant: 10,
-    file: 'src/api/server.ts',
-    find: 'if (!response.write(text)) await drained(response);',
-    replace: 'response.write(text);',
+    file: 'src/api/sending.ts',
+    find: "if (!response.write(values.map(textOf).join(''))) await drained(response);",
+    replace: "response.write(values.map(textOf).join(''));",
     test: [REQUESTS, 'invariant 10: are read as they are taken'],
   },
   {

@@ -1,12 +1,13 @@
-import type { Route } from '../route.ts';
+import { compactedAnswer } from '../answers/operations.ts';
+import { route } from '../route.ts';
 
-export const compactTopic: Route = {
+export const compactTopic = route({
   method: 'POST',
   path: '/topics/:topic/compact',
   summary: 'Compacts what may be compacted of a topic now.',
-  needsToken: true,
-  async answer({ operations, params, body }) {
-    body.only();
-    return { status: 200, body: await operations.topicWriter.compact(params.text('topic')) };
+  access: 'change',
+  answers: compactedAnswer,
+  async answer({ operations, params }) {
+    return { status: 200, body: await operations.topicWriter.compact(params.topic!) };
   },
-};
+});

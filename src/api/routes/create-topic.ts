@@ -1,15 +1,20 @@
-import type { Route } from '../route.ts';
+import { z } from 'zod';
+import { topicAnswer } from '../answers/operations.ts';
+import { wholeNumber } from '../fields.ts';
+import { route } from '../route.ts';
 
-export const createTopic: Route = {
+export const createTopic = route({
   method: 'POST',
   path: '/topics',
-  summary: 'Creates a topic. `topic`, `partitions` (1), `settings` (texts, by Kafka’s names).',
-  needsToken: true,
-  async answer({ operations, body }) {
-    const fields = body.only('topic', 'partitions', 'settings');
-    const partitions = fields.has('partitions') ? fields.number('partitions', 1) : 1;
-    const settings = Object.fromEntries(fields.fields('settings').entries());
-    const created = await operations.topicWriter.create(fields.text('topic'), { partitions, settings });
-    return { status: 200, body: created };
+  summary: 'Creates a topic.',
+  access: 'change',
+  body: z.strictObject({
+    topic: z.string(),
+    partitions: wholeNumber(1).default(1),
+    settings: z.record(z.string(), z.string()).default({}).describe('by Kafka’s names'),
+  }),
+  answers: topicAnswer,
+  async answer({ operations, body: { topic, partitions, settings } }) {
+    return { status: 200, body: await operations.topicWriter.create(topic, { partitions, settings }) };
   },
-};
+});

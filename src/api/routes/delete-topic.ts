@@ -1,13 +1,15 @@
-import type { Route } from '../route.ts';
+import { z } from 'zod';
+import { route } from '../route.ts';
 
-export const deleteTopic: Route = {
+export const deleteTopic = route({
   method: 'DELETE',
   path: '/topics/:topic',
   summary: 'Deletes a topic and its records.',
-  needsToken: true,
+  access: 'change',
+  answers: z.object({ deleted: z.string() }),
   async answer({ operations, params }) {
-    const topic = params.text('topic');
+    const topic = params.topic!;
     await operations.topicWriter.delete(topic);
     return { status: 200, body: { deleted: topic } };
   },
-};
+});

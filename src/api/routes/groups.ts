@@ -1,9 +1,11 @@
-import type { Route } from '../route.ts';
+import { groupsAnswer } from '../answers/operations.ts';
+import { route } from '../route.ts';
 
-export const groups: Route = {
+export const groups = route({
   method: 'GET',
   path: '/groups',
   summary: 'Consumer groups with their state and lag.',
-  needsToken: false,
+  access: 'state',
+  answers: groupsAnswer,
   answer: ({ operations }) => ({ status: 200, body: operations.groups.list() }),
-};
+});

@@ -1,38 +1,32 @@
-import type { SeekTo } from '../../contracts/operations.ts';
-import { type Fields, invalid } from '../fields.ts';
-import type { Route } from '../route.ts';
+import { z } from 'zod';
+import { seekPlanAnswer } from '../answers/operations.ts';
+import { listOf, offset, wholeNumber } from '../fields.ts';
+import { route } from '../route.ts';
 
-export const planSeek: Route = {
+const seekTo = z.discriminatedUnion(
+  'to',
+  [
+    z.strictObject({ to: z.enum(['earliest', 'latest']) }),
+    z.strictObject({ to: z.literal('time'), ms: wholeNumber() }),
+    z.strictObject({ to: z.literal('offset'), offset: offset() }),
+    z.strictObject({ to: z.literal('group'), group: z.string() }),
+  ],
+  { error: 'must be earliest, latest, time, offset or group' },
+);
+
+export const planSeek = route({
   method: 'POST',
   path: '/groups/:group/plan',
-  summary:
-    'What a seek would do. `seek`: `to` (`earliest`, `latest`, `time`, `offset`, `group`) with `ms`, `offset` or `group`; `topics`, `partitions`.',
-  needsToken: true,
-  async answer({ operations, params, body }) {
-    const fields = body.only('seek', 'topics', 'partitions');
-    const plan = await operations.seeker.plan({
-      group: params.text('group'),
-      seek: seekOf(fields.fields('seek')),
-      topics: fields.has('topics') ? fields.list('topics').map(String) : null,
-      partitions: fields.has('partitions') ? fields.list('partitions').map(Number) : null,
-    });
+  summary: 'What a seek would do. Without `topics` and `partitions`: all that the group has offsets of.',
+  access: 'change',
+  body: z.strictObject({
+    seek: seekTo,
+    topics: listOf(z.string()).optional(),
+    partitions: listOf(wholeNumber()).optional(),
+  }),
+  answers: seekPlanAnswer,
+  async answer({ operations, params, body: { seek, topics = null, partitions = null } }) {
+    const plan = await operations.seeker.plan({ group: params.group!, seek, topics, partitions });
     return { status: 200, body: plan };
   },
-};
-
-function seekOf(fields: Fields): SeekTo {
-  const to = fields.text('to');
-  switch (to) {
-    case 'earliest':
-    case 'latest':
-      return { to };
-    case 'time':
-      return { to, ms: fields.number('ms') };
-    case 'offset':
-      return { to, offset: fields.offset('offset') };
-    case 'group':
-      return { to, group: fields.text('group') };
-    default:
-      throw invalid('"seek.to" must be earliest, latest, time, offset or group');
-  }
-}
+});

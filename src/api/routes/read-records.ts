@@ -1,53 +1,51 @@
+import { z } from 'zod';
 import type { ReadFrom, ReadUntil } from '../../contracts/operations.ts';
-import { type Fields, invalid } from '../fields.ts';
-import type { Route } from '../route.ts';
+import { recordAnswer } from '../answers/operations.ts';
+import { flagText, wholeNumberText } from '../fields.ts';
+import { route } from '../route.ts';
 
-export const readRecords: Route = {
+const PLACE = /^(?:offset:\d{1,19}|time:\d{1,15})$/;
+
+const query = z.strictObject({
+  from: z
+    .string()
+    .regex(/^(?:start|end|offset:\d{1,19}|time:\d{1,15}|last:\d{1,15})$/, {
+      error: 'must be start, end, offset:N, time:MS or last:N',
+    })
+    .transform(fromOf)
+    .prefault('start'),
+  until: z.string().regex(PLACE, { error: 'must be offset:N or time:MS' }).transform(placeOf).optional(),
+  partition: z
+    .string()
+    .regex(/^\d{1,15}(?:,\d{1,15})*$/, { error: 'must be one or more whole numbers, with commas' })
+    .transform((text) => text.split(',').map(Number))
+    .optional(),
+  key: z.string().optional(),
+  limit: wholeNumberText().optional(),
+  follow: flagText().optional().describe('1: goes on with what comes'),
+});
+
+export const readRecords = route({
   method: 'GET',
   path: '/topics/:topic/records',
-  summary:
-    'Records, one a line. `from`: `start`, `end`, `offset:N`, `time:MS`, `last:N`; `until`: `offset:N`, `time:MS`; `partition` (one or more, with commas), `key`, `limit`, `follow` (1: goes on with what comes).',
-  needsToken: true,
+  summary: 'Records of a topic.',
+  access: 'records',
+  query,
+  gives: 'lines',
+  answers: recordAnswer,
   answer({ operations, params, query, signal }) {
-    const fields = query.only('from', 'until', 'partition', 'key', 'limit', 'follow');
-    const partitions = fields.has('partition') ? fields.text('partition').split(',') : null;
-    return {
-      lines: operations.topics.read(
-        {
-          topic: params.text('topic'),
-          partitions: partitions?.map((partition) => wholeNumber('partition', partition)) ?? null,
-          from: fields.has('from') ? fromOf(fields) : { at: 'start' },
-          until: fields.has('until') ? untilOf(fields) : null,
-          key: fields.has('key') ? fields.text('key') : null,
-          limit: fields.has('limit') ? fields.number('limit') : null,
-          follow: fields.has('follow') && fields.number('follow') === 1,
-        },
-        signal,
-      ),
-    };
+    const { from, until = null, partition: partitions = null, key = null, limit = null, follow = false } = query;
+    return operations.topics.read({ topic: params.topic!, partitions, from, until, key, limit, follow }, signal);
   },
-};
+});
 
-function fromOf(fields: Fields): ReadFrom {
-  const text = fields.text('from');
+function fromOf(text: string): ReadFrom {
   if (text === 'start' || text === 'end') return { at: text };
+  const [kind, value] = text.split(':', 2);
+  return kind === 'last' ? { at: 'last', count: Math.max(1, Number(value)) } : placeOf(text);
+}
+
+function placeOf(text: string): ReadUntil {
   const [kind, value = ''] = text.split(':', 2);
-  if (kind === 'last') return { at: 'last', count: Math.max(1, wholeNumber('from', value)) };
-  return placeOf('from', kind, value);
-}
-
-function untilOf(fields: Fields): ReadUntil {
-  const [kind, value = ''] = fields.text('until').split(':', 2);
-  return placeOf('until', kind, value);
-}
-
-function placeOf(name: string, kind: string | undefined, value: string): ReadUntil {
-  if (kind === 'offset' && /^\d{1,19}$/.test(value)) return { at: 'offset', offset: value };
-  if (kind === 'time') return { at: 'time', ms: wholeNumber(name, value) };
-  throw invalid(`"${name}" must be offset:N or time:MS`);
-}
-
-function wholeNumber(name: string, text: string): number {
-  if (/^\d{1,15}$/.test(text)) return Number(text);
-  throw invalid(`"${name}" must have a whole number`);
+  return kind === 'offset' ? { at: 'offset', offset: value } : { at: 'time', ms: Number(value) };
 }

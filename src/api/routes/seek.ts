@@ -1,23 +1,19 @@
-import type { Route } from '../route.ts';
+import { z } from 'zod';
+import { groupAnswer, seekMove } from '../answers/operations.ts';
+import { listOf } from '../fields.ts';
+import { route } from '../route.ts';
 
-export const seek: Route = {
+export const seek = route({
   method: 'POST',
   path: '/groups/:group/seek',
   summary:
     'Does the `moves` of a plan, all or none: refused while the group has members, or when its offsets have changed.',
-  needsToken: true,
-  async answer({ operations, params, body }) {
-    const moves = body
-      .only('moves')
-      .each('moves')
-      .map((move) => ({
-        topic: move.only('topic', 'partition', 'from', 'to').text('topic'),
-        partition: move.number('partition'),
-        from: move.value('from') === null ? null : move.offset('from'),
-        to: move.offset('to'),
-      }));
-    const group = params.text('group');
+  access: 'change',
+  body: z.strictObject({ moves: listOf(seekMove) }),
+  answers: groupAnswer,
+  async answer({ operations, params, body: { moves } }) {
+    const group = params.group!;
     await operations.seeker.apply({ group, moves });
     return { status: 200, body: operations.groups.describe(group) };
   },
-};
+});

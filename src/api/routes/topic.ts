@@ -1,9 +1,11 @@
-import type { Route } from '../route.ts';
+import { topicAnswer } from '../answers/operations.ts';
+import { route } from '../route.ts';
 
-export const topic: Route = {
+export const topic = route({
   method: 'GET',
   path: '/topics/:topic',
   summary: 'One topic with its settings.',
-  needsToken: false,
-  answer: ({ operations, params }) => ({ status: 200, body: operations.topics.describe(params.text('topic')) }),
-};
+  access: 'state',
+  answers: topicAnswer,
+  answer: ({ operations, params }) => ({ status: 200, body: operations.topics.describe(params.topic!) }),
+});

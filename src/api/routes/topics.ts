@@ -1,9 +1,11 @@
-import type { Route } from '../route.ts';
+import { topicsAnswer } from '../answers/operations.ts';
+import { route } from '../route.ts';
 
-export const topics: Route = {
+export const topics = route({
   method: 'GET',
   path: '/topics',
   summary: 'Topics of the log with their partitions, offsets and sizes.',
-  needsToken: false,
+  access: 'state',
+  answers: topicsAnswer,
   answer: ({ control }) => ({ status: 200, body: control.topics() }),
-};
+});

@@ -1,0 +1,85 @@
+/** What the status of an instance looks like in answers: the contract of `contracts/control.ts` as schemas. */
+import { z } from 'zod';
+import type { InstanceStatus, PipelineStatus, SinkStatus, SourceStatus, TaskProblem } from '../../contracts/control.ts';
+import type { UpstreamStatus } from '../../contracts/upstream.ts';
+
+const ms = () => z.number().describe('ms since 1970');
+
+const state = z.enum([
+  'starting',
+  'snapshot',
+  'streaming',
+  'running',
+  'retrying',
+  'paused',
+  'stopped',
+  'failed',
+  'gap',
+]);
+
+const problem: z.ZodType<TaskProblem> = z.object({
+  code: z.string(),
+  message: z.string(),
+  remedy: z.string().nullable(),
+  since: ms(),
+});
+
+const upstream: z.ZodType<UpstreamStatus> = z.object({
+  snapshots: z.array(
+    z.object({
+      table: z.string(),
+      kind: z.enum(['initial', 'refresh']),
+      state: z.enum(['waiting', 'reading', 'paused']),
+      rows: z.number(),
+      estimatedRows: z.number().nullable(),
+      percent: z.number().nullable(),
+      rowsPerSecond: z.number().nullable(),
+      etaSeconds: z.number().nullable(),
+    }),
+  ),
+  retention: z
+    .object({
+      retainedBytes: z.number(),
+      safeBytes: z.number().nullable(),
+      secondsUntilLost: z.number().nullable(),
+    })
+    .nullable(),
+  warnings: z.array(z.object({ message: z.string(), remedy: z.string(), since: ms() })),
+});
+
+const source: z.ZodType<SourceStatus> = z.object({
+  name: z.string(),
+  type: z.string(),
+  state,
+  problem: problem.nullable(),
+  rows: z.number().describe('records written to the log since the process started'),
+  transactions: z.number(),
+  position: z.unknown().describe('the last saved one'),
+  lastCommitMs: ms().nullable(),
+  upstream: upstream.exactOptional(),
+});
+
+const sink: z.ZodType<SinkStatus> = z.object({
+  name: z.string(),
+  type: z.string(),
+  state,
+  problem: problem.nullable(),
+  records: z.number().describe('records applied since the process started'),
+  deadLetters: z.number(),
+  lagRecords: z.number().describe('records in the log that it has not applied'),
+  lagMs: z.number().describe('age of the oldest of them, ms'),
+});
+
+export const pipelineAnswer: z.ZodType<PipelineStatus> = z.object({
+  name: z.string(),
+  sources: z.array(source),
+  sinks: z.array(sink),
+});
+
+export const statusAnswer: z.ZodType<InstanceStatus> = z.object({
+  instance: z.string(),
+  running: z.boolean(),
+  pid: z.number().nullable(),
+  startedMs: ms().nullable(),
+  pipelines: z.array(pipelineAnswer),
+});

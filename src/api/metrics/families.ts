@@ -1,0 +1,164 @@
+/** What `/metrics` tells, from the status of the instance. Labels are names of the configuration, never row values (Invariant 12). */
+import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import type { GroupSummary } from '../../contracts/operations.ts';
+import type { Family, Sample } from './exposition.ts';
+
+type Type = Family['type'];
+type Labels = Sample['labels'];
+type Labelled<T> = readonly (readonly [labels: Labels, subject: T])[];
+
+export interface Measured {
+  readonly status: InstanceStatus;
+  readonly groups: readonly GroupSummary[];
+  readonly version: string;
+  /** ms since 1970. */
+  readonly now: number;
+}
+
+export function families({ status, groups, version, now }: Measured): Family[] {
+  const { pipelines } = status;
+  const sources = pipelines.flatMap(({ name: pipeline, sources }) =>
+    sources.map((source) => [{ pipeline, source: source.name }, source] as const),
+  );
+  const sinks = pipelines.flatMap(({ name: pipeline, sinks }) =>
+    sinks.map((sink) => [{ pipeline, sink: sink.name }, sink] as const),
+  );
+  return [
+    one('tailrace_info', 'gauge', 'What runs; always 1.', [[{ instance: status.instance, version }, 1]]),
+    health(sources, sinks),
+    ...sourceFamilies(sources, now),
+    ...snapshotFamilies(sources),
+    ...sinkFamilies(sinks),
+    ...groupFamilies(groups),
+  ];
+}
+
+function one(name: string, type: Type, help: string, values: readonly (readonly [Labels, number | null])[]): Family {
+  const samples = values.flatMap(([labels, value]) => (value === null ? [] : [{ labels, value }]));
+  return { name, type, help, samples };
+}
+
+function each<T>(
+  name: string,
+  type: Type,
+  help: string,
+  of: Labelled<T>,
+  value: (subject: T) => number | null,
+): Family {
+  return one(
+    name,
+    type,
+    help,
+    of.map(([labels, subject]) => [labels, value(subject)]),
+  );
+}
+
+const HEALTH = ['ok', 'waiting', 'retrying', 'paused', 'broken'] as const;
+
+const HEALTH_OF: Readonly<Record<TaskState, (typeof HEALTH)[number]>> = {
+  starting: 'waiting',
+  snapshot: 'ok',
+  streaming: 'ok',
+  running: 'ok',
+  retrying: 'retrying',
+  paused: 'paused',
+  stopped: 'paused',
+  failed: 'broken',
+  gap: 'broken',
+};
+
+/** A state set: of each source and sink one of the states is 1. */
+function health(sources: Labelled<SourceStatus>, sinks: Labelled<SinkStatus>): Family {
+  const all = [
+    ...sources.map(([{ pipeline }, { name, state }]) => ({ kind: 'source', name: `${pipeline}/${name}`, state })),
+    ...sinks.map(([{ pipeline }, { name, state }]) => ({ kind: 'sink', name: `${pipeline}/${name}`, state })),
+  ];
+  const samples = all.flatMap(({ kind, name, state }) =>
+    HEALTH.map((status) => [{ kind, name, status }, HEALTH_OF[state] === status ? 1 : 0] as const),
+  );
+  return one('tailrace_health', 'gauge', 'Health of each source and sink: the status that holds is 1.', samples);
+}
+
+function sourceFamilies(sources: Labelled<SourceStatus>, now: number): Family[] {
+  const isConnected = ({ state }: SourceStatus) => (state === 'streaming' || state === 'snapshot' ? 1 : 0);
+  const age = ({ lastCommitMs }: SourceStatus) =>
+    lastCommitMs === null ? null : Math.max(0, (now - lastCommitMs) / 1_000);
+  const kept = (value: 'retainedBytes' | 'safeBytes' | 'secondsUntilLost') => (source: SourceStatus) =>
+    source.upstream?.retention?.[value] ?? null;
+  return [
+    each('tailrace_source_connected', 'gauge', '1 while the source reads.', sources, isConnected),
+    each('tailrace_source_last_event_age_seconds', 'gauge', 'Since the last durable commit.', sources, age),
+    each('tailrace_source_records_total', 'counter', 'Records written to the log.', sources, ({ rows }) => rows),
+    each('tailrace_source_transactions_total', 'counter', 'Transactions made durable.', sources, (s) => s.transactions),
+    each(
+      'tailrace_source_retained_bytes',
+      'gauge',
+      'History the server keeps for the source.',
+      sources,
+      kept('retainedBytes'),
+    ),
+    each('tailrace_source_safe_bytes', 'gauge', 'What may be written before it is lost.', sources, kept('safeBytes')),
+    each(
+      'tailrace_source_seconds_to_loss',
+      'gauge',
+      'The same at the present rate.',
+      sources,
+      kept('secondsUntilLost'),
+    ),
+    each(
+      'tailrace_source_warnings',
+      'gauge',
+      'What will become a failure if nobody acts.',
+      sources,
+      (source) => source.upstream?.warnings.length ?? null,
+    ),
+  ];
+}
+
+function snapshotFamilies(sources: Labelled<SourceStatus>): Family[] {
+  const tables = sources.flatMap(([labels, { upstream }]) =>
+    (upstream?.snapshots ?? []).map((snapshot) => [{ ...labels, table: snapshot.table }, snapshot] as const),
+  );
+  const remaining = (source: SourceStatus) => source.upstream?.snapshots.length ?? null;
+  const states = tables.flatMap(([labels, { state: found }]) =>
+    (['waiting', 'reading', 'paused'] as const).map(
+      (state) => [{ ...labels, state }, found === state ? 1 : 0] as const,
+    ),
+  );
+  return [
+    each('tailrace_snapshot_tables_remaining', 'gauge', 'Tables that are read or wait for it.', sources, remaining),
+    each('tailrace_snapshot_rows_total', 'counter', 'Rows of the table read so far.', tables, ({ rows }) => rows),
+    each(
+      'tailrace_snapshot_rows_estimated',
+      'gauge',
+      'Rows that the server thinks there are.',
+      tables,
+      (s) => s.estimatedRows,
+    ),
+    each('tailrace_snapshot_eta_seconds', 'gauge', 'Until the table is read.', tables, ({ etaSeconds }) => etaSeconds),
+    one('tailrace_snapshot_state', 'gauge', 'State of each table: the one that holds is 1.', states),
+  ];
+}
+
+function sinkFamilies(sinks: Labelled<SinkStatus>): Family[] {
+  const results = sinks.flatMap(([labels, { records, deadLetters }]) => [
+    [{ ...labels, result: 'applied' }, records] as const,
+    [{ ...labels, result: 'dead_letter' }, deadLetters] as const,
+  ]);
+  return [
+    one('tailrace_sink_records_total', 'counter', 'Records by what became of them.', results),
+    each('tailrace_dlq_records', 'gauge', 'Dead letters of the sink.', sinks, ({ deadLetters }) => deadLetters),
+    each('tailrace_sink_lag_records', 'gauge', 'Records in the log not applied.', sinks, (sink) => sink.lagRecords),
+    each('tailrace_sink_lag_seconds', 'gauge', 'Age of the oldest of them.', sinks, ({ lagMs }) => lagMs / 1_000),
+  ];
+}
+
+function groupFamilies(groups: readonly GroupSummary[]): Family[] {
+  const labelled = groups.map((group) => [{ group: group.name }, group] as const);
+  return [
+    each('tailrace_group_lag_records', 'gauge', 'Records a consumer group has not read.', labelled, ({ lag }) =>
+      Number(lag),
+    ),
+    each('tailrace_group_members', 'gauge', 'Members of a consumer group.', labelled, ({ members }) => members),
+  ];
+}
