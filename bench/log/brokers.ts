@@ -5,11 +5,11 @@ import { readFileSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
 import { startKafka } from '../../demo/servers/kafka.ts';
 import { createTopics } from '../../src/wire/messages/create-topics.ts';
 import { listOffsets } from '../../src/wire/messages/list-offsets.ts';
 import { WireClient } from '../../test/support/kafka-wire.ts';
+import { built } from '../build.ts';
 
 export interface Broker {
   /** `host:port` */
@@ -26,8 +26,6 @@ export interface Broker {
 export const KINDS = ['Tailrace', 'Kafka', 'Kafka, flush per message'] as const;
 export type Kind = (typeof KINDS)[number];
 
-const TAILRACE = fileURLToPath(new URL('./tailrace-child.ts', import.meta.url));
-
 export function start(kind: Kind, dataDir: string): Promise<Broker> {
   if (kind === 'Tailrace') return startTailrace(dataDir);
   const settings: Record<string, string> = kind === 'Kafka' ? {} : { 'log.flush.interval.messages': '1' };
@@ -40,8 +38,9 @@ async function kafka(dataDir: string, settings: Record<string, string>): Promise
 }
 
 async function startTailrace(dataDir: string): Promise<Broker> {
+  const program = built('bench/log/tailrace-child.ts');
   const started = performance.now();
-  const child = spawn(process.execPath, [TAILRACE, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] });
   const ended = once(child, 'exit');
   const [port] = await Promise.race([once(child.stdout!, 'data'), ended.then(() => ['0'])]);
   if (Number(port) === 0) throw new Error('the Tailrace broker did not start');
