@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { startPostgres } from '../demo/servers/postgres.ts';
+import { built } from './build.ts';
 import { type DiskLimits, measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 import { prepare, type Workload } from './workloads.ts';
@@ -65,7 +66,7 @@ async function recvlogical(program: string, task: CaptureTask): Promise<number> 
 
 function tailrace(task: CaptureTask): Promise<CaptureResult> {
   return new Promise((resolve, reject) => {
-    const child = fork(new URL('./capture-child.ts', import.meta.url), [JSON.stringify(task)]);
+    const child = fork(built('bench/capture-child.ts'), [JSON.stringify(task)]);
     let result: CaptureResult | null = null;
     child.once('message', (message) => {
       result = message as CaptureResult;

@@ -8,11 +8,11 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pipeline as pipe } from 'node:stream/promises';
-import { fileURLToPath } from 'node:url';
 import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { freePort } from '../demo/servers/free-port.ts';
 import { startPostgres } from '../demo/servers/postgres.ts';
+import { built } from './build.ts';
 import { measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 
@@ -20,7 +20,6 @@ const ROUNDS = 3;
 const ROWS = 300_000;
 const RATE = 200;
 const LATENCY_SECONDS = 10;
-const launcher = fileURLToPath(new URL('../bin/tailrace.cjs', import.meta.url));
 
 interface Bench {
   readonly source: pg.Client;
@@ -98,8 +97,9 @@ async function ourRound(bench: Bench): Promise<Omit<Round, 'copySeconds'>> {
   await target.query('drop schema if exists public cascade; create schema public');
   const rows = source.query('select count(*)::int as n from bench');
   const total = (await rows).rows[0].n;
+  const program = built('src/main.ts');
   const start = performance.now();
-  const child = spawn(process.execPath, [launcher, 'run', dir], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const child = spawn(process.execPath, [program, 'run', dir], { stdio: ['ignore', 'ignore', 'inherit'] });
   try {
     await until(target, `select exists (select from bench) as ok`);
     const first = performance.now();

@@ -11,7 +11,7 @@ import {
   type UpstreamStatus,
 } from '../../src/sdk/index.ts';
 import type { Rows } from './catalog.ts';
-import { connectReplication, SqlSession } from './connections.ts';
+import { SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
@@ -87,7 +87,10 @@ export class PostgresReader implements SourceReader {
     const { config } = this.#options;
     try {
       const prepared = await prepare(this.#options, this.#sql, from === null ? null : readPosition(from));
-      if (signal.aborted) return;
+      if (signal.aborted) {
+        await prepared.client.end().catch(() => {});
+        return;
+      }
       // Saved before anything is read: the slot that was made is then known to be ours.
       if (from === null) output.heartbeat(prepared.position);
       await this.#streaming(prepared, output, signal);
@@ -122,16 +125,18 @@ export class PostgresReader implements SourceReader {
   }
 
   async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
-    const { position, tables } = prepared;
+    const { client, position, tables } = prepared;
     const rows: Rows = (text, values) => this.#sql.rows(text, values);
     const progress = new SourceProgress(position, this.#options.snapshot !== 'never', rows);
     const decoder = this.#decoder(tables, progress, output, signal);
     const gate = new StreamGate(() => !decoder.inTransaction);
     const ended = new AbortController();
-    const streamed = await this.#streamed(decoder, output, AbortSignal.any([signal, ended.signal]));
+    const streamed = await this.#streamed(decoder, output, AbortSignal.any([signal, ended.signal])).catch(
+      giveBack(client),
+    );
     const { name: publication } = publicationOf(this.#options);
-    const options = protocolOptions({ version: await serverVersion(rows), publication, streaming: streamed !== null });
-    const client = await connectReplication(this.#options);
+    const version = await serverVersion(rows).catch(giveBack(client));
+    const options = protocolOptions({ version, publication, streaming: streamed !== null });
     if (signal.aborted) {
       await client.end().catch(() => {});
       return;
@@ -227,4 +232,12 @@ export class PostgresReader implements SourceReader {
       since = acknowledged;
     }
   }
+}
+
+/** Ends the connection, whose socket nobody has taken yet, before the error goes on. */
+function giveBack(client: pg.Client): (error: unknown) => Promise<never> {
+  return async (error) => {
+    await client.end().catch(() => {});
+    throw error;
+  };
 }

@@ -1,4 +1,5 @@
 /** What must be true before anything is read: the server, the tables, the publication, the slot, the position. */
+import type pg from 'pg';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
@@ -16,6 +17,8 @@ import {
 import { checkSlot, createSlot, dropSlot, findSlot, refuseExisting, waitUntilFree } from './slot.ts';
 
 export interface Prepared {
+  /** For the stream; who asked for the set-up ends it. */
+  readonly client: pg.Client;
   readonly position: PostgresPosition;
   readonly publication: Publication;
   readonly tables: readonly CapturedTable[];
@@ -29,15 +32,19 @@ export async function prepare(
   sql: SqlSession,
   from: PostgresPosition | null,
 ): Promise<Prepared> {
-  const tables = await capturedTables(options, sql);
-  const client = await connectReplication(options);
+  // Both connections at once: each costs several round trips and the work of a login.
+  const connecting = connectReplication(options);
+  connecting.catch(() => {});
   try {
+    const tables = await capturedTables(options, sql);
+    const client = await connecting;
     const incarnation = await identify(client);
-    if (from === null) return await prepareAfresh(options, sql, tables, incarnation);
+    if (from === null) return { client, ...(await prepareAfresh(options, sql, tables, incarnation)) };
     await checkIncarnation(client, from, incarnation);
-    return await prepareToResume(options, sql, tables, { ...from, ...incarnation });
-  } finally {
-    await client.end().catch(() => {});
+    return { client, ...(await prepareToResume(options, sql, tables, { ...from, ...incarnation })) };
+  } catch (error) {
+    await connecting.then((client) => client.end()).catch(() => {});
+    throw error;
   }
 }
 
@@ -47,7 +54,7 @@ async function prepareAfresh(
   sql: SqlSession,
   tables: readonly CapturedTable[],
   incarnation: Incarnation,
-): Promise<Prepared> {
+): Promise<Omit<Prepared, 'client'>> {
   const slot = slotOf(options);
   const { log, clock } = options.context;
   // Of a start that died before its first position was saved, or of a history that was given up.
@@ -75,7 +82,7 @@ async function prepareToResume(
   sql: SqlSession,
   tables: readonly CapturedTable[],
   from: PostgresPosition,
-): Promise<Prepared> {
+): Promise<Omit<Prepared, 'client'>> {
   const slot = slotOf(options);
   await checkReach(sql, from);
   await waitUntilFree(sql, slot, options.context.clock);
