@@ -67,6 +67,11 @@ export class TailraceProcess {
     return this.#exit;
   }
 
+  /** Undefined when it could not be started. */
+  get pid(): number | undefined {
+    return this.#child.pid;
+  }
+
   /** The last lines it wrote, standard output and error mixed. */
   get lastLines(): readonly string[] {
     return this.#lines;

@@ -29,9 +29,9 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     summary: 'the Kafka listener: client matrix, hostile clients, codecs, random transactions and groups',
     command: tests('test/compat', 'src/protocol', 'src/wire'),
   },
-  source: {
-    summary: 'the source: type matrix, cut connections, kills, decoder',
-    command: tests('connectors/postgres/'),
+  postgres: {
+    summary: 'PostgreSQL: types, cut connections, kills, decoder, stops after every message, transactions of any size',
+    command: tests('connectors/postgres/', 'test/e2e/postgres'),
   },
   mysql: {
     summary: 'MySQL and MariaDB: types, cut connections, failover, damaged events, random changes into the sink',

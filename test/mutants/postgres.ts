@@ -155,4 +155,28 @@ export const postgresMutants: readonly Mutant[] = [
     replace: `.sees(xid) || true) this.#visible = xid;`,
     test: ['connectors/postgres/visibility.test.ts', 'invariant 9: a column that is read for a changed key'],
   },
+  {
+    // Running transactions stay in memory, however many there are.
+    invariant: 10,
+    file: 'connectors/postgres/spill-space.ts',
+    find: `    return largest?.toDisk();`,
+    replace: `    return undefined;`,
+    test: ['connectors/postgres/spill-space.test.ts', 'invariant 10: what is put aside'],
+  },
+  {
+    // Rows lie on the disk as they came.
+    invariant: 12,
+    file: 'connectors/postgres/spill-file.ts',
+    find: `[cipher.update(content), `,
+    replace: `[content, cipher.update(content).subarray(0, 0), `,
+    test: ['connectors/postgres/spill-space.test.ts', 'invariant 12: nothing of a row'],
+  },
+  {
+    // What a subtransaction undid is published.
+    invariant: 4,
+    file: 'connectors/postgres/streamed-transactions.ts',
+    find: `pause(spill.truncate(offset));`,
+    replace: `pause(spill.truncate(spill.bytes));`,
+    test: ['connectors/postgres/streamed.test.ts', 'invariant 4: what was streamed'],
+  },
 ];

@@ -72,6 +72,15 @@ export class RecordingOutput implements SourceOutput {
     this.#check();
   }
 
+  get isOpen(): boolean {
+    return this.#open !== null;
+  }
+
+  /** Of the transaction that has not ended. */
+  get openRows(): number {
+    return this.#open?.rows.length ?? 0;
+  }
+
   heartbeat(position: Position): void {
     if (this.#open !== null) throw new Error('heartbeat inside a transaction');
     this.heartbeats.push(structuredClone(position));
