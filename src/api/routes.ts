@@ -1,4 +1,5 @@
 import type { Route } from './route.ts';
+import { alterTopic } from './routes/alter-topic.ts';
 import { compactTopic } from './routes/compact-topic.ts';
 import { createTopic } from './routes/create-topic.ts';
 import { deleteTopic } from './routes/delete-topic.ts';
@@ -28,6 +29,7 @@ export const routes: readonly Route[] = [
   topics,
   createTopic,
   topic,
+  alterTopic,
   deleteTopic,
   readRecords,
   writeRecords,

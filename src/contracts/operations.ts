@@ -91,12 +91,20 @@ export interface Compacted {
   readonly bytesAfter: number;
 }
 
+export interface TopicChange {
+  readonly partitions: number | null;
+  readonly settings: Readonly<Record<string, string | null>>;
+}
+
 /** Everything here is durable when it resolves. */
 export interface TopicWriter {
   create(
     topic: string,
     options: { readonly partitions: number; readonly settings: Readonly<Record<string, string>> },
   ): Promise<TopicDescription>;
+  /** Changes settings (null: back to the default) and adds partitions (the new total). Throws `topic.invalid`. */
+  alter(topic: string, change: TopicChange): Promise<TopicDescription>;
+  /** With what consumer groups of outside clients had committed there. */
   delete(topic: string): Promise<void>;
   /** All records of one request become visible at once (Invariant 3). */
   write(request: WriteRequest): Promise<readonly Written[]>;
@@ -204,4 +212,6 @@ export interface GroupMembership {
     group: string,
     offsets: readonly { readonly topic: string; readonly partition: number; readonly offset: bigint }[],
   ): Promise<void> | null;
+  /** What groups and producers had in a topic that was deleted: one of that name made later is another. Durable. */
+  forgetTopic(topic: string): Promise<void>;
 }

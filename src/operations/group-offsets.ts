@@ -24,6 +24,11 @@ export function isSinkGroup(group: string): boolean {
   return group.startsWith(SINK_PREFIX);
 }
 
+/** Name of the checkpoint that holds a group's offset in a partition. */
+export function groupCheckpoint(group: string, { topic, partition }: TopicPartition): string {
+  return `${PREFIX}${group}/${topic}/${partition}`;
+}
+
 /** By group. A checkpoint is `group/<group>/<topic>/<partition>`; its value a bare offset, or JSON with one. */
 export function committedOffsets({ checkpoints }: ReadableLog): ReadonlyMap<string, readonly Committed[]> {
   const groups = new Map<string, Committed[]>();

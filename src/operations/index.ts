@@ -14,6 +14,7 @@ import type {
 } from '../contracts/operations.ts';
 import type { Clock } from '../contracts/plugin.ts';
 import { quoted } from '../lib/printable.ts';
+import { alterTopic, forgetGroups } from './change-topics.ts';
 import { groupReader } from './group-offsets.ts';
 import { readTopic } from './read-records.ts';
 import { type ReaderOptions, type TopicRules, topicOf } from './readable-log.ts';
@@ -101,9 +102,15 @@ function topicWriter(options: OperationsOptions): TopicWriter {
       else await log.topics.ensure(topic, { partitions, cleanup: cleanupOf(settings) });
       return description(readerOptions(options), topic);
     },
+    async alter(topic, change) {
+      check(topic);
+      await alterTopic({ log, admin: topicAdmin(options, 'changes topics'), rules }, topic, change);
+      return description(readerOptions(options), topic);
+    },
     async delete(topic) {
       check(topic);
-      await topicAdmin(options).delete(topic);
+      await topicAdmin(options, 'deletes topics').delete(topic);
+      await forgetGroups(log, options.membership, topic);
     },
     async write(request) {
       check(request.topic);
@@ -127,13 +134,10 @@ function topicWriter(options: OperationsOptions): TopicWriter {
   };
 }
 
-function topicAdmin({ admin }: OperationsOptions): TopicAdmin {
-  if (admin.topics === undefined) throw notOffered('deletes topics');
-  return admin.topics;
-}
-
-function notOffered(what: string): TailraceError {
-  return new TailraceError('log.not_offered', `this log has nothing that ${what}`, { remedy: 'upgrade Tailrace' });
+/** @param what it is asked for, for the error */
+function topicAdmin({ admin }: OperationsOptions, what: string): TopicAdmin {
+  if (admin.topics !== undefined) return admin.topics;
+  throw new TailraceError('log.not_offered', `this log has nothing that ${what}`, { remedy: 'upgrade Tailrace' });
 }
 
 /** Throws `topic.invalid`, `topic.exists`, `topic.reserved`. */

@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import fc from '../../test/support/fast-check.ts';
-import type { GroupMembership, Operations, ReadRequest, ShownRecord } from '../contracts/operations.ts';
+import type {
+  GroupMembership,
+  Operations,
+  ReadRequest,
+  ShownRecord,
+  TopicDescription,
+} from '../contracts/operations.ts';
 import { systemClock } from '../lib/clock.ts';
 import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
@@ -45,6 +51,7 @@ const membership: GroupMembership = {
     const ids = members.get(group);
     return ids && { state: 'Stable', members: ids.map((id) => ({ id, clientId: id, host: 'h' })) };
   },
+  forgetTopic: async (topic) => void forgotten.push(topic),
   setOffsets(group, offsets) {
     if ((members.get(group)?.length ?? 0) > 0) return null;
     return commit(
@@ -53,6 +60,7 @@ const membership: GroupMembership = {
   },
 };
 
+const forgotten: string[] = [];
 const compact = (topic: string) => log.clean({ compact: topic });
 
 async function commit(checkpoints: Readonly<Record<string, string>>): Promise<void> {
@@ -264,6 +272,45 @@ describe('writing', () => {
     });
     await expect(remove('__own')).rejects.toMatchObject({ code: 'topic.reserved' });
     await expect(write({ topic: 't', partition: 5, records: [] })).rejects.toMatchObject({ code: 'topic.invalid' });
+  });
+});
+
+describe('topics', () => {
+  test('are altered: settings set and taken back, partitions added; what cannot be is refused', async () => {
+    const { create, alter } = operations.topicWriter;
+    await create('altered', { partitions: 2, settings: {} });
+    const policy = ({ settings }: TopicDescription) => settings.find(({ name }) => name === 'cleanup.policy');
+    const changed = await alter('altered', { partitions: 3, settings: { 'cleanup.policy': 'compact' } });
+    expect(changed.partitions).toHaveLength(3);
+    expect(policy(changed)).toMatchObject({ value: 'compact', isDefault: false });
+    const back = await alter('altered', { partitions: 3, settings: { 'cleanup.policy': null } });
+    expect(policy(back)).toMatchObject({ value: 'delete', isDefault: true });
+    for (const change of [
+      { partitions: 2, settings: {} },
+      { partitions: 11, settings: {} },
+      { partitions: null, settings: { nonsense: '1' } },
+      { partitions: null, settings: { nonsense: null } },
+    ]) {
+      await expect(alter('altered', change)).rejects.toMatchObject({ code: 'topic.invalid' });
+    }
+    await log.topics.ensure('__other', { partitions: 1, cleanup: 'delete' });
+    const none = { partitions: null, settings: {} };
+    await expect(alter('__other', none)).rejects.toMatchObject({ code: 'topic.reserved' });
+    await expect(alter('no', none)).rejects.toMatchObject({ code: 'log.no_such_topic' });
+  });
+
+  test('that are deleted take the offsets of outside groups along, and leave those of sinks', async () => {
+    await operations.topicWriter.create('gone', { partitions: 1, settings: {} });
+    await operations.topicWriter.create('kept', { partitions: 1, settings: {} });
+    const own = { 'group/a/b/gone/0': '0', 'group/a/b/kept/0': '0', 'group/tailrace.p.s/gone/0': '0' };
+    await commit(own);
+    await operations.topicWriter.delete('gone');
+    expect(forgotten).toEqual(['gone']);
+    await operations.topicWriter.create('gone', { partitions: 1, settings: {} });
+    const alone = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership: null, compact });
+    await alone.topicWriter.delete('gone');
+    const left = Object.keys(own).filter((name) => log.checkpoints.get(name) !== undefined);
+    expect(left).toEqual(['group/a/b/kept/0', 'group/tailrace.p.s/gone/0']);
   });
 });
 

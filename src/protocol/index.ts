@@ -3,6 +3,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { GroupMembership } from '../contracts/operations.ts';
 import { openBroker } from './broker.ts';
 import type { Counters } from './connection.ts';
+import { forgetTopic } from './forget-topic.ts';
 import { groupDesk } from './groups/group-desk.ts';
 import { NODE_ID, Nodes } from './nodes.ts';
 import type { KafkaListenerOptions } from './options.ts';
@@ -33,7 +34,7 @@ export async function startKafkaListener(options: KafkaListenerOptions): Promise
   const door = { nodeId: NODE_ID, listen, advertise };
   const served = await serve(options, broker, [{ nodes, authentication, tls: security?.tls, doors: [door] }]);
   const [{ host, port } = listen] = served.endpoints;
-  const groups = groupDesk(broker.groups, broker.offsets, broker.clock);
+  const groups = groupDesk(broker.groups, broker.offsets, broker.clock, (topic) => forgetTopic(broker, topic));
   return { host, port, counters: served.counters, groups, close: () => served.close() };
 }
 

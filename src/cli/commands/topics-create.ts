@@ -1,10 +1,9 @@
-import { TailraceError } from '../../contracts/errors.ts';
 import type { TopicDescription } from '../../contracts/operations.ts';
-import { quoted } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { counted } from '../format.ts';
 import { CHANGE_DETAILS, call, INSTANCE_OPTIONS } from '../instance.ts';
 import { numberOption, wordOf } from '../places.ts';
+import { settingOf } from '../topic-setting.ts';
 import { topicText } from './topics-describe.ts';
 
 export const topicsCreate: AnswerCommand = {
@@ -30,11 +29,3 @@ ${CHANGE_DETAILS}`,
     };
   },
 };
-
-function settingOf(word: string): readonly [name: string, value: string] {
-  const equals = word.indexOf('=');
-  if (equals > 0) return [word.slice(0, equals), word.slice(equals + 1)];
-  throw new TailraceError('cli.usage', `${quoted(word)} is not a setting`, {
-    remedy: 'write setting=value, e.g. cleanup.policy=compact',
-  });
-}

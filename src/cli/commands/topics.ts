@@ -1,4 +1,5 @@
 import type { CommandGroup } from '../command.ts';
+import { topicsAlter } from './topics-alter.ts';
 import { topicsCompact } from './topics-compact.ts';
 import { topicsCreate } from './topics-create.ts';
 import { topicsDelete } from './topics-delete.ts';
@@ -11,5 +12,14 @@ export const topics: CommandGroup = {
   kind: 'group',
   name: 'topics',
   summary: 'look at the topics of the log, read and write them, change them',
-  commands: [topicsList, topicsDescribe, topicsRead, topicsWrite, topicsCreate, topicsDelete, topicsCompact],
+  commands: [
+    topicsList,
+    topicsDescribe,
+    topicsRead,
+    topicsWrite,
+    topicsCreate,
+    topicsAlter,
+    topicsDelete,
+    topicsCompact,
+  ],
 };

@@ -4,8 +4,14 @@ import type { Clock } from '../../contracts/plugin.ts';
 import type { GroupCoordinator } from './coordinator.ts';
 import type { GroupOffsets } from './offsets.ts';
 
-export function groupDesk(groups: GroupCoordinator, offsets: GroupOffsets, clock: Clock): GroupMembership {
+export function groupDesk(
+  groups: GroupCoordinator,
+  offsets: GroupOffsets,
+  clock: Clock,
+  forgetTopic: (topic: string) => Promise<void>,
+): GroupMembership {
   return {
+    forgetTopic,
     names: () => groups.groupIds(),
     get(name) {
       const group = groups.get(name);

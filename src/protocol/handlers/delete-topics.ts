@@ -4,7 +4,7 @@ import { deleteTopics } from '../../wire/messages/delete-topics.ts';
 import { KafkaError } from '../../wire/messages/error-codes.ts';
 import { NO_UUID } from '../../wire/messages/schema.ts';
 import type { Broker } from '../broker.ts';
-import { isSinkGroup } from '../groups/group-access.ts';
+import { forgetTopic } from '../forget-topic.ts';
 import { errorCodeOf } from '../log-errors.ts';
 import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
@@ -45,22 +45,10 @@ async function deleteOne(
   const topicId = broker.topics.idOf(name);
   try {
     await admin.delete(name);
-    await forgetOffsets(broker, name);
-    await broker.producers.forgetTopic(name, broker.writer);
+    await forgetTopic(broker, name);
     return response(name, topicId, null);
   } catch (error) {
     return response(name, topicId, [errorCodeOf(error), (error as Error).message]);
-  }
-}
-
-/** Outside groups begin anew in a topic of the same name; a sink of ours shall see that its topic is another one. */
-async function forgetOffsets({ offsets }: Broker, topic: string): Promise<void> {
-  for (const group of offsets.groups()) {
-    if (isSinkGroup(group)) continue;
-    await offsets.remove(
-      group,
-      offsets.partitionsOf(group).filter((place) => place.topic === topic),
-    );
   }
 }
 
