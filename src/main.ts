@@ -2,14 +2,15 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectors } from '../connectors/index.ts';
-import type { ApiOptions } from './api/server.ts';
 import { main } from './cli/main.ts';
 import type { App, CheckResult, Running, StoredReader } from './contracts/app.ts';
 import type { Control, InstanceStatus } from './contracts/control.ts';
+import type { Envelope } from './contracts/envelope.ts';
 import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
 import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './contracts/plugin.ts';
 import type { Registry } from './contracts/registry.ts';
+import type { Rules } from './contracts/rules.ts';
 import { systemClock } from './lib/clock.ts';
 import { failpointFrom } from './lib/failpoint.ts';
 import type { EmbeddedLog } from './log/embedded-log.ts';
@@ -88,9 +89,9 @@ async function start(
     const isOpen = openTopics(pipelines.flatMap(({ sources }) => sources.map(({ name }) => name)));
     const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
-    const { http, dataDir } = instance;
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
-    const api = http === null ? null : await startApi(running, store, isOpen, groups, { ...http, dataDir, log });
+    const served = { control: running, pipelines, store, envelope, rules: registry.rules, isOpen, groups };
+    const api = await startApi(served, instance, log);
     if (api !== null) closers.push(() => api.close());
     running.begin();
     // Without pipelines there is nothing that could end by itself but the log.
@@ -133,21 +134,35 @@ async function topicRules(isOpen: (topic: string) => boolean): Promise<TopicRule
   };
 }
 
-async function startApi(
-  control: Control,
-  log: EmbeddedLog,
-  isOpen: (topic: string) => boolean,
-  membership: GroupMembership | null,
-  options: ApiOptions,
-) {
-  const [{ startApi: start }, { createOperations }, rules] = await Promise.all([
+interface Served {
+  readonly control: Control;
+  readonly pipelines: readonly PipelinePlan[];
+  readonly store: EmbeddedLog;
+  readonly envelope: Envelope;
+  readonly rules: Rules;
+  readonly isOpen: (topic: string) => boolean;
+  readonly groups: GroupMembership | null;
+}
+
+async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, log: Logger) {
+  if (http === null) return null;
+  const { control, pipelines, store, envelope, rules, isOpen, groups: membership } = served;
+  const [{ startApi: start }, { createOperations }, { LogInspector }, topics] = await Promise.all([
     import('./api/server.ts'),
     import('./operations/index.ts'),
+    import('./pipeline/inspect/inspector.ts'),
     topicRules(isOpen),
   ]);
-  const compact = (topic: string) => log.clean({ compact: topic });
-  const operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
-  return start({ control, operations, version }, options);
+  const operations = createOperations({
+    log: store,
+    admin: store.admin,
+    rules: topics,
+    clock: systemClock,
+    membership,
+    compact: (topic) => store.clean({ compact: topic }),
+  });
+  const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
+  return start({ control, operations, inspector, version }, { ...http, dataDir, log });
 }
 
 /** The log for Kafka clients. */

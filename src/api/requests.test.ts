@@ -3,24 +3,21 @@ import { type IncomingMessage, request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { fakeOperations } from '../../test/support/cli.ts';
+import { fakeOperations, fakeSubjects } from '../../test/support/cli.ts';
 import { readApiAddress } from '../config/api-address.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { ReadRequest, ShownRecord, WriteRequest } from '../contracts/operations.ts';
 import { MAX_BODY_BYTES } from './request-body.ts';
-import { needsToken } from './route.ts';
+import { needsToken, type Subjects } from './route.ts';
 import { routes } from './routes.ts';
 import { startApi } from './server.ts';
 
 const RECORD: ShownRecord = { partition: 0, offset: '1', timestamp: 2, key: 'k', value: 'row value', headers: [] };
 
-async function started(parts: Parameters<typeof fakeOperations>[0]) {
+async function started(parts: Parameters<typeof fakeOperations>[0], others: Partial<Subjects> = {}) {
   const dataDir = mkdtempSync(join(tmpdir(), 'tailrace-api-'));
   const lines: string[] = [];
-  const unused = () => {
-    throw new Error('not expected');
-  };
-  const subjects = { control: { status: unused, topics: unused }, operations: fakeOperations(parts), version: '1.2.3' };
+  const subjects = fakeSubjects({ operations: fakeOperations(parts), ...others });
   const log = (level: string, message: string, fields?: object) =>
     void lines.push(`${level} ${message} ${JSON.stringify(fields)}`);
   const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir, log });
@@ -165,6 +162,35 @@ describe('records', () => {
     expect(seen.isEnded).toBe(false);
     response.destroy();
     await ended;
+  });
+});
+
+describe('events', () => {
+  test('are server-sent events; the last says that it is the last, or why there are no more', async () => {
+    const asked: unknown[] = [];
+    const change = { topic: 't', partition: 0, offset: '1', timestamp: 2, step: null, change: null, error: null };
+    const { ask } = await started(
+      {},
+      {
+        inspector: {
+          async *tap(wanted) {
+            asked.push(wanted);
+            yield [{ ...change, results: null }];
+            if (asked.length > 1) throw new TailraceError('log.damaged', 'damaged', { detail: 'row value' });
+          },
+          trace: () => Promise.reject(new Error('not expected')),
+        },
+      },
+    );
+    const response = await ask('/pipelines/shop/tap?sink=out&step=2&key=1,x&last=5');
+    expect(response.headers.get('content-type')).toBe('text/event-stream; charset=utf-8');
+    const data = JSON.stringify({ ...change, results: null });
+    expect(await response.text()).toBe(`data: ${data}\n\nevent: end\ndata: {}\n\n`);
+    const wanted = { pipeline: 'shop', sink: 'out', step: 2, table: null, key: ['1', 'x'], last: 5 };
+    expect(asked).toEqual([wanted]);
+    const broken = await (await ask('/pipelines/shop/tap')).text();
+    const error = { error: { code: 'log.damaged', message: 'damaged' } };
+    expect(broken).toBe(`data: ${data}\n\nevent: error\ndata: ${JSON.stringify(error)}\n\n`);
   });
 });
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Control } from '../contracts/control.ts';
+import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
 
 // Code from strings is not run here: what zod compiles for speed stays off.
@@ -19,6 +20,7 @@ export type Access = 'state' | 'records' | 'change';
 export interface Subjects {
   readonly control: Control;
   readonly operations: Operations;
+  readonly inspector: Inspector;
   /** Of the product. */
   readonly version: string;
 }

@@ -13,8 +13,10 @@ import { planSeek } from './routes/plan-seek.ts';
 import { readRecords } from './routes/read-records.ts';
 import { seek } from './routes/seek.ts';
 import { status } from './routes/status.ts';
+import { tap } from './routes/tap.ts';
 import { topic } from './routes/topic.ts';
 import { topics } from './routes/topics.ts';
+import { trace } from './routes/trace.ts';
 import { writeRecords } from './routes/write-records.ts';
 
 /** In the order of the documentation. */
@@ -26,6 +28,8 @@ export const routes: readonly Route[] = [
   status,
   pipelines,
   pipeline,
+  tap,
+  trace,
   topics,
   createTopic,
   topic,

@@ -4,7 +4,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
-import { fakeOperations } from '../../test/support/cli.ts';
+import { fakeOperations, fakeSubjects } from '../../test/support/cli.ts';
 import { ID_HEADER, readApiAddress } from '../config/api-address.ts';
 import type { Control, InstanceStatus, TaskState } from '../contracts/control.ts';
 import type { Operations } from '../contracts/operations.ts';
@@ -47,7 +47,7 @@ async function started(
   const lines: string[] = [];
   const log = (level: string, message: string) => void lines.push(`${level} ${message}`);
   const { operations = fakeOperations(), ...more } = options;
-  const subjects = { control: full, operations, version: '1.2.3' };
+  const subjects = fakeSubjects({ control: full, operations });
   const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir, log, ...more });
   onTestFinished(async () => {
     await api.close();

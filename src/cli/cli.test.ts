@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
-import { cli, fakeApp, fakeOperations, projectDir, STOPPED, storedTopics } from '../../test/support/cli.ts';
+import { cli, fakeApp, fakeSubjects, projectDir, STOPPED, storedTopics } from '../../test/support/cli.ts';
 import { startApi } from '../api/server.ts';
 import { newApiAddress, writeApiAddress } from '../config/api-address.ts';
 import type { CheckResult } from '../contracts/app.ts';
@@ -343,7 +343,7 @@ describe('status and topics', () => {
   async function live(status = LIVE) {
     const dir = projectDir({ 'tailrace.yaml': 'mask_key: ${NOT_SET}\n', 'shop.yaml': SHOP, 'data/x': '' });
     const control = { status: () => status, topics: () => TOPICS };
-    const subjects = { control, operations: fakeOperations(), version: '1.2.3' };
+    const subjects = fakeSubjects({ control });
     const api = await startApi(subjects, { host: '127.0.0.1', port: 0, dataDir: join(dir, 'data'), log: () => {} });
     onTestFinished(() => api.close());
     return { dir, api };

@@ -59,4 +59,9 @@ export interface Rules {
   /** As `lintTable` over all tables and their ways, each problem once; and columns that a step names but none of its tables has. */
   lintTables(uses: readonly TableRules[]): readonly Problem[];
   compile(steps: readonly StepSource[], table: TableSchema, context: RulesContext): RowTransform;
+  /**
+   * The conditions that a filter joins with `and`, each as a filter of its own, in order; of other steps none. For telling
+   * which of them dropped a row.
+   */
+  conditions(step: StepSource): readonly StepSource[];
 }

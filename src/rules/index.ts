@@ -1,6 +1,7 @@
 /** Transform steps: what `transform:` lists in a pipeline file. */
 import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.ts';
 import { compileSteps, runSteps, verbs } from './compile.ts';
+import { conditions } from './conditions.ts';
 import { Stage } from './stage.ts';
 
 export function createRules(): Rules {
@@ -13,6 +14,7 @@ export function createRules(): Rules {
     },
     lintTable: (steps, table) => runSteps(steps, Stage.of(table), undefined).problems,
     lintTables,
+    conditions,
     compile: (steps, table, { maskKey }) => compileSteps(steps, table, maskKey),
   };
 }

@@ -3,6 +3,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { onTestFinished } from 'vitest';
+import type { Subjects } from '../../src/api/route.ts';
 import type { Io } from '../../src/cli/io.ts';
 import { main } from '../../src/cli/main.ts';
 import type { App, Running } from '../../src/contracts/app.ts';
@@ -105,6 +106,20 @@ export function fakeOperations(parts: { readonly [K in keyof Operations]?: Parti
     groups: { ...never(['list', 'describe']), ...parts.groups },
     seeker: { ...never(['plan', 'apply']), ...parts.seeker },
   } as Operations;
+}
+
+/** What the API serves, of which the test fills in parts. */
+export function fakeSubjects(parts: Partial<Subjects> = {}): Subjects {
+  const unexpected = (what: string) => () => {
+    throw new Error(`${what} was not expected`);
+  };
+  return {
+    control: { status: unexpected('status'), topics: unexpected('topics') },
+    operations: fakeOperations(),
+    inspector: { tap: unexpected('tap'), trace: unexpected('trace') },
+    version: '1.2.3',
+    ...parts,
+  };
 }
 
 /** A stopped instance with these topics. */

@@ -47,6 +47,7 @@ export const testRegistry: Registry = {
     lint: () => [],
     lintTable: () => [],
     lintTables: () => [],
+    conditions: () => [],
     compile: () => {
       throw new Error('not compiled in these tests');
     },
