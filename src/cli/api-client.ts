@@ -2,6 +2,7 @@
 import { type IncomingMessage, request } from 'node:http';
 import { type ApiAddress, ID_HEADER, readApiAddress } from '../config/api-address.ts';
 import { type ErrorCode, errorCatalogue, TailraceError } from '../contracts/errors.ts';
+import { parseExact } from '../lib/exact-json.ts';
 
 /** Until the answer begins, ms. */
 const ASK_MS = 3_000;
@@ -48,6 +49,23 @@ export async function linesOfRunning(
   if (response === null) return undefined;
   if (response.statusCode !== 200) await answerOf(found, response);
   return linesOf(found, response);
+}
+
+/**
+ * Values of an answer of server-sent events, until the signal aborts or the instance ends them; undefined when no instance
+ * listens.
+ */
+export async function eventsOfRunning(
+  dataDir: string,
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncGenerator<unknown, void, undefined> | undefined> {
+  const found = await verified(dataDir);
+  if (found === null) return undefined;
+  const response = await send(found, { method: 'GET', path }, CHANGE_MS, true);
+  if (response === null) return undefined;
+  if (response.statusCode !== 200) await answerOf(found, response);
+  return eventsIn(found, response, signal);
 }
 
 /** Null unless who listens at the address is the instance that wrote it. */
@@ -113,7 +131,7 @@ async function answerOf(address: ApiAddress, response: IncomingMessage): Promise
       size += chunk.length;
       if (size > MAX_BYTES) throw new Error('the answer is too long');
     }
-    const answer: unknown = JSON.parse(Buffer.concat(chunks).toString());
+    const answer: unknown = parseExact(Buffer.concat(chunks).toString());
     const error = errorIn(answer);
     if (response.statusCode === 200 || error === null) return answer;
     throw error;
@@ -143,6 +161,35 @@ async function* linesOf(
   } catch (error) {
     throw error instanceof TailraceError ? error : silent(address, error);
   } finally {
+    response.destroy();
+  }
+}
+
+/** As the server of this project writes them: `event` before `data`, each on one line. */
+async function* eventsIn(
+  address: ApiAddress,
+  response: IncomingMessage,
+  signal: AbortSignal,
+): AsyncGenerator<unknown, void, undefined> {
+  const end = () => response.destroy();
+  signal.addEventListener('abort', end, { once: true });
+  let rest = '';
+  try {
+    for await (const chunk of response.setEncoding('utf8') as AsyncIterable<string>) {
+      const blocks = (rest + chunk).split('\n\n');
+      rest = blocks.pop() ?? '';
+      for (const block of blocks) {
+        const [, event, data] = /^(?:event: (\w+)\n)?data: (.*)$/.exec(block) ?? [];
+        if (event === 'end') return;
+        if (event === 'error') throw errorIn(JSON.parse(data ?? '')) ?? new Error('unknown');
+        if (data !== undefined) yield parseExact(data);
+      }
+    }
+    throw new Error('the answer broke off');
+  } catch (error) {
+    if (!signal.aborted) throw error instanceof TailraceError ? error : silent(address, error);
+  } finally {
+    signal.removeEventListener('abort', end);
     response.destroy();
   }
 }

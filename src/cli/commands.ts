@@ -6,8 +6,10 @@ import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
+import { tap } from './commands/tap.ts';
 import { teardown } from './commands/teardown.ts';
 import { topics } from './commands/topics.ts';
+import { trace } from './commands/trace.ts';
 
 /** In the order of the help. */
 export const commands: readonly (Command | CommandGroup)[] = [
@@ -16,6 +18,8 @@ export const commands: readonly (Command | CommandGroup)[] = [
   lint,
   check,
   status,
+  tap,
+  trace,
   topics,
   groups,
   log,

@@ -5,7 +5,7 @@ import type { App, StoredReader } from '../contracts/app.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan } from '../contracts/plan.ts';
 import { printable } from '../lib/printable.ts';
-import { askRunning, type Call, callRunning, linesOfRunning } from './api-client.ts';
+import { askRunning, type Call, callRunning, eventsOfRunning, linesOfRunning } from './api-client.ts';
 import type { CommandContext, Option } from './command.ts';
 import { problemsError } from './problems.ts';
 
@@ -72,7 +72,23 @@ export async function call<T>(context: CommandContext, request: Call): Promise<T
   const instance = await instanceOf(context);
   const answer = await callRunning(instance.dataDir, request);
   if (answer !== undefined) return answer as T;
-  throw new TailraceError('instance.not_running', `no instance runs on ${printable(instance.dataDir)}`, {
+  throw notRunning(instance);
+}
+
+/** Values as they come. Throws `instance.not_running` without a running instance. */
+export async function eventsOf<T>(
+  context: CommandContext,
+  path: string,
+  signal: AbortSignal,
+): Promise<AsyncIterable<T>> {
+  const instance = await instanceOf(context);
+  const events = await eventsOfRunning(instance.dataDir, path, signal);
+  if (events !== undefined) return events as AsyncIterable<T>;
+  throw notRunning(instance);
+}
+
+function notRunning({ dataDir }: InstancePlan): TailraceError {
+  return new TailraceError('instance.not_running', `no instance runs on ${printable(dataDir)}`, {
     remedy: 'start it with tailrace run; http must not be false in its tailrace.yaml',
   });
 }
