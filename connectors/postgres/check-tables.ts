@@ -2,20 +2,23 @@
 import type { Finding } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
-import { quoteName, quoteTable, type SourceOptions, tableName } from './names.ts';
+import { databaseTables, quoteName, quoteTable, type SourceOptions, tableName } from './names.ts';
 import { type CapturedTable, withoutKey } from './publication.ts';
-import { unfitness } from './set-up.ts';
+import { messagesProblem, unfitness } from './set-up.ts';
 
 /** `tables`: those that can be captured, whatever else is found of them. */
 export async function tableFindings(
-  { tables: labels }: SourceOptions,
+  options: SourceOptions,
   sql: SqlSession,
   user: string,
 ): Promise<{ readonly tables: readonly CapturedTable[]; readonly findings: readonly Finding[] }> {
   const rows: Rows = (text, values) => sql.rows(text, values);
   const findings: Finding[] = [];
   const tables: CapturedTable[] = [];
-  for (const [index, label] of labels.entries()) {
+  const messages = await messagesProblem(options, rows);
+  if (messages !== null) findings.push({ level: 'problem', ...messages, path: ['messages', 'table'] });
+  for (const label of databaseTables(options)) {
+    const index = options.tables.indexOf(label);
     const found = (level: 'problem' | 'warning', message: string, remedy: string) =>
       findings.push({ level, message, remedy, path: ['tables', index] });
     const name = tableName(label);

@@ -18,6 +18,18 @@ export const sourceConfig = z.strictObject({
     .describe(
       'A publication that exists and holds the tables. Default: one named as the slot, made and kept up to date.',
     ),
+  messages: z
+    .strictObject({
+      table: z
+        .string()
+        .regex(/^[^.]+\..+$/, { error: 'must be `schema.table`' })
+        .describe(
+          'A name under `tables:` that no table of the database has: the messages are its rows, with the columns `lsn` (the key), `prefix`, `transactional` and `content`.',
+        ),
+      prefixes: z.array(z.string()).min(1).optional().describe('Prefixes of the messages to take. Default: all.'),
+    })
+    .optional()
+    .describe('Takes what applications write with pg_logical_emit_message. Default: no.'),
   snapshot_connections: z
     .int()
     .min(1)

@@ -24,6 +24,10 @@ export function publicationOf({ config, instance, name }: SourceOptions): { name
     : { name: config.publication, managed: false };
 }
 
+/** Configured names of tables of the database: not that of the logical messages. */
+export const databaseTables = ({ config, tables }: SourceOptions): readonly string[] =>
+  tables.filter((label) => label !== config.messages?.table);
+
 export interface TableName {
   readonly schema: string;
   readonly table: string;

@@ -8,6 +8,7 @@ import {
   COMMIT,
   DELETE,
   INSERT,
+  MESSAGE,
   need,
   POSTGRES_EPOCH_US,
   RELATION,
@@ -21,7 +22,6 @@ export const STREAM_START = 0x53; // S
 export const STREAM_STOP = 0x45; // E
 export const STREAM_COMMIT = 0x63; // c
 export const STREAM_ABORT = 0x41; // A
-export const MESSAGE = 0x4d; // M
 
 /** Bytes of a transaction id behind the type byte. */
 export const XID_BYTES = 4;

@@ -1,5 +1,5 @@
 /**
- * Messages of the output plugin pgoutput, protocol version 1 (manual, 55.9 Logical Replication Message Formats).
+ * Messages of the output plugin pgoutput that every protocol version has (manual, 55.9 Logical Replication Message Formats).
  * Lengths are checked against the message before use; nothing is allocated by a declared size.
  */
 import { TailraceError } from '../../src/sdk/index.ts';
@@ -13,6 +13,7 @@ export const INSERT = 0x49; // I
 export const UPDATE = 0x55; // U
 export const DELETE = 0x44; // D
 export const TRUNCATE = 0x54; // T
+export const MESSAGE = 0x4d; // M
 
 /** Kinds of a column in a tuple. */
 export const NULL_COLUMN = 0x6e; // n
@@ -146,7 +147,7 @@ export function readTruncate(buf: Buffer, from: number, end: number): readonly n
   return Array.from({ length: count }, (_, i) => buf.readUInt32BE(from + 5 + i * 4));
 }
 
-function readString(buf: Buffer, at: number, end: number): { text: string; next: number } {
+export function readString(buf: Buffer, at: number, end: number): { text: string; next: number } {
   const zero = buf.indexOf(0, at);
   need(zero >= 0 && zero < end);
   return { text: buf.toString('utf8', at, zero), next: zero + 1 };

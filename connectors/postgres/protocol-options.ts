@@ -6,8 +6,10 @@ export interface ProtocolOptions {
   /** `server_version_num`. */
   readonly version: number;
   readonly publication: string;
-  /** Transactions that still run are taken. */
+  /** Transactions that still run are taken, unless logical messages are. */
   readonly streaming: boolean;
+  /** Logical messages are taken. */
+  readonly messages: boolean;
 }
 
 export async function serverVersion(rows: Rows): Promise<number> {
@@ -16,12 +18,15 @@ export async function serverVersion(rows: Rows): Promise<number> {
 }
 
 /** The options in their brackets. */
-export function protocolOptions({ version, publication, streaming }: ProtocolOptions): string {
+export function protocolOptions({ version, publication, streaming, messages }: ProtocolOptions): string {
   const options: Record<string, string> = {
     proto_version: String(protocolVersion(version)),
     publication_names: quoteName(publication),
   };
-  if (streaming) options.streaming = 'on';
+  // In a transaction that still runs, the server gives messages of a subtransaction out as the transaction's own: they could
+  // not be taken back when it is rolled back.
+  if (streaming && !messages) options.streaming = 'on';
+  if (messages) options.messages = 'true';
   return `(${Object.entries(options)
     .map(([name, value]) => `${name} ${quoteLiteral(value)}`)
     .join(', ')})`;

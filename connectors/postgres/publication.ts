@@ -79,7 +79,9 @@ const tableList = (tables: readonly CapturedTable[]): string => tables.map(fromT
 const WHOLE = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
 
 export function createPublicationSql(name: string, tables: readonly CapturedTable[]): string {
-  return `CREATE PUBLICATION ${quoteName(name)} FOR TABLE ${tableList(tables)} WITH (publish_via_partition_root = true);`;
+  // Logical messages need one as well.
+  const list = tables.length === 0 ? '' : `FOR TABLE ${tableList(tables)} `;
+  return `CREATE PUBLICATION ${quoteName(name)} ${list}WITH (publish_via_partition_root = true);`;
 }
 
 /** A table whose rows cannot be told apart: publishing it would make the application's UPDATE and DELETE fail. */
@@ -155,6 +157,8 @@ export async function ensurePublication(
 
 /** Tables that are there already keep their entry. */
 async function setTables(sql: SqlSession, present: Publication, tables: readonly CapturedTable[]): Promise<void> {
+  // A list cannot be empty; what is published and not captured is not read.
+  if (tables.length === 0) return;
   const same = tables.every((table) => publishedTable(present, table)) && present.tables.length === tables.length;
   if (!same) await sql.rows(`ALTER PUBLICATION ${quoteName(present.name)} SET TABLE ${tableList(tables)}`);
 }

@@ -13,6 +13,7 @@ import {
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
+import { LogicalMessages, messagesTable } from './logical-messages.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import { publicationOf, type SourceOptions, slotOf } from './names.ts';
@@ -136,7 +137,8 @@ export class PostgresReader implements SourceReader {
     );
     const { name: publication } = publicationOf(this.#options);
     const version = await serverVersion(rows).catch(giveBack(client));
-    const options = protocolOptions({ version, publication, streaming: streamed !== null });
+    const messages = this.#options.config.messages !== undefined;
+    const options = protocolOptions({ version, publication, streaming: streamed !== null, messages });
     if (signal.aborted) {
       await client.end().catch(() => {});
       return;
@@ -174,7 +176,11 @@ export class PostgresReader implements SourceReader {
       captured: tables,
       wait: () => context.clock.sleep(VISIBLE_MS, signal),
     });
-    return new StreamDecoder({ output, tables: streamTables, progress, failpoint: context.failpoint });
+    const described = messagesTable(this.#options);
+    const messages =
+      described === null ? null : new LogicalMessages(described, this.#options.config.messages?.prefixes, output);
+    const { failpoint, clock } = context;
+    return new StreamDecoder({ output, tables: streamTables, progress, messages, now: clock.now, failpoint });
   }
 
   /** Null without a place on disk: the server then keeps transactions until they have committed. */

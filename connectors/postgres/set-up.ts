@@ -5,7 +5,7 @@ import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
-import { publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
+import { databaseTables, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
 import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
 import {
   type CapturedTable,
@@ -108,7 +108,9 @@ function pending(publication: Publication, table: CapturedTable): TableState {
 export async function capturedTables(options: SourceOptions, sql: SqlSession): Promise<readonly CapturedTable[]> {
   const rows: Rows = (text, values) => sql.rows(text, values);
   const tables: CapturedTable[] = [];
-  for (const label of options.tables) {
+  const messages = await messagesProblem(options, rows);
+  if (messages !== null) throw new TailraceError('source.not_ready', messages.message, { remedy: messages.remedy });
+  for (const label of databaseTables(options)) {
     const name = tableName(label);
     const catalog = await catalogTable(rows, name);
     if (catalog === undefined) {
@@ -123,6 +125,22 @@ export async function capturedTables(options: SourceOptions, sql: SqlSession): P
     tables.push({ ...name, catalog });
   }
   return tables;
+}
+
+/** Why the logical messages cannot be taken as configured; null when they can, or are not wanted. */
+export async function messagesProblem(
+  { config, tables }: SourceOptions,
+  rows: Rows,
+): Promise<{ readonly message: string; readonly remedy: string } | null> {
+  const label = config.messages?.table;
+  if (label === undefined) return null;
+  if (!tables.includes(label)) {
+    const message = `the logical messages are to be rows of ${label}, which is not captured`;
+    return { message, remedy: `add ${label} to \`tables:\` of the source` };
+  }
+  if ((await catalogTable(rows, tableName(label))) === undefined) return null;
+  const message = `the logical messages are to be rows of ${label}, which is a table of the database`;
+  return { message, remedy: 'give `messages.table`, and the name under `tables:`, a name that no table has' };
 }
 
 /** Why nothing of it is in the write-ahead log; null for a table that can be captured. */

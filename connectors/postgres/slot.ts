@@ -2,7 +2,7 @@
 import { type Clock, TailraceError } from '../../src/sdk/index.ts';
 import type { SqlSession } from './connections.ts';
 import { parseLsn } from './lsn.ts';
-import { quoteLiteral } from './names.ts';
+import { quoteLiteral, quoteName } from './names.ts';
 import type { PostgresPosition } from './position.ts';
 import { gap } from './source-errors.ts';
 
@@ -17,12 +17,14 @@ export interface Slot {
   /** `reserved`, `extended`, `unreserved`, `lost`; null for one that never reserved anything. */
   readonly status: string | null;
   readonly ours: boolean;
+  /** Prepared transactions are sent before they are committed. */
+  readonly two_phase: boolean;
 }
 
 export async function findSlot(sql: SqlSession, name: string): Promise<Slot | undefined> {
   const [slot] = await sql.rows<Slot>(
     `SELECT plugin::text, database::text, active_pid AS pid, confirmed_flush_lsn::text AS confirmed, wal_status AS status,
-       coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
+       two_phase, coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
      FROM pg_replication_slots WHERE slot_name = $1`,
     [name],
   );
@@ -94,6 +96,17 @@ function inUse(name: string, pid: number): TailraceError {
   );
 }
 
+/**
+ * Ours are made without it: the server then sends a prepared transaction at its COMMIT PREPARED, like any other, also when it
+ * was prepared long before: docs/decisions/2026-11-25-logical-messages-and-prepared-transactions.md.
+ */
+function sendsPrepared(name: string): TailraceError {
+  const alter = `ALTER_REPLICATION_SLOT ${quoteName(name)} (TWO_PHASE false);`;
+  return new TailraceError('source.not_ready', `the replication slot ${name} was altered: it has two_phase now`, {
+    remedy: `from version 18 on: psql 'dbname=… replication=database' -c '${alter}'; before: drop it, and set \`on_gap: resnapshot\` on the source`,
+  });
+}
+
 /** Throws `source.gap` unless the slot still has everything after the position. */
 export function checkSlot(slot: Slot | undefined, name: string, position: PostgresPosition): void {
   const after = `changes after ${position.lsn} are lost`;
@@ -109,4 +122,5 @@ export function checkSlot(slot: Slot | undefined, name: string, position: Postgr
   if (slot.confirmed !== null && parseLsn(slot.confirmed) > parseLsn(position.lsn)) {
     throw gap(`the replication slot ${name} was moved to ${slot.confirmed} by somebody else or made anew: ${after}`);
   }
+  if (slot.two_phase) throw sendsPrepared(name);
 }

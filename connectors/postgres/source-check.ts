@@ -4,8 +4,9 @@ import { catalogTable, type Rows } from './catalog.ts';
 import { tableFindings } from './check-tables.ts';
 import { connectReplication, SqlSession } from './connections.ts';
 import { describeTable } from './descriptions.ts';
+import { messagesTable } from './logical-messages.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
-import { publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
+import { databaseTables, publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
 import {
   type CapturedTable,
   createPublicationSql,
@@ -83,8 +84,9 @@ export async function describeSource(options: SourceOptions): Promise<readonly T
   const rows: Rows = (text, values) => sql.rows(text, values);
   try {
     const publication = await findPublication(sql, publicationOf(options).name);
-    const found: TableDescription[] = [];
-    for (const label of options.tables) {
+    const messages = messagesTable(options);
+    const found: TableDescription[] = messages === null ? [] : [messages];
+    for (const label of databaseTables(options)) {
       const name = tableName(label);
       const catalog = await catalogTable(rows, name);
       if (catalog === undefined) continue;

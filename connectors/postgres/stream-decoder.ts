@@ -4,6 +4,7 @@
  */
 import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
 import type { Judgement, TableCoverage } from './coverage.ts';
+import { type LogicalMessage, type LogicalMessages, readLogicalMessage } from './logical-messages.ts';
 import { formatLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import * as pgoutput from './pgoutput.ts';
@@ -22,12 +23,18 @@ export interface StreamDecoderOptions {
   readonly output: SourceOutput;
   readonly tables: StreamTables;
   readonly progress: SourceProgress;
+  /** Null: logical messages are not wanted. */
+  readonly messages: LogicalMessages | null;
+  /** ms since 1970. */
+  readonly now: () => number;
   readonly failpoint: (name: string) => void;
 }
 
 export class StreamDecoder {
   readonly #output: SourceOutput;
   readonly #tables: StreamTables;
+  readonly #messages: LogicalMessages | null;
+  readonly #now: () => number;
   readonly #failpoint: (name: string) => void;
   readonly #old = new Tuple();
   readonly #new = new Tuple();
@@ -45,6 +52,8 @@ export class StreamDecoder {
   constructor(options: StreamDecoderOptions) {
     this.#output = options.output;
     this.#tables = options.tables;
+    this.#messages = options.messages;
+    this.#now = options.now;
     this.#failpoint = options.failpoint;
     this.#progress = options.progress;
   }
@@ -77,6 +86,8 @@ export class StreamDecoder {
       case pgoutput.TYPE:
         this.#tables.nameType(pgoutput.readType(buf, from + 1, to));
         return undefined;
+      case pgoutput.MESSAGE:
+        return this.#message(buf, readLogicalMessage(buf, from + 1, to));
       case pgoutput.ORIGIN:
         return undefined;
       default:
@@ -278,6 +289,23 @@ export class StreamDecoder {
       if (judgement?.isMixed === true) this.#progress.readAfresh(label);
     }
     this.#oid = -1;
+    return undefined;
+  }
+
+  /** One that is no part of a transaction has its own; it has no time but the one at which it is read. */
+  #message(buf: Buffer, message: LogicalMessage): undefined {
+    const { transactional, lsn } = message;
+    pgoutput.need(transactional === (this.#transaction !== null));
+    if (this.#messages?.wants(message) !== true) return undefined;
+    if (transactional) {
+      this.#open();
+      this.#messages.write(message, buf);
+      return undefined;
+    }
+    const timeUs = this.#now() * 1_000;
+    this.#output.begin({ id: formatLsn(lsn), kind: 'stream', timeUs, position: formatLsn(lsn) });
+    this.#messages.write(message, buf);
+    this.#output.end(this.#progress.at(lsn));
     return undefined;
   }
 

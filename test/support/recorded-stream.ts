@@ -1,6 +1,7 @@
 /** Messages of pgoutput recorded from a real server, and the source's decoder for them. */
 import { catalogTable, type Rows } from '../../connectors/postgres/catalog.ts';
 import type { SqlSession } from '../../connectors/postgres/connections.ts';
+import type { LogicalMessages } from '../../connectors/postgres/logical-messages.ts';
 import { tableName } from '../../connectors/postgres/names.ts';
 import { readPosition } from '../../connectors/postgres/position.ts';
 import type { CapturedTable } from '../../connectors/postgres/publication.ts';
@@ -46,11 +47,12 @@ export function streamDecoder(
   captured: readonly CapturedTable[],
   output: RecordingOutput,
   lsn = '0/0',
+  messages: LogicalMessages | null = null,
 ): StreamDecoder {
   const tables = new StreamTables({ source: 's', output, sql, captured, wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   const progress = new SourceProgress(position, false, async () => []);
-  return new StreamDecoder({ output, tables, progress, failpoint: () => {} });
+  return new StreamDecoder({ output, tables, progress, messages, now: Date.now, failpoint: () => {} });
 }
 
 /** Recorded transactions are over: one that cannot be seen is none of them. */
