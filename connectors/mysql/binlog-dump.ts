@@ -7,8 +7,10 @@ const COM_BINLOG_DUMP_GTID = 0x1e;
 /** End at the end of the log, in place of waiting for more. */
 const NON_BLOCK = 1;
 const THROUGH_GTID = 4;
-const FIRST_POSITION = 4;
-const MAX_POSITION = 2 ** 32 - 1;
+/** Behind the file's magic number. */
+export const FIRST_POSITION = 4;
+/** In a request; files may be longer. */
+export const MAX_POSITION = 2 ** 32 - 1;
 const NANOSECONDS = 1_000_000;
 
 /** @param heartbeatMs how often an idle server is to say so */

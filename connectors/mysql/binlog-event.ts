@@ -51,7 +51,6 @@ export const EventType = {
 
 /** They hold no change of a row and end nothing. */
 export const WITHOUT_CHANGE: ReadonlySet<number> = new Set([
-  EventType.STOP,
   EventType.INTVAR,
   EventType.RAND,
   EventType.USER_VAR,
@@ -115,6 +114,18 @@ export function readMariadbGtid(buf: Buffer, from: number, to: number, server: n
     timeUs: null,
     standalone: (buf[from + 12]! & 1) === 1,
   };
+}
+
+/** MARIADB_GTID_LIST: the last transactions before the file. Count (4, of which 28 bits); domain (4), server (4), sequence (8) of each. */
+export function readGtidList(buf: Buffer, from: number, to: number): string {
+  need(from + 4 <= to);
+  const count = buf.readUInt32LE(from) & 0xfffffff;
+  need(from + 4 + 16 * count <= to);
+  const texts = Array.from({ length: count }, (_, i) => {
+    const at = from + 4 + 16 * i;
+    return `${buf.readUInt32LE(at)}-${buf.readUInt32LE(at + 4)}-${buf.readBigUInt64LE(at + 8)}`;
+  });
+  return texts.join(',');
 }
 
 const FIELD_UUID = 1;
@@ -196,6 +207,13 @@ export function readQuery(buf: Buffer, from: number, to: number, compressed: boo
   }
   const text = compressed ? inflated(buf, sqlAt, to) : buf.subarray(sqlAt, to);
   return { schema: buf.toString('utf8', schemaAt, schemaAt + schemaBytes), sql: text.toString('utf8'), ansiQuotes };
+}
+
+/** ROTATE: place (8) in the next file, and its name. */
+export function rotateEvent(buf: Buffer, from: number, end: number): { readonly file: string; readonly pos: number } {
+  const body = from + HEADER_BYTES;
+  need(body + 8 < end);
+  return { pos: Number(buf.readBigUInt64LE(body)), file: buf.toString('utf8', body + 8, end) };
 }
 
 /** Of one event: MariaDB compresses no more than `max_allowed_packet` allows. */

@@ -1,16 +1,15 @@
 /** The binary log as it comes: asked for once, then read until it breaks or is stopped. */
 import { TailraceError } from '../../src/sdk/index.ts';
 import { dumpAfter, dumpFrom, sessionSql } from './binlog-dump.ts';
-import { EventType, HEADER_BYTES } from './binlog-event.ts';
 import { connect, query, takeSocket } from './connections.ts';
 import { PacketSocket, serverError, type Wait } from './packet-socket.ts';
 import type { MysqlPosition } from './position.ts';
-import { gap, need } from './source-errors.ts';
+import { need } from './source-errors.ts';
 
 const OK = 0x00;
 const EOF = 0xfe;
 const ERROR = 0xff;
-const HEARTBEAT_MS = 5_000;
+export const HEARTBEAT_MS = 5_000;
 /** Silence after which the line counts as broken. */
 const SILENCE_MS = 3 * HEARTBEAT_MS;
 
@@ -92,47 +91,13 @@ function dumpCommand(server: number, { flavor, gtid, file, pos }: MysqlPosition)
   return flavor === 'mysql' ? dumpAfter(server, gtid) : dumpFrom(server, '', 0, true);
 }
 
+/** The server has no more to send, and was not to wait. */
+export const isEnd = (buf: Buffer, from: number): boolean => buf[from] === EOF;
+
 /** Where the event of a packet begins. Throws what the server says in place of an event. */
-function eventAt(buf: Buffer, from: number, to: number): number {
+export function eventAt(buf: Buffer, from: number, to: number): number {
   if (buf[from] === OK) return from + 1;
   if (buf[from] === ERROR) throw serverError(buf, from, to);
   need(buf[from] === EOF);
   throw new TailraceError('source.unreachable', 'the server ended the stream of the binary log');
-}
-
-/**
- * When a file of the server was begun, s since 1970: two of one name, before and after a RESET, differ in it (Invariant 11).
- * Throws `source.gap` when the file is not there.
- */
-export async function fileBegun(
-  { url, replica }: Pick<BinlogStreamOptions, 'url' | 'replica'>,
-  { flavor, file }: Pick<MysqlPosition, 'flavor' | 'file'>,
-): Promise<number> {
-  const connection = await connect(url);
-  await query(connection, sessionSql(flavor, replica.uuid, HEARTBEAT_MS, null)).catch((error) => {
-    connection.destroy();
-    throw error;
-  });
-  const socket = takeSocket(connection);
-  let begun: number | null = null;
-  const reader: PacketSocket = new PacketSocket({
-    socket,
-    take: (buf, at, to) => {
-      const event = eventAt(buf, at, to);
-      need(to - event >= HEADER_BYTES);
-      if (buf[event + 4] !== EventType.FORMAT_DESCRIPTION) return undefined;
-      begun = buf.readUInt32LE(event);
-      reader.stop();
-      return undefined;
-    },
-    afterRead: () => undefined,
-  });
-  try {
-    reader.command(dumpFrom(replica.id, file, 0, false));
-    await reader.done;
-  } finally {
-    socket.destroy();
-  }
-  if (begun === null) throw gap(`the binary log ${file} cannot be read`);
-  return begun;
 }

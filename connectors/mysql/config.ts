@@ -18,6 +18,14 @@ export const sourceConfig = z.strictObject({
     .describe(
       'As which replica the binary log is read: no other reader of this server may use it. Default: made of the names of instance and source.',
     ),
+  after_crash: z
+    .enum(['stop', 'continue'])
+    .default('stop')
+    .describe(
+      'When the server crashed while `sync_binlog` or `innodb_flush_log_at_trx_commit` was not 1, so that its tables and its ' +
+        'binary log may differ. `stop`: the source stops with a gap (`on_gap: resnapshot` reads the tables again); `continue`: ' +
+        'for servers whose process may crash, but not their machine.',
+    ),
   unlogged_cascades: z
     .enum(['refuse', 'ignore'])
     .default('refuse')

@@ -11,6 +11,7 @@ import { EventType, HEADER_BYTES } from './binlog-event.ts';
 import { BinlogStream } from './binlog-stream.ts';
 import { Charsets } from './charsets.ts';
 import { SqlSession } from './connections.ts';
+import { CutOffs } from './cut-off.ts';
 import { tableName } from './names.ts';
 import type { MysqlPosition } from './position.ts';
 import { serverFacts } from './server.ts';
@@ -64,7 +65,16 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flav
       const into = new RecordingOutput();
       const tables = new StreamTables({ source: 'x', output: into, sql, facts, charsets, captured: captures });
       const statements = new StatementEvents(captures, false);
-      const decoder = new StreamDecoder({ output: into, tables, statements, position: from, failpoint: () => {} });
+      const decoder = new StreamDecoder({
+        output: into,
+        tables,
+        statements,
+        position: from,
+        known: from.file,
+        crashed: () => {},
+        cutOffs: new CutOffs(),
+        failpoint: () => {},
+      });
       for (const event of list) await decoder.take(event, 0, event.length);
       return into;
     };

@@ -25,4 +25,5 @@ export const sink = defineSink({
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
+  inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
 });

@@ -1,10 +1,14 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
-import type { Position, SourceOutput, SourceReader } from '../../src/sdk/index.ts';
+import { type Position, type SourceOutput, type SourceReader, TailraceError } from '../../src/sdk/index.ts';
 import { BinlogStream } from './binlog-stream.ts';
 import { Charsets } from './charsets.ts';
 import { SqlSession } from './connections.ts';
+import { cutOffsOf } from './cut-off.ts';
+import { isDamage } from './log-files.ts';
 import { replicaOf, type SourceOptions } from './names.ts';
 import { type MysqlPosition, readPosition } from './position.ts';
+import { logFiles } from './server.ts';
+import { checkCrash } from './server-crash.ts';
 import { type Prepared, prepare } from './set-up.ts';
 import { snapshotTable } from './snapshot.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
@@ -62,7 +66,11 @@ export class MysqlReader implements SourceReader {
     return position;
   }
 
-  async #streaming({ facts, position, tables }: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
+  async #streaming(
+    { facts, position, known, tables }: Prepared,
+    output: SourceOutput,
+    signal: AbortSignal,
+  ): Promise<void> {
     const { config, context, name } = this.#options;
     const charsets = await Charsets.load(this.#sql, facts);
     const decoder = new StreamDecoder({
@@ -70,6 +78,9 @@ export class MysqlReader implements SourceReader {
       tables: new StreamTables({ source: name, output, sql: this.#sql, facts, charsets, captured: tables }),
       statements: new StatementEvents(tables, facts.variables.get('lower_case_table_names') !== '0'),
       position,
+      known,
+      crashed: (file) => checkCrash(facts, config.after_crash, file),
+      cutOffs: cutOffsOf(config),
       failpoint: context.failpoint,
     });
     try {
@@ -90,7 +101,15 @@ export class MysqlReader implements SourceReader {
         stream.close();
       });
     } catch (error) {
+      if (isDamage(error) && facts.flavor === 'mariadb' && (await this.#isLeft(decoder.file))) {
+        throw new TailraceError('source.unreachable', `the server crashed while it wrote ${decoder.file}`);
+      }
       throw asStreamError(error, config.url);
     }
+  }
+
+  /** True when the server writes another file by now: the next set-up sees whether all of this one was read. */
+  async #isLeft(file: string): Promise<boolean> {
+    return (await logFiles(this.#sql)).at(-1)?.Log_name !== file;
   }
 }

@@ -128,7 +128,7 @@ describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
       if (id === '701' && (full || flavor === 'mariadb')) await made.server.restart();
       else {
         await made.server.kill();
-        await made.server.restart();
+        await made.server.restart(['--sync-binlog=1']);
       }
       const client = await openClient(made.server.url);
       await client.query(`INSERT INTO ${made.database}.plain (id) VALUES (${id})`);

@@ -37,6 +37,8 @@ const VARIABLES = [
   'log_slave_updates',
   'lower_case_table_names',
   'innodb_native_foreign_keys',
+  'innodb_flush_log_at_trx_commit',
+  'sync_binlog',
 ];
 
 export async function serverFacts(sql: SqlSession): Promise<ServerFacts> {

@@ -1,18 +1,21 @@
 /** What must be true before anything is read: the server's settings, the tables, the position. */
 import { TailraceError } from '../../src/sdk/index.ts';
-import { fileBegun } from './binlog-stream.ts';
 import { type CatalogTable, catalogTable } from './catalog.ts';
 import { tableProblems, unloggedCascades } from './check-tables.ts';
 import type { SqlSession } from './connections.ts';
+import { courseFrom, fileBegun, type LogFile, type LogReader } from './log-files.ts';
 import { replicaOf, type SourceOptions, type TableName, tableName } from './names.ts';
-import type { MysqlPosition, TableState } from './position.ts';
-import { checkIncarnation, logEnd, type ServerFacts, serverFacts } from './server.ts';
+import type { MysqlPosition, Place, TableState } from './position.ts';
+import { checkIncarnation, logEnd, logFiles, type ServerFacts, serverFacts } from './server.ts';
 import { type Problem, serverProblems, unloggedProblems } from './server-check.ts';
+import { checkCrash, checkHistory } from './server-crash.ts';
 import { asStreamError, gap } from './source-errors.ts';
 
 export interface Prepared {
   readonly facts: ServerFacts;
   readonly position: MysqlPosition;
+  /** The stream begins in this file or one before: up to it, it is known how the server ended its files. */
+  readonly known: string;
   readonly tables: readonly TableName[];
   /** Tables that have to be read, in the order of the configuration. */
   readonly unread: readonly TableName[];
@@ -35,35 +38,78 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
   if (options.config.unlogged_cascades === 'refuse') {
     for (const table of tables) refuse(await unloggedCascades(sql, table, facts));
   }
-  const start = { url: options.config.url, replica: replicaOf(options) };
+  const reader = { url: options.config.url, replica: replicaOf(options) };
+  const states = (saved: MysqlPosition | null) =>
+    Object.fromEntries(tables.map(({ label }) => [label, stateOf(options, saved, label)]));
   if (from === null) {
-    const end = await logEnd(sql, facts);
-    const begun = await begunOf(start, { flavor: facts.flavor, file: end.file });
-    const states = Object.fromEntries(tables.map(({ label }) => [label, PENDING]));
-    const position = { v: 1, flavor: facts.flavor, server: facts.server, ...end, begun, tables: states } as const;
-    return { facts, position, tables, unread: toRead(options, position, tables) };
+    const { flavor, server } = facts;
+    const { known, ...end } = await endPlace(reader, sql, facts);
+    const position = { v: 1, flavor, server, ...end, tables: states(null) } as const;
+    return { facts, position, known, tables, unread: toRead(options, position, tables) };
   }
   await checkIncarnation(sql, facts, from);
-  if (from.server === facts.server && (await begunOf(start, from)) !== from.begun) {
-    throw gap(`the binary log ${from.file} is another one than the position’s: the log was begun anew (RESET)`);
+  // Files of another server say nothing of where this one has the transactions; its end is behind all that were seen.
+  const { known, ...place } =
+    from.server === facts.server ? await goneOn(options, sql, facts, from) : await endPlace(reader, sql, facts);
+  const position = { ...from, ...place, gtid: from.gtid, server: facts.server, tables: states(from) };
+  return { facts, position, known, tables, unread: toRead(options, position, tables) };
+}
+
+/** A place in the server's files. */
+interface KnownPlace extends LogFile {
+  readonly known: string;
+}
+
+async function endPlace(reader: LogReader, sql: SqlSession, facts: ServerFacts): Promise<Place & KnownPlace> {
+  const end = await logEnd(sql, facts);
+  const begun = await asked(reader, () => fileBegun(reader, { flavor: facts.flavor, file: end.file }));
+  if (begun === null) throw gap(`the binary log ${end.file} cannot be read`);
+  return { ...end, begun, known: end.file };
+}
+
+/**
+ * The place in the same server's files at which the log goes on behind the position. Throws `source.gap` when what was there
+ * is not there now (Invariants 5 and 11).
+ */
+async function goneOn(
+  options: SourceOptions,
+  sql: SqlSession,
+  facts: ServerFacts,
+  from: MysqlPosition,
+): Promise<KnownPlace> {
+  const { url, after_crash } = options.config;
+  const reader = { url, replica: replicaOf(options) };
+  const { file, pos, begun } = from;
+  if ((await asked(reader, () => fileBegun(reader, from))) !== begun) {
+    throw gap(`the binary log ${file} is another one than the position’s: the log was begun anew (RESET)`);
   }
-  const states = Object.fromEntries(tables.map(({ label }) => [label, stateOf(options, from, label)]));
-  const position = { ...from, server: facts.server, tables: states };
-  return { facts, position, tables, unread: toRead(options, position, tables) };
+  const files = (await logFiles(sql)).map(({ Log_name }) => Log_name);
+  const last = files.at(-1) ?? file;
+  if (last === file) return { file, pos, begun, known: file };
+  const course = await asked(reader, () => courseFrom(reader, from, files));
+  // Beyond 4 GiB.
+  if (course === null) return { file, pos, begun, known: last };
+  const { crash, next } = course;
+  if (crash !== null) {
+    checkCrash(facts, after_crash, crash.file);
+    await asked(reader, async () => checkHistory(crash, from));
+  }
+  return { ...next, known: next.file };
 }
 
 const PENDING: TableState = { read: 'pending' };
 
-async function begunOf(start: Parameters<typeof fileBegun>[0], file: Parameters<typeof fileBegun>[1]): Promise<number> {
+async function asked<T>({ url }: LogReader, ask: () => Promise<T>): Promise<T> {
   try {
-    return await fileBegun(start, file);
+    return await ask();
   } catch (error) {
-    throw asStreamError(error, start.url);
+    throw asStreamError(error, url);
   }
 }
 
 /** A table that is added is read; without snapshots it is streamed from here on. */
-function stateOf({ snapshot }: SourceOptions, from: MysqlPosition, label: string): TableState {
+function stateOf({ snapshot }: SourceOptions, from: MysqlPosition | null, label: string): TableState {
+  if (from === null) return PENDING;
   return from.tables[label] ?? (snapshot === 'never' ? { read: 'past' } : PENDING);
 }
 

@@ -7,6 +7,7 @@ import { SqlSession } from './connections.ts';
 import { type SourceOptions, tableName } from './names.ts';
 import { logFiles, type ServerFacts, serverFacts, statusSql } from './server.ts';
 import { retentionSeconds, serverProblems, unloggedProblems } from './server-check.ts';
+import { safeSql, unsafeSettings } from './server-crash.ts';
 import { asSourceError, placeOf } from './source-errors.ts';
 
 const DAY_SECONDS = 86_400;
@@ -30,6 +31,7 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
         path: ['url'],
       });
     }
+    findings.push(...crashFindings(facts));
     findings.push(...(await tableFindings(options, sql, facts)));
     const name = facts.flavor === 'mysql' ? 'MySQL' : 'MariaDB';
     const ok = `${name} ${facts.version} at ${placeOf(options.config.url)}, user ${await userOf(sql)}`;
@@ -57,6 +59,15 @@ export async function describeSource(options: SourceOptions): Promise<readonly T
   } finally {
     await sql.close();
   }
+}
+
+function crashFindings(facts: ServerFacts): Finding[] {
+  return unsafeSettings(facts).map(([name, value]) => ({
+    level: 'warning' as const,
+    message: `${name} is ${value}: if the server’s machine crashes, tables and binary log may differ, and the source stops with a gap`,
+    remedy: safeSql(facts, [name]),
+    path: ['url'],
+  }));
 }
 
 function problem(message: string, remedy: string, key: string): Finding {

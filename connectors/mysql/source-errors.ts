@@ -13,12 +13,18 @@ interface ServerError {
 const RESNAPSHOT = 'set `on_gap: resnapshot` on the source to read its tables again, then start Tailrace';
 const AUTH = [1044, 1045, 1049, 1251, 1698, 1862, 3118, 3159, 4151];
 const DENIED = [1142, 1143, 1227, 1370, 1410];
-/** Too many connections, shutdown, lock wait, deadlock, killed, table changed under the snapshot, statement timeout … */
+/**
+ * Too many connections, shutdown, lock wait, deadlock, killed, table changed under the snapshot, statement timeout; no disk, no
+ * memory, no thread.
+ */
 const PASSING = [
   1040, 1041, 1053, 1077, 1152, 1158, 1159, 1160, 1161, 1205, 1213, 1317, 1412, 1226, 1203, 1615, 1684, 1927, 1969,
-  3024,
+  3024, 1021, 1026, 1030, 1037, 1038, 1135,
 ];
-const MASTER_FATAL = 1236;
+/** Below it stand those of the server's own files, temporary ones among them. */
+const FIRST_OF_STATEMENTS = 1000;
+/** Of all that keeps a server from sending its binary log. */
+export const MASTER_FATAL = 1236;
 /** ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS and its kin of MariaDB. */
 const LOST = [1789, 1945, 1950, 1951, 1953, 1955];
 
@@ -58,7 +64,7 @@ export function asSourceError(error: unknown, url: string): TailraceError {
       detail: message,
     });
   }
-  if (code === undefined || !/^(E[A-Z_]+|PROTOCOL_.*|HANDSHAKE_.*|ERR_.*)$/.test(code)) {
+  if (code === undefined || !/^((?!ERR_)E[A-Z_]+|PROTOCOL_.*|HANDSHAKE_.*|ERR_(SSL|TLS|STREAM|SOCKET)_.*)$/.test(code)) {
     return new TailraceError('internal.bug', `reading from ${where} failed: unexpected ${(error as Error)?.name}`, {
       cause: error,
     });
@@ -131,7 +137,7 @@ function statementError(cause: unknown, errno: number, detail: string, where: st
       cause,
     });
   }
-  if (PASSING.includes(errno)) {
+  if (errno < FIRST_OF_STATEMENTS || PASSING.includes(errno)) {
     return new TailraceError('source.unreachable', `the server at ${where} cannot serve now (${state})`, {
       detail,
       cause,

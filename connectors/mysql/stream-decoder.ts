@@ -2,14 +2,16 @@
  * Turns the events of the binary log into rows of the output. Invariant 4: a position is given only at the end of a
  * transaction; Invariant 5: what is not understood stops the source.
  */
-import { crc32 } from 'node:zlib';
 import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
 import * as event from './binlog-event.ts';
 import { EventType } from './binlog-event.ts';
+import { Checksums } from './checksums.ts';
+import type { CutOffs } from './cut-off.ts';
 import { type GtidSet, gtidText, parseGtidSet } from './gtid.ts';
+import { FileSequence } from './log-files.ts';
 import type { Wait } from './packet-socket.ts';
 import { payloadEvents } from './payload.ts';
-import { comparedSnapshots, type MysqlPosition, type Seen, type TableState } from './position.ts';
+import { comparedSnapshots, fileNumber, isBefore, type MysqlPosition, type Seen, type TableState } from './position.ts';
 import { RowsEvents } from './rows-event.ts';
 import { gap, need, unsupported } from './source-errors.ts';
 import type { StatementEvents } from './statement-events.ts';
@@ -20,6 +22,11 @@ export interface StreamDecoderOptions {
   readonly tables: StreamTables;
   readonly statements: StatementEvents;
   readonly position: MysqlPosition;
+  /** The file in which the stream begins at the latest; what is between it and a later one is not known. */
+  readonly known: string;
+  /** The server crashed while it wrote the file. Throws when that cannot be gone past. */
+  readonly crashed: (file: string) => void;
+  readonly cutOffs: CutOffs;
   readonly failpoint: (name: string) => void;
 }
 
@@ -31,11 +38,15 @@ const WORD = 2 ** 32;
 interface OpenTransaction extends event.TransactionStart {
   readonly id: string;
   readonly position: string;
+  /** Position, and when its file was begun. */
+  readonly begin: string;
   readonly second: number;
   /** A BEGIN came: it ends with a commit of its own. */
   grouped: boolean;
   /** Something of it was written to the output. */
   begun: boolean;
+  /** Its end is not in the log. */
+  readonly cutOff: boolean;
 }
 
 export class StreamDecoder {
@@ -52,12 +63,18 @@ export class StreamDecoder {
   #pos: number;
   #begun: number;
   #seen: Map<string, Seen>;
-  /** Null before the first format description says so. */
-  #checksums: boolean | null = null;
+  readonly #checksums = new Checksums();
+  readonly #files = new FileSequence(null);
+  readonly #cutOffs: CutOffs;
+  readonly #crashed: (file: string) => void;
+  readonly #known: number;
   #transaction: OpenTransaction | null = null;
 
   constructor(options: StreamDecoderOptions) {
-    const { output, tables, statements, position, failpoint } = options;
+    const { output, tables, statements, position, known, failpoint } = options;
+    this.#crashed = options.crashed;
+    this.#cutOffs = options.cutOffs;
+    this.#known = fileNumber(known);
     this.#output = output;
     this.#tables = tables;
     this.#statements = statements;
@@ -72,15 +89,16 @@ export class StreamDecoder {
     this.#rows = new RowsEvents((label) => this.#open(label));
   }
 
+  /** Where the stream is. */
+  get file(): string {
+    return this.#file;
+  }
+
   /** One event, as it stands in the file, at buf[from, to). */
   take(buf: Buffer, from: number, to: number): Wait {
-    need(to - from >= event.HEADER_BYTES && buf.readUInt32LE(from + 9) === to - from);
-    const type = buf[from + 4]!;
-    if (type === EventType.FORMAT_DESCRIPTION) this.#checksums = hasChecksum(buf, from, to);
-    const checked = this.#checksums ?? matches(buf, from, to);
-    const end = checked ? verified(buf, from, to) : to;
+    const end = this.#checksums.end(buf, from, to);
     this.#advance(buf, from);
-    return this.#event(type, buf, from, end);
+    return this.#event(buf[from + 4]!, buf, from, end);
   }
 
   /** Moves on in the file; positions of events have 32 bits, files may be longer. */
@@ -135,7 +153,10 @@ export class StreamDecoder {
     }
     switch (type) {
       case EventType.ROTATE:
-        return this.#rotate(buf, body, end);
+        return this.#rotate(buf, from, end);
+      case EventType.STOP:
+        this.#files.stop();
+        return undefined;
       case EventType.FORMAT_DESCRIPTION:
         return this.#format(buf, from, end);
       case EventType.HEARTBEAT:
@@ -159,22 +180,32 @@ export class StreamDecoder {
 
   #format(buf: Buffer, from: number, end: number): undefined {
     need(end - from >= event.HEADER_BYTES + 57);
-    if (this.#transaction?.begun === true) {
-      throw unsupported(
-        'a transaction with changes of captured tables was cut off in the binary log: the server crashed',
-      );
-    }
+    if (this.#transaction?.begun === true) this.#cutOff(this.#transaction);
     this.#transaction = null;
     this.#begun = buf.readUInt32LE(from);
     return this.#idle();
   }
 
-  #rotate(buf: Buffer, body: number, end: number): undefined {
-    need(body + 8 < end);
-    this.#pos = Number(buf.readBigUInt64LE(body));
-    this.#file = buf.toString('utf8', body + 8, end);
-    // When it was begun says its first event, before anything of it is given out as a position.
+  /** When the next file was begun says its first event, before anything of it is given out as a position. */
+  #rotate(buf: Buffer, from: number, end: number): undefined {
+    const first = this.#files.file === '';
+    const crashed = this.#files.rotate(buf, from, end);
+    if (crashed !== null) this.#crashed(crashed);
+    const { file, pos } = event.rotateEvent(buf, from, end);
+    if (first && fileNumber(file) > this.#known) {
+      throw new TailraceError('source.unreachable', `the server began ${file} while the reading was prepared`);
+    }
+    this.#file = file;
+    this.#pos = pos;
     return undefined;
+  }
+
+  #cutOff({ begin }: OpenTransaction): never {
+    this.#cutOffs.add(begin);
+    throw new TailraceError(
+      'source.unreachable',
+      'the server crashed within a transaction: it is read again without it',
+    );
   }
 
   /** Outside of transactions: everything before the position has been seen. */
@@ -186,11 +217,14 @@ export class StreamDecoder {
   #begin(start: event.TransactionStart, buf: Buffer, from: number): undefined {
     need(this.#transaction === null);
     const position = `${this.#file}:${this.#pos}`;
+    // Files are of one name again after a RESET.
+    const begin = `${this.#begun} ${position}`;
     const id = start.gtid === null ? position : gtidText(start.gtid, this.#mariadb);
     const second = buf.readUInt32LE(from);
     // MariaDB's says that a transaction begins; MySQL writes a BEGIN.
     const grouped = this.#mariadb && !start.standalone;
-    this.#transaction = { ...start, id, position, second, grouped, begun: false };
+    const cutOff = this.#cutOffs.has(begin);
+    this.#transaction = { ...start, id, position, begin, second, grouped, begun: false, cutOff };
     return undefined;
   }
 
@@ -258,7 +292,7 @@ export class StreamDecoder {
 
   #end(): undefined {
     const transaction = this.#transaction;
-    need(transaction !== null);
+    need(transaction !== null && !transaction.cutOff);
     this.#transaction = null;
     if (transaction.gtid !== null && this.#executed !== null) {
       // A server that numbers out of order within a domain would be resumed at the wrong place.
@@ -276,9 +310,11 @@ export class StreamDecoder {
   #passed(): MysqlPosition {
     const gtid = this.#executed === null ? null : this.#executed.toString();
     const { v, flavor, server } = this.#position;
-    const place = { gtid, file: this.#file, pos: this.#pos };
-    const tables = this.#seen.size === 0 ? this.#position.tables : this.#compared(place);
-    this.#position = { v, flavor, server, ...place, begun: this.#begun, tables };
+    const here = { file: this.#file, pos: this.#pos, begun: this.#begun };
+    const tables = this.#seen.size === 0 ? this.#position.tables : this.#compared(here);
+    // What GTIDs lead to begins with its file, before what was seen of it.
+    const { file, pos, begun } = isBefore(here, this.#position) ? this.#position : here;
+    this.#position = { v, flavor, server, gtid, file, pos, begun, tables };
     return this.#position;
   }
 
@@ -294,7 +330,7 @@ export class StreamDecoder {
   }
 
   #isLeftOut({ label }: StreamTable): boolean {
-    return this.#seen.size > 0 && this.#isSeen(label);
+    return this.#transaction?.cutOff === true || (this.#seen.size > 0 && this.#isSeen(label));
   }
 
   #isSeen(label: string): boolean {
@@ -335,27 +371,3 @@ const UNREADABLE: Readonly<Record<number, readonly [what: string, remedy: string
 };
 
 const isHeartbeat = (type: number): boolean => type === EventType.HEARTBEAT || type === EventType.HEARTBEAT_V2;
-
-const NO_CHECKSUM = 0;
-const CRC32 = 1;
-
-/** The format description ends with the algorithm (1) and, whatever it is, room for a checksum (4). */
-function hasChecksum(buf: Buffer, from: number, to: number): boolean {
-  need(to - from >= event.HEADER_BYTES + event.CHECKSUM_BYTES + 1);
-  const algorithm = buf[to - event.CHECKSUM_BYTES - 1];
-  need(algorithm === CRC32 || algorithm === NO_CHECKSUM);
-  return algorithm === CRC32;
-}
-
-/** The end without the checksum. What was changed on the way is not delivered: it is read again. */
-function verified(buf: Buffer, from: number, to: number): number {
-  if (matches(buf, from, to)) return to - event.CHECKSUM_BYTES;
-  throw new TailraceError('source.unreachable', 'an event of the binary log does not have its checksum', {
-    remedy: 'if it does not pass: the network or the disk of the server changes data; look into the server log',
-  });
-}
-
-function matches(buf: Buffer, from: number, to: number): boolean {
-  const end = to - event.CHECKSUM_BYTES;
-  return end - from >= event.HEADER_BYTES && crc32(buf.subarray(from, end)) === buf.readUInt32LE(end);
-}

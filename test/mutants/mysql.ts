@@ -1,6 +1,7 @@
 /** Mutants of the mysql connector. */
 import type { Mutant } from './mutant.ts';
 
+const CRASH = 'connectors/mysql/crash.test.ts';
 const GAPS = 'connectors/mysql/gaps.test.ts';
 const RESUME = 'connectors/mysql/resume.test.ts';
 const SINK = 'connectors/mysql/sink.test.ts';
@@ -47,9 +48,25 @@ export const mysqlMutants: readonly Mutant[] = [
     // What the snapshot has seen comes again.
     invariant: 9,
     file: 'connectors/mysql/stream-decoder.ts',
-    find: `return this.#seen.size > 0 && this.#isSeen(label);`,
-    replace: `return this.#seen.size < 0 && this.#isSeen(label);`,
+    find: `(this.#seen.size > 0 && this.#isSeen(label))`,
+    replace: `(this.#seen.size < 0 && this.#isSeen(label))`,
     test: [RESUME, 'invariant 9: the snapshot cut at random bytes'],
+  },
+  {
+    // A server that may have lost transactions is taken for one that keeps them.
+    invariant: 5,
+    file: 'connectors/mysql/server-crash.ts',
+    find: `if (unsafe.length === 0 || after === 'continue') return;`,
+    replace: `if (unsafe.length >= 0 || after === 'continue') return;`,
+    test: [CRASH, 'invariant 5: of one that may have lost transactions'],
+  },
+  {
+    // Numbers that others got are taken for those of transactions that were seen.
+    invariant: 5,
+    file: 'connectors/mysql/server-crash.ts',
+    find: `if (!theirs.covers(ours)) {`,
+    replace: `if (theirs === ours) {`,
+    test: [CRASH, 'invariant 5: numbers of lost transactions'],
   },
   {
     // FLOAT as the server prints it, with six digits.
@@ -71,8 +88,8 @@ export const mysqlMutants: readonly Mutant[] = [
     // A log that was begun anew is told by the numbers of its transactions alone.
     invariant: 11,
     file: 'connectors/mysql/set-up.ts',
-    find: `(await begunOf(start, from)) !== from.begun`,
-    replace: `(await begunOf(start, from)) < 0`,
+    find: `(await asked(reader, () => fileBegun(reader, from))) !== begun`,
+    replace: `(await asked(reader, () => fileBegun(reader, from))) === -1`,
     test: [GAPS, 'invariant 11'],
   },
   {
