@@ -64,7 +64,10 @@ export function asSourceError(error: unknown, url: string): TailraceError {
       detail: message,
     });
   }
-  if (code === undefined || !/^((?!ERR_)E[A-Z_]+|PROTOCOL_.*|HANDSHAKE_.*|ERR_(SSL|TLS|STREAM|SOCKET)_.*)$/.test(code)) {
+  if (
+    code === undefined ||
+    !/^((?!ERR_)E[A-Z_]+|PROTOCOL_.*|HANDSHAKE_.*|ERR_(SSL|TLS|STREAM|SOCKET)_.*)$/.test(code)
+  ) {
     return new TailraceError('internal.bug', `reading from ${where} failed: unexpected ${(error as Error)?.name}`, {
       cause: error,
     });
