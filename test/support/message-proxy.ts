@@ -1,0 +1,103 @@
+/** A proxy in front of a real PostgreSQL that ends replication connections after a given number of messages of the plugin. */
+import { createConnection, createServer, type Server, type Socket } from 'node:net';
+
+const COPY_DATA = 0x64; // d
+const XLOG_DATA = 0x77; // w
+
+export class MessageProxy {
+  readonly #server: Server;
+  readonly #sockets = new Set<Socket>();
+  /** Messages that each replication connection from now on may bring. */
+  limit = Number.POSITIVE_INFINITY;
+  /** Connections that were ended so. */
+  ends = 0;
+
+  private constructor(targetPort: number) {
+    this.#server = createServer({ noDelay: true }, (client) => this.#relay(client, targetPort));
+  }
+
+  static async start(targetPort: number): Promise<MessageProxy> {
+    const proxy = new MessageProxy(targetPort);
+    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
+    return proxy;
+  }
+
+  get port(): number {
+    const address = this.#server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    for (const socket of this.#sockets) socket.destroy();
+    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+  }
+
+  #relay(client: Socket, targetPort: number): void {
+    const server = createConnection({ port: targetPort, host: '127.0.0.1', noDelay: true });
+    for (const socket of [client, server]) {
+      this.#sockets.add(socket);
+      socket.on('error', () => {});
+      socket.on('close', () => {
+        this.#sockets.delete(socket);
+        if (socket === client) server.destroy();
+        else client.end();
+      });
+    }
+    let counter: MessageCounter | null = null;
+    client.once('data', (startup) => {
+      if (startup.includes('replication\0')) counter = new MessageCounter(this.limit);
+    });
+    client.on('data', (bytes) => server.write(bytes));
+    server.on('data', (bytes) => {
+      if (client.writableEnded) return;
+      const pass = counter?.count(bytes) ?? bytes.length;
+      client.write(bytes.subarray(0, pass));
+      if (counter?.isDone !== true) return;
+      this.ends++;
+      // What was passed on still arrives.
+      client.end(() => server.destroy());
+    });
+  }
+}
+
+/** Follows the framing of what a server sends: type, length with itself, body. */
+class MessageCounter {
+  #left: number;
+  #header = Buffer.alloc(6);
+  #headerBytes = 0;
+  /** Of the message under way, behind the header. */
+  #body = 0;
+  #isPlugin = false;
+
+  constructor(limit: number) {
+    this.#left = limit;
+  }
+
+  /** How many of the bytes may be passed on. */
+  count(bytes: Buffer): number {
+    let at = 0;
+    while (at < bytes.length) {
+      if (this.#body > 0) {
+        const step = Math.min(this.#body, bytes.length - at);
+        this.#body -= step;
+        at += step;
+        if (this.#body === 0 && this.#isPlugin) this.#left--;
+        if (this.isDone) return at;
+        continue;
+      }
+      this.#header[this.#headerBytes++] = bytes[at++]!;
+      // The kind of a copied message is the first byte of its body; other messages may have none.
+      if (this.#headerBytes === 5 && this.#header.readInt32BE(1) === 4) this.#headerBytes = 0;
+      if (this.#headerBytes < 6) continue;
+      this.#headerBytes = 0;
+      this.#body = this.#header.readInt32BE(1) - 5;
+      this.#isPlugin = this.#header[0] === COPY_DATA && this.#header[5] === XLOG_DATA;
+    }
+    return at;
+  }
+
+  /** The last message that may pass has ended. */
+  get isDone(): boolean {
+    return this.#left <= 0;
+  }
+}
