@@ -4,9 +4,12 @@ import { basename, join } from 'node:path';
 import type { RowDataPacket } from 'mysql2/promise';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type MysqlServer, startMysql } from '../../demo/servers/mysql.ts';
+import { Random } from '../../demo/shop/random.ts';
+import { foldChanges } from '../../test/support/fold-changes.ts';
 import { MysqlFollower } from '../../test/support/mysql-follower.ts';
 import { mysqlOptions, openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { testSeed } from '../../test/support/seed.ts';
 
 const SAFE = ['--sync-binlog=1', '--innodb-flush-log-at-trx-commit=1'];
 const UNSAFE = ['--sync-binlog=0'];
@@ -54,7 +57,7 @@ async function prepared(server: MysqlServer, seen: number, config: Record<string
     again.destroy();
   };
   const until = (id: number) => follower.run(() => ids().includes(id));
-  return { follower, options, begins, ids, insert, flush, until };
+  return { follower, options, begins, ids, insert, flush, until, table: `${database}.t` };
 }
 
 /** As a file is after a power cut: some of its end was not written, and is zeros, or is not there. */
@@ -71,6 +74,8 @@ async function eventEnds(server: MysqlServer, { file, pos }: Place): Promise<num
   return events.map(({ End_log_pos }) => Number(End_log_pos));
 }
 
+const full = process.env.TAILRACE_FULL !== undefined;
+const CYCLES = full ? 40 : 2;
 const REUSED = [101, 102, 103, 104];
 
 describe.each(['mysql', 'mariadb'] as const)('a crash of %s', async (flavor) => {
@@ -154,4 +159,60 @@ describe.each(['mysql', 'mariadb'] as const)('a crash of %s', async (flavor) => 
     await until(101);
     expect(ids()).toHaveLength(31);
   });
+
+  test.skipIf(server === null)(
+    'at any moment, again and again, beside writers: what was streamed is the table',
+    { timeout: full ? 900_000 : 90_000 },
+    async () => {
+      console.log(`crashes: seed ${testSeed} (TAILRACE_SEED)`);
+      const random = new Random(testSeed);
+      await server!.kill();
+      await server!.restart(SAFE);
+      const { follower, until, table } = await prepared(server!, 3);
+      for (let cycle = 1; cycle <= CYCLES; cycle++) {
+        const following = until(cycle * 1_000_000);
+        const writers = [0, 1].map((writer) => writeUntilKilled(server!, table, { cycle, writer, random }));
+        await Promise.race(writers.map(({ enough }) => enough));
+        await server!.kill();
+        await Promise.all(writers.map(({ over }) => over));
+        await server!.restart(SAFE);
+        const client = await openClient(server!.url);
+        await client.query(`INSERT INTO ${table} VALUES (${cycle * 1_000_000}, 'after')`);
+        await following;
+        const [rows] = await client.query<RowDataPacket[]>(`SELECT id, LENGTH(v) AS bytes FROM ${table}`);
+        client.destroy();
+        const streamed = [...(foldChanges(follower.transactions).get(table)?.values() ?? [])];
+        expect(streamed.map(({ id, v }) => `${id} ${v?.length}`).sort(), `cycle ${cycle}`).toEqual(
+          rows.map(({ id, bytes }) => `${id} ${bytes}`).sort(),
+        );
+      }
+    },
+  );
 });
+
+/** Transactions of any size until the connection breaks. `enough`: a random number of them was committed. */
+function writeUntilKilled(
+  server: MysqlServer,
+  table: string,
+  { cycle, writer, random }: { readonly cycle: number; readonly writer: number; readonly random: Random },
+) {
+  const wanted = random.between(1, 30);
+  let reached: () => void = () => {};
+  const enough = new Promise<void>((resolve) => {
+    reached = resolve;
+  });
+  const write = async () => {
+    const client = await openClient(server.url);
+    for (let n = 1; ; n++) {
+      const id = cycle * 1_000_000 + 2 * n + writer;
+      const v = `REPEAT('x', ${random.pick([1, 5_000, 200_000])})`;
+      await client.query(
+        `BEGIN; INSERT INTO ${table} VALUES (${id}, ${v}); UPDATE ${table} SET v = CONCAT(v, 'y') WHERE id = ${id - 2};
+         DELETE FROM ${table} WHERE id = ${id - 8}; COMMIT`,
+      );
+      if (n === wanted) reached();
+    }
+  };
+  const over = write().catch(() => reached());
+  return { enough, over };
+}

@@ -94,7 +94,7 @@ class MysqlInspector implements SinkInspector {
 
   /** What is stored of rows of these keys, canonical texts by `c<index>`; undefined for those that are not there. */
   async #rows(table: TableSchema, columns: readonly number[], rows: readonly Row[], isThere: boolean) {
-    const found = new Array<Found | undefined>(rows.length);
+    const found = rows.map((): Found | undefined => undefined);
     const list = columns.map((index) => `${textSql(table.columns[index]!)} AS c${index}`).join(', ');
     const looks = rows.flatMap((row, i) => {
       const where = isThere ? whereOf(table, row) : null;
