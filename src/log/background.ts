@@ -1,6 +1,7 @@
 /** What runs in the background of an open log: cleaning, and the search for damage. */
 import type { TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
+import type { Ballast } from './ballast.ts';
 import { Cleaner, type CleanRequest } from './cleaner.ts';
 import type { Flusher } from './flusher.ts';
 import type { HoldLimit, HoldTable } from './holds.ts';
@@ -37,6 +38,7 @@ export interface BackgroundOptions extends BackgroundSettings {
 export interface BackgroundParts {
   readonly state: LogState;
   readonly flusher: Flusher;
+  readonly ballast: Ballast;
   readonly holds: HoldTable;
   /** Where a topic's configuration does not say. */
   readonly segmentBytes: number;
@@ -46,13 +48,14 @@ export class Background {
   readonly #cleaner: Cleaner;
   readonly #scrubber: Scrubber;
 
-  constructor(options: BackgroundOptions, { state, flusher, holds, segmentBytes }: BackgroundParts) {
+  constructor(options: BackgroundOptions, { state, flusher, ballast, holds, segmentBytes }: BackgroundParts) {
     const { clock, log, random, holdLimit, cleanEveryMs, scrubEveryMs } = options;
     const cleanMs = cleanEveryMs === undefined ? CLEAN_EVERY_MS : cleanEveryMs;
     const scrubMs = cleanMs === null ? null : SCRUB_EVERY_MS;
     this.#cleaner = new Cleaner({
       state,
       flusher,
+      ballast,
       clock,
       log,
       random,

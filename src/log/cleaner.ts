@@ -6,6 +6,7 @@
 import { TailraceError } from '../contracts/errors.ts';
 import type { TopicConfig } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
+import type { Ballast } from './ballast.ts';
 import { Compactor } from './compaction/compactor.ts';
 import { dirtyRange } from './compaction/plan.ts';
 import type { Flusher } from './flusher.ts';
@@ -29,6 +30,7 @@ export interface CleanerOptions {
   readonly everyMs: number | null;
   readonly state: LogState;
   readonly flusher: Flusher;
+  readonly ballast: Ballast;
   readonly clock: Clock;
   readonly log: Logger;
   /** Uniform in [0, 1). */
@@ -116,6 +118,7 @@ export class Cleaner {
       });
     }
     await this.#free(0);
+    await this.#options.ballast.fill(this.#stopping.signal);
     if (failures.length > 0) throw failures[0];
   }
 

@@ -18,6 +18,7 @@ export interface DataPaths {
   readonly topics: string;
   readonly staged: string;
   readonly snapshot: string;
+  readonly ballast: string;
 }
 
 export function pathsOf(root: string): DataPaths {
@@ -27,6 +28,7 @@ export function pathsOf(root: string): DataPaths {
     topics: join(root, 'topics'),
     staged: join(root, 'staged'),
     snapshot: join(root, 'snapshot'),
+    ballast: join(root, 'ballast'),
   };
 }
 

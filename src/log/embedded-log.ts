@@ -15,6 +15,7 @@ import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
 import { recycleBatch } from '../wire/record-batch.ts';
 import { Background, type BackgroundSettings } from './background.ts';
+import { Ballast } from './ballast.ts';
 import type { CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
 import { asDirectoryError, type DataPaths, openDirectory } from './data-directory.ts';
@@ -56,6 +57,8 @@ export interface OpenLogOptions extends BackgroundSettings {
   /** Bytes of one partition in one commit that go straight to its segment. */
   readonly directBytes?: number;
   readonly walFileBytes?: number;
+  /** Room on the disk that is kept for checkpoints when it is full; 0: none. */
+  readonly ballastBytes?: number;
 }
 
 export interface EmbeddedLog extends Log {
@@ -74,6 +77,8 @@ const FLUSH_BYTES = 16 << 20;
 const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
+/** As much as a checkpoint may have to move. */
+const BALLAST_BYTES = 4 * FLUSH_BYTES;
 
 /** Throws `log.locked`, `log.unwritable`, `log.newer_format`, `log.damaged`. */
 export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
@@ -88,18 +93,27 @@ export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
     );
     state.giveIds(() => newTopicId(options.random));
     // Into segments and a snapshot, durably, before anything is served or written: the old files may then go.
-    await flushState({ state, files, paths }, nextEpoch);
+    const ballast = new Ballast(files, paths.ballast, options.ballastBytes ?? BALLAST_BYTES);
+    await ballast.spend(() => flushState({ state, files, paths }, nextEpoch));
     for (const name of walNames) await files.remove(join(paths.wal, name));
     for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
     await removeStrayFiles(state, files, paths.topics);
     const holdLimit = options.holdLimit ?? (await defaultHoldLimit(paths.root));
-    const log = new DiskLog({ ...options, holdLimit }, files, paths, lock, state, nextEpoch);
+    const log = new DiskLog({ ...options, holdLimit }, { files, paths, lock, ballast }, state, nextEpoch);
     await log.open();
     return log;
   } catch (error) {
     lock.release();
     throw asDirectoryError(error, options.dir);
   }
+}
+
+/** What an open data directory comes with. */
+interface Directory {
+  readonly files: Files;
+  readonly paths: DataPaths;
+  readonly lock: Lock;
+  readonly ballast: Ballast;
 }
 
 class DiskLog implements EmbeddedLog, TransactionLog {
@@ -114,6 +128,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #files: Files;
   readonly #paths: DataPaths;
   readonly #lock: Lock;
+  readonly #ballast: Ballast;
   readonly #state: LogState;
   readonly #wal: Wal;
   readonly #flusher: Flusher;
@@ -130,9 +145,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
 
   constructor(
     options: OpenLogOptions & { readonly holdLimit: HoldLimit },
-    files: Files,
-    paths: DataPaths,
-    lock: Lock,
+    { files, paths, lock, ballast }: Directory,
     state: LogState,
     epoch: number,
   ) {
@@ -142,6 +155,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     this.#files = files;
     this.#paths = paths;
     this.#lock = lock;
+    this.#ballast = ballast;
     this.#state = state;
     const { promise: failed, resolve } = Promise.withResolvers<unknown>();
     this.failed = failed;
@@ -155,11 +169,17 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     const sequence = state.sequence + 1;
     this.#wal = new Wal({ files, dir: paths.wal, clock, fileBytes, epoch, sequence, onFull, onFailed });
     const flushBytes = options.flushBytes ?? FLUSH_BYTES;
-    this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, clock, log, flushBytes });
+    this.#flusher = new Flusher({ state, wal: this.#wal, files, paths, ballast, clock, log, flushBytes });
     this.checkpoints = state;
     this.lineage = state;
     const segmentBytes = options.segmentBytes ?? SEGMENT_BYTES;
-    this.#background = new Background(options, { state, flusher: this.#flusher, holds: this.holds, segmentBytes });
+    this.#background = new Background(options, {
+      state,
+      flusher: this.#flusher,
+      ballast,
+      holds: this.holds,
+      segmentBytes,
+    });
     const append = (record: CommitRecord) => this.#append(record, [], null, null);
     this.#topicChanges = new TopicChanges({ state, random: options.random, append });
     this.admin = {
@@ -330,6 +350,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       });
     } finally {
       await this.#wal.close();
+      await this.#ballast.close();
       for (const transaction of this.#writers.values()) await transaction.release();
       for (const partition of this.#state.partitions()) await partition.close();
       for (const staged of this.#state.staged) await staged.close();

@@ -4,6 +4,7 @@
  */
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';
+import type { Ballast } from './ballast.ts';
 import type { DataPaths } from './data-directory.ts';
 import { type Snapshot, writeSnapshot } from './snapshot-file.ts';
 import type { LogState } from './state.ts';
@@ -19,6 +20,7 @@ export interface FlusherOptions {
   readonly wal: Wal;
   readonly files: Files;
   readonly paths: DataPaths;
+  readonly ballast: Ballast;
   readonly clock: Clock;
   readonly log: Logger;
   /** Bytes outside of segments that start a checkpoint; four times as many make commits wait. */
@@ -28,7 +30,9 @@ export interface FlusherOptions {
 export class Flusher {
   readonly #options: FlusherOptions;
   #running: Promise<void> | null = null;
+  #flushing: Promise<void> = Promise.resolve();
   #stopped = false;
+  #toldFull = false;
   #waiting: (() => void)[] = [];
 
   constructor(options: FlusherOptions) {
@@ -37,40 +41,39 @@ export class Flusher {
 
   /** After each commit: starts a checkpoint when it is due. */
   onCommit(): void {
-    if (this.#running !== null || this.#stopped || !this.#isDue()) return;
+    if (this.#running !== null || this.#stopped || !this.#hasWork()) return;
     this.#running = this.#loop();
   }
 
   /** One now, behind the one that may be running. Throws what stands in its way. */
   async checkpoint(): Promise<void> {
-    while (this.#running !== null) await this.#running;
-    const { wal } = this.#options;
-    if (this.#stopped || wal.error !== null) return;
-    const work = this.#flush();
-    this.#running = work
-      .catch(() => {})
-      .then(() => {
-        this.#running = null;
-        this.onCommit();
-      });
-    await work;
+    if (this.#stopped || this.#options.wal.error !== null) return;
+    await this.#flush();
+    this.onCommit();
   }
 
   /** Undefined while there is room. */
   room(): Promise<void> | undefined {
-    const { state, wal, flushBytes } = this.#options;
+    const { wal } = this.#options;
     // Of a log that has failed, the commit says so.
-    if (state.recentBytes < 4 * flushBytes || this.#stopped || wal.error !== null) return undefined;
+    if (this.#hasRoom() || this.#stopped || wal.error !== null) return undefined;
     return new Promise((resolve) => this.#waiting.push(resolve));
+  }
+
+  #hasRoom(): boolean {
+    const { state, ballast, flushBytes } = this.#options;
+    return state.recentBytes < 4 * flushBytes && !ballast.isSpent;
   }
 
   /** Moves everything, for a close or after recovery. Throws what stands in its way. */
   async finish(): Promise<void> {
     this.#stopped = true;
     await this.#running;
+    await this.#flushing;
     for (const resolve of this.#waiting.splice(0)) resolve();
-    await flushState(this.#options, this.#options.wal.nextEpoch);
-    await this.#options.wal.recycle(this.#options.state.sequence);
+    const { ballast, state, wal } = this.#options;
+    await ballast.spend(() => flushState(this.#options, wal.nextEpoch));
+    await wal.recycle(state.sequence);
   }
 
   /** Much outside of segments, many files of commits that are in segments already, or deleted topics that fill the disk. */
@@ -79,18 +82,40 @@ export class Flusher {
     return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES || state.deleted.length > 0;
   }
 
-  async #flush(): Promise<void> {
-    const { wal } = this.#options;
-    const sequence = await flushState(this.#options, wal.nextEpoch);
+  #hasWork(): boolean {
+    return this.#isDue() || this.#options.ballast.isSpent;
+  }
+
+  /** One after the other. */
+  #flush(): Promise<void> {
+    const flush = this.#flushing.then(() => this.#flushNow());
+    this.#flushing = flush.catch(() => {});
+    return flush;
+  }
+
+  async #flushNow(): Promise<void> {
+    const { ballast, wal } = this.#options;
+    const sequence = await ballast.spend(() => flushState(this.#options, wal.nextEpoch));
     await wal.recycle(sequence);
-    for (const resolve of this.#waiting.splice(0)) resolve();
+    if (ballast.isSpent) await this.#refill();
+    if (this.#hasRoom()) for (const resolve of this.#waiting.splice(0)) resolve();
+  }
+
+  async #refill(): Promise<void> {
+    const { ballast, log, paths } = this.#options;
+    await ballast.fill();
+    if (ballast.isSpent === this.#toldFull) return;
+    this.#toldFull = ballast.isSpent;
+    if (this.#toldFull) log('error', 'the disk is full: the log waits', { dir: paths.root });
+    else log('info', 'the log goes on', { dir: paths.root });
   }
 
   async #loop(): Promise<void> {
-    const { wal, clock, log } = this.#options;
-    while (!this.#stopped && this.#isDue() && wal.error === null) {
+    const { ballast, wal, clock, log } = this.#options;
+    while (!this.#stopped && this.#hasWork() && wal.error === null) {
       try {
         await this.#flush();
+        if (ballast.isSpent) await clock.sleep(RETRY_MS);
       } catch (error) {
         log('warn', 'the log could not be checkpointed; it is tried again', {
           cause: (error as NodeJS.ErrnoException).code ?? (error as Error).name,

@@ -29,6 +29,7 @@ async function opened(config: TopicConfig, options: Partial<OpenLogOptions> = {}
       random: Math.random,
       log: () => {},
       cleanEveryMs: null,
+      ballastBytes: 0,
       segmentBytes: 10_000,
       topicConfig: () => config,
       ...options,

@@ -7,6 +7,7 @@ import type { Clock } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';
 import { type CommitRecord, encodeRecord } from './commit-record.ts';
 import { encodeFrame } from './frame.ts';
+import { isDiskFull } from './full-disk.ts';
 import { WalFile } from './wal-file.ts';
 
 const IDLE_MS = 100;
@@ -14,7 +15,6 @@ const FULL_DISK_RETRY_MS = 500;
 /** Buffers in one write: more would be cut up by the system anyway (IOV_MAX). */
 const MAX_BUFFERS = 1_000;
 const MAX_SPARE_FILES = 3;
-const FULL = new Set(['ENOSPC', 'EDQUOT']);
 
 export interface FrameContent {
   readonly record: CommitRecord;
@@ -216,7 +216,7 @@ export class Wal {
         if (waiting) this.#options.onFull(false);
         return result;
       } catch (error) {
-        if (!FULL.has((error as NodeJS.ErrnoException).code ?? '') || this.#ending) throw error;
+        if (!isDiskFull(error) || this.#ending) throw error;
         if (!waiting) this.#options.onFull(true);
         await this.#options.clock.sleep(FULL_DISK_RETRY_MS);
       }
@@ -226,7 +226,7 @@ export class Wal {
   /** After a failed write or fsync the kernel may have dropped pages: nothing is written before a restart has looked. */
   #fail(cause: unknown, group: readonly WalCommit[]): void {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown';
-    const full = FULL.has(code);
+    const full = isDiskFull(cause);
     this.#error = full
       ? new TailraceError('log.closed', 'the log was closed while the disk was full', { cause })
       : new TailraceError('log.failed', `writing the log failed (${code}); it stops until a restart`, { cause });

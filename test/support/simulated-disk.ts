@@ -42,6 +42,8 @@ export interface Fault {
   readonly call: string;
   readonly path: string;
   readonly bytes: number;
+  /** Of a `write`: by how much the file grows. */
+  readonly grows?: number;
 }
 
 export class SimulatedDisk implements Files {
@@ -168,13 +170,21 @@ export class SimulatedDisk implements Files {
       .sort();
   }
 
+  /** Of all files that have a name. */
+  get usedBytes(): number {
+    let used = 0;
+    for (const { entries } of this.#directories.values()) for (const { size } of entries.values()) used += size;
+    return used;
+  }
+
   truncateFile(path: string, size: number): void {
     this.#directories.get(dirname(path))!.entries.get(basename(path))!.size = size;
   }
 
   write(path: string, inode: Inode, buffers: readonly Uint8Array[], position: number): void {
     const bytes = Buffer.concat(buffers);
-    const limit = this.fault({ call: 'write', path, bytes: bytes.length });
+    const grows = Math.max(0, position + bytes.length - inode.size);
+    const limit = this.fault({ call: 'write', path, bytes: bytes.length, grows });
     const written = limit === undefined ? bytes : bytes.subarray(0, limit);
     put(inode, written, position);
     inode.pending.push({ position, bytes: written });

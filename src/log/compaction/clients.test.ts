@@ -21,6 +21,7 @@ async function served(): Promise<{ log: EmbeddedLog; kafka: Kafka }> {
     random: Math.random,
     log: () => {},
     cleanEveryMs: null,
+    ballastBytes: 0,
     segmentBytes: 4_000,
     topicConfig: () => ({ 'cleanup.policy': 'compact', 'delete.retention.ms': '1' }),
   });

@@ -41,6 +41,7 @@ function open(disk: SimulatedDisk, clock: ManualClock, config: TopicConfig = {})
     log: (level, message, fields) => level === 'info' || problems.push(`${message} ${JSON.stringify(fields)}`),
     files: disk,
     cleanEveryMs: null,
+    ballastBytes: 0,
     flushBytes: 8 << 10,
     segmentBytes: 4 << 10,
     directBytes: 2 << 10,

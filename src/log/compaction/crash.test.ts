@@ -38,6 +38,7 @@ function open(disk: SimulatedDisk, clock: ManualClock): Promise<EmbeddedLog> {
     log: () => {},
     files: disk,
     cleanEveryMs: null,
+    ballastBytes: 0,
     flushBytes: 8 << 10,
     segmentBytes: 4 << 10,
     directBytes: 2 << 10,

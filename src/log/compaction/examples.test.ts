@@ -33,6 +33,7 @@ async function opened(config: TopicConfig = {}, options: Partial<OpenLogOptions>
       random: Math.random,
       log: (level, message, fields) => level === 'info' || problems.push(`${message} ${JSON.stringify(fields)}`),
       cleanEveryMs: null,
+      ballastBytes: 0,
       segmentBytes: 10_000,
       topicConfig: () => ({ 'cleanup.policy': 'compact', 'delete.retention.ms': String(HOUR), ...config }),
       ...options,

@@ -15,6 +15,7 @@ export const TIGHT = {
   walFileBytes: 16 << 10,
   stageBytes: 4 << 10,
   directBytes: 1 << 10,
+  ballastBytes: 2 << 10,
   cleanEveryMs: null,
 } as const;
 
