@@ -69,7 +69,8 @@ async function start(
   ]);
   const context = connectorContext(log, instance.dataDir);
   const { clock, random } = context;
-  const store = await openLog({ dir: instance.dataDir, clock, random, log });
+  const holdLimit = holdLimitOf(instance);
+  const store = await openLog({ dir: instance.dataDir, clock, random, log, holdLimit });
   const envelope = createEnvelope({ productVersion: version });
   const closers: (() => Promise<void>)[] = [() => store.close()];
   const close = async () => {
@@ -163,6 +164,12 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
   });
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   return start({ control, operations, inspector, version }, { ...http, dataDir, log });
+}
+
+function holdLimitOf({ holdLimit }: InstancePlan) {
+  if (holdLimit === undefined) return {};
+  const { ms, bytes } = holdLimit;
+  return bytes === null ? { ms } : { ms, bytes };
 }
 
 /** The log for Kafka clients. */

@@ -46,6 +46,7 @@ describe('a project', () => {
       http: { host: '127.0.0.1', port: 7600 },
       kafka: null,
       memoryBytes: 256 * 2 ** 20,
+      holdLimit: { ms: 7 * 86_400_000, bytes: null },
       maskKey: null,
     });
     expect(pipelines).toMatchObject([
@@ -79,7 +80,8 @@ describe('a project', () => {
   });
 
   test('keeps the settings of tailrace.yaml, wherever it is started', async () => {
-    const settings = 'instance: two\ndata_dir: ./state\nhttp: false\nmemory: 64MB\nmask_key: ${KEY}\n';
+    const settings =
+      'instance: two\ndata_dir: ./state\nhttp: false\nmemory: 64MB\nhold_limit: { time: 36h, size: 1GB }\nmask_key: ${KEY}\n';
     const dir = project({ 'pipelines/shop.yaml': SHOP, 'tailrace.yaml': settings, 'elsewhere/x': '' });
     const expected = {
       instance: 'two',
@@ -87,6 +89,7 @@ describe('a project', () => {
       http: null,
       kafka: null,
       memoryBytes: 2 ** 26,
+      holdLimit: { ms: 36 * 3_600_000, bytes: 2 ** 30 },
       maskKey: 'k',
     };
     for (const [cwd, paths] of [

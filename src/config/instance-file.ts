@@ -57,6 +57,7 @@ function plan(keys: ReturnType<typeof instanceKeys.parse>, dir: string): Omit<In
     dataDir: resolve(dir, keys.data_dir),
     http: keys.http === false ? null : { host: keys.http.host, port: keys.http.port },
     memoryBytes: keys.memory,
+    holdLimit: { ms: keys.hold_limit.time, bytes: keys.hold_limit.size ?? null },
     maskKey: keys.mask_key ?? null,
   };
 }

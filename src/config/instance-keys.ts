@@ -1,6 +1,6 @@
 /** The keys of `tailrace.yaml`. The reference page is made from them. */
 import { z } from 'zod';
-import { secret, sizeBytes } from '../lib/schema.ts';
+import { durationMs, secret, sizeBytes } from '../lib/schema.ts';
 import { kafkaKeys } from './kafka-keys.ts';
 import { isLoopback } from './loopback.ts';
 import { name } from './pipeline-keys.ts';
@@ -37,5 +37,14 @@ export const instanceKeys = z.strictObject({
     .refine((bytes) => bytes >= MIN_MEMORY_BYTES, { error: 'must be at least 32MB' })
     .prefault('256MB')
     .describe('Budget of all buffers of the process, e.g. `512MB`.'),
+  hold_limit: z
+    .strictObject({
+      time: durationMs()
+        .prefault('7d')
+        .describe('Age past its topic’s own retention at which an unread record is deleted all the same.'),
+      size: sizeBytes().optional().describe('Of all that is kept only for sinks; a fifth of the disk when left out.'),
+    })
+    .prefault({})
+    .describe('What sinks that have not read it may keep in the log. A sink that falls behind it has a `gap`.'),
   mask_key: secret().min(1).optional().describe('Secret key of `mask: hash`. Keep it: another key makes other hashes.'),
 });

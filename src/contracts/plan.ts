@@ -108,5 +108,7 @@ export interface InstancePlan {
   readonly kafka: KafkaPlan | null;
   /** Budget of all buffers of the process, in bytes (Invariant 10). */
   readonly memoryBytes: number;
+  /** What sinks may keep in the log beyond the topics' own settings; `bytes` null: a fifth of the disk. Absent: 7 days. */
+  readonly holdLimit?: { readonly ms: number; readonly bytes: number | null };
   readonly maskKey: string | null;
 }

@@ -19,7 +19,7 @@ export interface BackgroundSettings {
   /** Memory for the keys of a compaction. */
   readonly keyBytes?: number;
   /** What readers may keep from being deleted or compacted; default: seven days, and a fifth of the disk. */
-  readonly holdLimit?: HoldLimit;
+  readonly holdLimit?: Partial<HoldLimit>;
   /** Between looks at what is to be deleted or compacted, ms; null: only when `clean` is called. */
   readonly cleanEveryMs?: number | null;
   /** Between checks of everything that is stored, ms; null (also where `cleanEveryMs` is): only when `scrub` is called. */

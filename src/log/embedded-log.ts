@@ -98,7 +98,7 @@ export async function openLog(options: OpenLogOptions): Promise<EmbeddedLog> {
     for (const name of walNames) await files.remove(join(paths.wal, name));
     for (const name of await files.list(paths.staged)) await files.remove(join(paths.staged, name));
     await removeStrayFiles(state, files, paths.topics);
-    const holdLimit = options.holdLimit ?? (await defaultHoldLimit(paths.root));
+    const holdLimit = { ...(await defaultHoldLimit(paths.root)), ...options.holdLimit };
     const log = new DiskLog({ ...options, holdLimit }, { files, paths, lock, ballast }, state, nextEpoch);
     await log.open();
     return log;
