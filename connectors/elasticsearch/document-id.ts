@@ -1,7 +1,7 @@
 /** `_id` of a row's document. Different keys get different ids. */
 import { createHash } from 'node:crypto';
 import { type Row, TailraceError } from '../../src/sdk/index.ts';
-import { encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
+import { decodeCharacters, encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
 
 /** Elasticsearch takes no longer ones, and refuses a whole bulk request that holds one. */
 const MAX_BYTES = 512;
@@ -25,6 +25,12 @@ function ofOne(text: string): string {
 
 function ofSeveral(row: Row, keys: readonly number[]): string {
   return keys.map((index) => encodeCharacters(keyText(row, index), ':')).join(':');
+}
+
+/** Texts of the key columns in key order, from an `_id` that `documentId` made. */
+export function keyTextsOf(id: string, keys: number): readonly string[] {
+  if (keys > 1) return id.split(':').map(decodeCharacters);
+  return [id.startsWith('"') ? (JSON.parse(id) as string) : id];
 }
 
 /** `_id` of the memory of a document's delete. */

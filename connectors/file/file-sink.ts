@@ -18,6 +18,7 @@ import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { checkEpoch, KnownPositions, type StoredPosition } from '../../src/sdk/target/positions.ts';
 import { type DataFile, openDataFile } from './data-file.ts';
 import { asSinkError } from './errors.ts';
+import { asFileName } from './file-name.ts';
 import { LineBuffer } from './json-line.ts';
 import { type FileState, positionsOf, readState, rootOf, writeState } from './state-file.ts';
 
@@ -173,14 +174,4 @@ function leftOut({ dropped }: Change): boolean {
 
 function nameOf({ topic, partition }: Pick<SinkRecord, 'topic' | 'partition'>): string {
   return `${topic}\0${partition}`;
-}
-
-/** Bytes outside `[A-Za-z0-9._-]`, and a leading dot, as `_xHH`: a name cannot leave its directory or hide. */
-function asFileName(name: string): string {
-  const escaped = [...Buffer.from(name)].map((byte, i) => {
-    const character = String.fromCharCode(byte);
-    const plain = /[A-Za-z0-9._-]/.test(character) && !(i === 0 && character === '.');
-    return plain ? character : `_x${byte.toString(16).toUpperCase().padStart(2, '0')}`;
-  });
-  return escaped.join('');
 }

@@ -13,4 +13,5 @@ export const sink = defineSink({
   targets: ({ path }, tables) => tables.map((table) => fillTemplate(path, tableParts(table))),
   check: async (options) => (await import('./check.ts')).checkFile(options),
   open: async (options) => (await import('./sink.ts')).openFile(options),
+  inspect: async (options) => (await import('./inspect.ts')).inspectFile(options),
 });

@@ -12,6 +12,7 @@ export const source = defineSource({
   describe: async (options) => (await import('./source-check.ts')).describeSource(options),
   open: async (options) => new (await import('./reader.ts')).PostgresReader(options),
   teardown: async (options) => (await import('./teardown.ts')).teardownSource(options),
+  inspect: async (options) => new (await import('./inspect-source.ts')).PostgresInspector(options),
 });
 
 export const sink = defineSink({
@@ -23,4 +24,5 @@ export const sink = defineSink({
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
+  inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
 });

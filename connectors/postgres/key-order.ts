@@ -94,6 +94,11 @@ export class KeyOrder {
     return keys.length === 0 ? 'false' : `${this.row} IN (${keys.map((key) => this.value(key)).join(', ')})`;
   }
 
+  /** Types of the key columns, in key order. */
+  get natives(): readonly string[] {
+    return this.#columns.map(({ native }) => native);
+  }
+
   /** Negative, 0 or positive; null where only the server knows. */
   compare(a: Key, b: Key): number | null {
     for (const [i, { compares }] of this.#columns.entries()) {

@@ -3,6 +3,7 @@ import { type SnapshotCommand, TailraceError } from '../../src/sdk/index.ts';
 import type { SqlSession } from './connections.ts';
 import type { KeyOrder } from './key-order.ts';
 import { type CapturedTable, fromTable } from './publication.ts';
+import type { Key } from './snapshot-state.ts';
 
 /** Null: all. */
 export type RowsWanted = Extract<SnapshotCommand, { tables: unknown }>['rows'] | null;
@@ -27,10 +28,30 @@ export async function conditionOf(
   return where;
 }
 
+/**
+ * Keys that become deletes where there is no row; null: none do. Throws `source.not_ready` for a key whose texts in the log are
+ * not those of the server.
+ */
+export function absentKeys(rows: RowsWanted, table: CapturedTable, order: KeyOrder): readonly Key[] | null {
+  if (rows === null || rows === undefined || !('keys' in rows) || rows.absent === undefined) return null;
+  if (order.natives.includes('bytea')) {
+    throw new TailraceError(
+      'source.not_ready',
+      `rows of ${table.label} cannot be deleted by their key, which is binary`,
+      {
+        remedy: 'delete them in the target, or read the whole table again',
+      },
+    );
+  }
+  return rows.keys.map(encoded);
+}
+
+const encoded = (key: readonly string[]): Key => key.map((text) => Buffer.from(text).toString('base64'));
+
 function amongTexts(keys: readonly (readonly string[])[], table: CapturedTable, order: KeyOrder): string {
   const odd = keys.some((key) => key.length !== order.names.length);
   if (odd) throw wrong(table, `needs a text for each of ${order.names.join(', ')}`);
-  return order.among(keys.map((key) => key.map((text) => Buffer.from(text).toString('base64'))));
+  return order.among(keys.map(encoded));
 }
 
 function wrong({ label }: CapturedTable, what: string): TailraceError {

@@ -2,7 +2,7 @@
  * One resumable step of a snapshot: consecutive ranges of the key, read side by side in one snapshot, while the stream stands
  * between two transactions: docs/decisions/2026-11-25-snapshots-in-chunks.md.
  */
-import type { SourceOutput, TableSchema } from '../../src/sdk/index.ts';
+import type { RowWriter, SourceOutput, TableSchema } from '../../src/sdk/index.ts';
 import type { Rows } from './catalog.ts';
 import { type ColumnText, columnText } from './column-text.ts';
 import type { CopyConnection } from './copy-connection.ts';
@@ -40,6 +40,8 @@ export interface Round {
   readonly bounds: readonly (Key | null)[];
   /** Of a part of the table: the rows of its only range. */
   readonly keys: readonly Key[] | null;
+  /** Keys that become deletes where the snapshot has no row; at the end of a part of the table. */
+  readonly absent: readonly Key[];
 }
 
 export type RoundResult =
@@ -161,7 +163,7 @@ interface Reader {
 
 /** Invariant 4: the rows, the markers and the position behind them are one transaction of the output. */
 async function write(
-  { options, progress, output }: RoundContext,
+  { options, connections, progress, output }: RoundContext,
   round: Round,
   workers: readonly CopyConnection[],
   { schema, texts, facts }: Reader,
@@ -193,6 +195,7 @@ async function write(
     return worker.run(sql, onRow);
   });
   await Promise.all(copies);
+  if (round.absent.length > 0) await writeDeletes(connections, round, { schema, texts, facts }, writer);
   signal.throwIfAborted();
   const to = ranges.at(-1)!.to;
   if (to === null && state.where === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
@@ -202,6 +205,31 @@ async function write(
   output.end(progress.setSnapshot(label, now));
   await output.drain();
   return rows;
+}
+
+/** What the snapshot has no row of: it sees all that was delivered, and whatever comes later is delivered later. */
+async function writeDeletes(
+  { leader }: SnapshotConnections,
+  { table, order, absent, published: { filter } }: Round,
+  { schema, texts }: Reader,
+  writer: RowWriter,
+): Promise<void> {
+  const such = filter === null ? '' : `(${filter}) AND `;
+  const looks = absent.map(
+    (key, i) =>
+      `SELECT ${i} AS place WHERE NOT EXISTS (SELECT FROM ${fromTable(table)} WHERE ${such}${order.among([key])})`,
+  );
+  const { rows } = await leader.query<{ place: number }>(looks.join(' UNION ALL '));
+  for (const { place } of rows) {
+    writer.begin('d');
+    writer.side('before');
+    for (const [i, { keyOrdinal }] of schema.columns.entries()) {
+      const text = keyOrdinal === undefined ? null : Buffer.from(absent[place]![keyOrdinal - 1]!, 'base64');
+      if (text === null) writer.unchanged(i);
+      else texts[i]!(writer, i, text, 0, text.length);
+    }
+    writer.end();
+  }
 }
 
 /** The rows and columns that the stream has too. */

@@ -8,11 +8,11 @@ import type { SourceOptions } from './names.ts';
 import { waitForOlderTransactions } from './older-transactions.ts';
 import { comparesSnapshots, isPaused } from './position.ts';
 import { type CapturedTable, type Publication, publishedTable, withoutKey } from './publication.ts';
-import { conditionOf, type RowsWanted } from './row-condition.ts';
+import { absentKeys, conditionOf, type RowsWanted } from './row-condition.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
 import { droppedMeanwhile, type Round, readRound } from './snapshot-round.ts';
-import { frontier, openRanges, type SnapshotState } from './snapshot-state.ts';
+import { frontier, type Key, openRanges, type SnapshotState } from './snapshot-state.ts';
 import type { SourceProgress } from './source-progress.ts';
 import type { StreamGate } from './stream-gate.ts';
 
@@ -47,6 +47,8 @@ export class SnapshotRunner {
   #connections: SnapshotConnections | null = null;
   #reading: string | null = null;
   #woken = Promise.withResolvers<void>();
+  /** By table: keys that are asked for and become deletes where there is no row. */
+  readonly #absent = new Map<string, readonly Key[]>();
 
   constructor(options: SnapshotRunnerOptions) {
     const { clock } = options.options.context;
@@ -87,11 +89,14 @@ export class SnapshotRunner {
     const { options, progress } = this.#options;
     const order = await this.#orderOf(table);
     const where = await conditionOf(rows, table, order, this.#options.sql);
+    const absent = absentKeys(rows, table, order);
     while (progress.snapshot(table.label) !== undefined) {
       this.#options.ask();
       await options.context.clock.sleep(RETRY_MS);
     }
     this.#ready.delete(table.label);
+    this.#absent.delete(table.label);
+    if (absent !== null) this.#absent.set(table.label, absent);
     this.#options.progress.setSnapshot(table.label, { ...newState(order, null, 'refresh'), where });
     this.wake();
   }
@@ -147,7 +152,9 @@ export class SnapshotRunner {
       const known = progress.snapshot(label) ?? newState(order, estimate, 'initial');
       const state = known.estimate === null ? { ...known, estimate } : known;
       const ranges = await this.#ranges(finder, state);
-      const round = { table, published: this.#published(table), state, order, ...ranges };
+      const isLast = ranges.bounds.at(-1) === null;
+      const absent = (isLast && state.where !== null && this.#absent.get(label)) || [];
+      const round = { table, published: this.#published(table), state, order, absent, ...ranges };
       if (!(await this.#round(round, signal))) return;
     }
   }

@@ -11,4 +11,5 @@ export const sink = defineSink({
   targets: targetsOf,
   check: async (options) => (await import('./check.ts')).checkRedis(options),
   open: async (options) => (await import('./sink.ts')).openRedis(options),
+  inspect: async (options) => (await import('./inspect.ts')).inspectRedis(options),
 });

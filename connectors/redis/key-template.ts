@@ -3,7 +3,7 @@
  * and in a column that is followed by more of the template the character that follows is percent-encoded (as is `%`).
  */
 import { type Row, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
-import { encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
+import { decodeCharacters, encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
 import { SERVICE_PREFIX } from './scripts.ts';
 
@@ -86,6 +86,28 @@ export class KeyTemplate {
       key += before + (encode === '' ? text : encodeCharacters(text, encode));
     }
     return key + this.#end;
+  }
+
+  /** Columns that the template names, by their index, in its order. */
+  get columns(): readonly number[] {
+    return this.#parts.map(({ column }) => column);
+  }
+
+  /** Texts of those columns; null for a key that the template does not make. */
+  textsOf(key: string): readonly string[] | null {
+    if (!key.startsWith(this.prefix) || !key.endsWith(this.#end)) return null;
+    const texts: string[] = [];
+    let at = this.prefix.length;
+    const end = key.length - this.#end.length;
+    for (const [i, { encode }] of this.#parts.entries()) {
+      const next = this.#parts[i + 1];
+      const to = next === undefined ? end : key.indexOf(next.before, at);
+      if (to < at || to > end) return null;
+      const text = key.slice(at, to);
+      texts.push(encode === '' ? text : decodeCharacters(text));
+      at = to + (next?.before.length ?? 0);
+    }
+    return texts;
   }
 }
 

@@ -40,6 +40,6 @@ export async function sweep(
   bounds.swept = below;
 }
 
-function escapeGlob(text: string): string {
+export function escapeGlob(text: string): string {
   return text.replace(/[\\*?[\]^-]/g, '\\$&');
 }

@@ -68,7 +68,7 @@ function identityOf({ source, schema, table, id }: TableSchema): string {
 }
 
 /** 48 bits of a hash: it stands in every row. */
-function tableId({ source, schema, table }: TableSchema, template: string): string {
+export function tableId({ source, schema, table }: TableSchema, template: string): string {
   return createHash('sha256')
     .update(JSON.stringify([source, schema, table, template]))
     .digest('base64url')

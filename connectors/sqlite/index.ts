@@ -12,4 +12,5 @@ export const sink = defineSink({
   targets: ({ path }, tables) => tables.map((table) => `${path} ${tableParts(table).table.toLowerCase()}`),
   check: async (options) => (await import('./check.ts')).checkSqlite(options),
   open: async (options) => (await import('./sink.ts')).openSqlite(options),
+  inspect: async (options) => (await import('./inspect.ts')).inspectSqlite(options),
 });

@@ -58,9 +58,15 @@ export interface Envelope {
   schemas(): SchemaStore;
   /** Null for a tombstone. Throws `rule.failed`-class poison only for bytes that are not ours; unknown schema: `source.unsupported`. */
   decode(record: LogRecord, schemas: SchemaStore): Change | null;
+  /** The changes in what an encoder of this source has made; `schemas` takes in what comes with them. Not written to a log. */
+  changes(batches: readonly PendingBatch[], source: string, schemas: SchemaStore): readonly Change[];
   /** One record batch of plain records, for dead letters and other service topics. */
   batch(
-    records: readonly { readonly key: Uint8Array | null; readonly value: Uint8Array | null }[],
+    records: readonly {
+      readonly key: Uint8Array | null;
+      readonly value: Uint8Array | null;
+      readonly headers?: LogRecord['headers'];
+    }[],
     now: number,
   ): Uint8Array;
   /** Topic of a table; escapes per DESIGN § 6. */

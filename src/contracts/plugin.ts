@@ -5,6 +5,7 @@ import type { Op } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
 import type { SourceOpenOptions, SourceReader } from './source.ts';
+import type { SinkInspector, SourceInspector } from './verification.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
 /** Structured log line. Never pass row values or secrets (Invariant 12). */
@@ -62,6 +63,8 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
   open(options: SourceOpenOptions<C>): Promise<SourceReader>;
   /** Removes what the source created upstream (slot, publication). Must work when open never ran, and twice. */
   teardown(options: SourceOpenOptions<C>): Promise<void>;
+  /** To look at its tables beside the stream. Absent: targets of this source cannot be verified. */
+  inspect?(options: SourceOpenOptions<C>): Promise<SourceInspector>;
 }
 
 export interface SinkManifest<C = unknown> extends PluginManifest<C> {
@@ -75,4 +78,9 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
   targets?(config: C, tables: readonly string[]): readonly string[];
   check(options: SinkOpenOptions<C>): Promise<readonly Finding[]>;
   open(options: SinkOpenOptions<C>): Promise<OpenSink>;
+  /**
+   * To look at what the target holds. Throws `verify.unsupported` for a configuration whose target does not hold rows as they
+   * are at the source. Absent: the target cannot be read.
+   */
+  inspect?(options: SinkOpenOptions<C>): Promise<SinkInspector>;
 }

@@ -52,6 +52,13 @@ export type SnapshotCommand =
       readonly do: 'start' | 'cancel';
       readonly tables: readonly string[] | null;
       /** For `start`: only rows that an SQL condition holds for, or with these keys (texts in key order). Nothing is swept then. */
-      readonly rows?: { readonly where: string } | { readonly keys: readonly (readonly string[])[] };
+      readonly rows?: { readonly where: string } | KeysWanted;
     }
   | { readonly do: 'pause' | 'resume' };
+
+export interface KeysWanted {
+  /** Texts in key order. */
+  readonly keys: readonly (readonly string[])[];
+  /** Keys without a row become deletes, in the same step; lost when the reader ends before. Absent: they are left out. */
+  readonly absent?: 'delete';
+}

@@ -13,4 +13,8 @@ export const groupCheckpoint = (group: string, topic: string, partition: number)
 export const groupBeganCheckpoint = (group: string, topic: string, partition: number) =>
   `began/${group}/${topic}/${partition}`;
 export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;
+/** Dead letters that are tried again: records as they were (or were edited), with the id of the letter in a header. */
+export const retryTopic = (pipeline: string, sink: string) => `__tailrace_retries.${pipeline}.${sink}`;
 export const schemasTopic = (source: string) => `${source}.__schemas`;
+/** Where a verification that was broken off goes on. */
+export const verifyCheckpoint = (pipeline: string, sink: string) => `verify/${pipeline}/${sink}`;

@@ -10,6 +10,7 @@ export * from '../contracts/schema.ts';
 export type * from '../contracts/sink.ts';
 export type * from '../contracts/source.ts';
 export type * from '../contracts/upstream.ts';
+export type * from '../contracts/verification.ts';
 export { durationMs, secret, sizeBytes } from '../lib/schema.ts';
 
 /** Identity with type inference. The cast forgets the configuration's type: the runtime only passes it back. */

@@ -39,6 +39,12 @@ export function encodeCharacters(text: string, characters: string): string {
   return encoded;
 }
 
+/** Undoes `encodeCharacters`. A percent sign that it does not write stays. */
+export function decodeCharacters(text: string): string {
+  if (!text.includes('%')) return text;
+  return text.replaceAll(/(?:%[0-9A-F]{2})+/g, (bytes) => Buffer.from(bytes.replaceAll('%', ''), 'hex').toString());
+}
+
 function encodeOne(c: string): string {
   return [...Buffer.from(c)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join('');
 }

@@ -1,7 +1,7 @@
 /** What a change holds of its row: the key, the columns that were sent, and rows put together from several changes. */
 import { TailraceError } from '../../contracts/errors.ts';
 import { type Change, NOT_SENT, type Row, type Value } from '../../contracts/row.ts';
-import type { Column } from '../../contracts/schema.ts';
+import type { Column, TableSchema } from '../../contracts/schema.ts';
 
 /** Indexes of the columns that the source did not send (Invariant 9: not the same as NULL). */
 export function missingColumns(row: Row): readonly number[] {
@@ -23,7 +23,7 @@ export function isWhole(change: Change): boolean {
  * The row whose key columns identify the change's row: `after`, else `before`, else one read from the key's JSON text
  * (a delete made by a filter need not have a `before` side).
  */
-export function identityRow(change: Change): Row {
+export function identityRow(change: Pick<Change, 'before' | 'after' | 'table' | 'key'>): Row {
   if (change.after !== null) return change.after;
   const { columns } = change.table;
   const complete = (row: Row) => columns.every((c, i) => c.keyOrdinal === undefined || row.bytes(i) !== undefined);
@@ -34,6 +34,12 @@ export function identityRow(change: Change): Row {
     throw new TailraceError('sink.rejected', 'the record has no key columns');
   }
   return rowOfJson(columns, texts);
+}
+
+/** The row with nothing but its key, from the key's JSON text. */
+export function rowOfKey(table: TableSchema, key: string): Row {
+  const empty = { before: null, after: null, table, key };
+  return identityRow(empty);
 }
 
 /** JSON text of each member of the key, numbers as they stand there. */

@@ -1,0 +1,156 @@
+/** Looks at the rows of the target file, on a connection of its own that changes nothing. */
+import { existsSync } from 'node:fs';
+import { resolve } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { setImmediate as turn } from 'node:timers/promises';
+import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
+import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { keyJson } from '../../src/sdk/target/key-text.ts';
+import { keyIndexes } from '../../src/sdk/target/names.ts';
+import { rowOfKey } from '../../src/sdk/target/row-image.ts';
+import type { SqliteConfig } from './config.ts';
+import { asSinkError } from './errors.ts';
+import { type SqlValue, sqlValue } from './values.ts';
+
+const PAGE_ROWS = 1_000;
+/** Statements run in this thread: others get a turn after so many. */
+const ROWS_PER_TURN = 200;
+const BUSY_MS = 5_000;
+
+type Found = Readonly<Record<string, SqlValue>>;
+
+export async function inspectSqlite({ config }: SinkOpenOptions<SqliteConfig>): Promise<SinkInspector> {
+  const path = resolve(config.path);
+  try {
+    const database = existsSync(path) ? new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS }) : null;
+    return new SqliteInspector(database, path);
+  } catch (error) {
+    throw asSinkError(error, path);
+  }
+}
+
+class SqliteInspector implements SinkInspector {
+  readonly #database: DatabaseSync | null;
+  readonly #path: string;
+
+  constructor(database: DatabaseSync | null, path: string) {
+    this.#database = database;
+    this.#path = path;
+  }
+
+  async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
+    const table = rows[0]!.table;
+    const generated = this.#generated(table);
+    const columns = table.columns.flatMap(({ name }, i) => (generated?.has(fold(name)) ? [] : [i]));
+    const held = await this.#rows(
+      table,
+      columns,
+      rows.map(({ after }) => after!),
+    );
+    return held.map((found, i) => {
+      if (found === undefined) return { state: 'missing' };
+      const row = rows[i]!.after!;
+      const differing = columns.filter((index, at) => !isEqual(sqlValue(row, index), found[`c${at}`]!));
+      if (differing.length === 0) return { state: 'equal' };
+      return { state: 'different', columns: differing.map((index) => table.columns[index]!.name) };
+    });
+  }
+
+  async holds(table: TableSchema, keys: readonly string[]): Promise<readonly boolean[]> {
+    const rows = keys.map((key) => rowOfKey(table, key));
+    return (await this.#rows(table, keyIndexes(table), rows)).map((found) => found !== undefined);
+  }
+
+  async *keys(table: TableSchema): AsyncIterable<readonly string[]> {
+    const rowid = await this.#guarded(() => this.#pageSql(table));
+    if (rowid === null) return;
+    for (let after: readonly SqlValue[] | null = null; ; ) {
+      const rows = await this.#guarded(() => this.#page(rowid, after));
+      if (rows.length > 0)
+        yield rows.map((row) =>
+          keyJson(
+            table,
+            rowid.keys.map((_, i) => String(row[`c${i}`])),
+          ),
+        );
+      if (rows.length < PAGE_ROWS) return;
+      const last = rows.at(-1)!;
+      after = rowid.keys.map((_, i) => last[`c${i}`]!);
+      await turn();
+    }
+  }
+
+  async close(): Promise<void> {
+    if (this.#database?.isOpen) this.#database.close();
+  }
+
+  /** Null when the table is not there. */
+  #pageSql(table: TableSchema): { first: string; next: string; keys: readonly string[] } | null {
+    if (this.#generated(table) === null) return null;
+    const keys = keyIndexes(table).map((index) => quote(table.columns[index]!.name));
+    const list = keys.join(', ');
+    const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${quote(table.table)}`;
+    const end = ` ORDER BY ${list} LIMIT ${PAGE_ROWS}`;
+    return { first: select + end, next: `${select} WHERE (${list}) > (${keys.map(() => '?').join(', ')})${end}`, keys };
+  }
+
+  #page({ first, next }: { first: string; next: string }, after: readonly SqlValue[] | null): readonly Found[] {
+    const statement = this.#database!.prepare(after === null ? first : next);
+    statement.setReadBigInts(true);
+    return statement.all(...(after ?? [])) as unknown as readonly Found[];
+  }
+
+  /** What is stored of rows of these keys: columns as `c0`, `c1` …; undefined for those that are not there. */
+  async #rows(
+    table: TableSchema,
+    columns: readonly number[],
+    rows: readonly Row[],
+  ): Promise<readonly (Found | undefined)[]> {
+    const statement = await this.#guarded(() => {
+      if (this.#generated(table) === null) return null;
+      const name = (index: number) => quote(table.columns[index]!.name);
+      const keys = keyIndexes(table).map((index) => `${name(index)} = ?`);
+      const list = columns.map((index, i) => `${name(index)} AS c${i}`).join(', ');
+      return this.#database!.prepare(`SELECT ${list} FROM ${quote(table.table)} WHERE ${keys.join(' AND ')}`);
+    });
+    statement?.setReadBigInts(true);
+    const found: (Found | undefined)[] = [];
+    for (const [i, row] of rows.entries()) {
+      if (i % ROWS_PER_TURN === ROWS_PER_TURN - 1) await turn();
+      const values = keyIndexes(table).map((index) => sqlValue(row, index));
+      found.push(await this.#guarded(() => statement?.get(...values) as unknown as Found | undefined));
+    }
+    return found;
+  }
+
+  /** Folded names of generated columns; null when the table is not there. */
+  #generated({ table }: TableSchema): ReadonlySet<string> | null {
+    if (this.#database === null) return null;
+    const sql = 'SELECT name, hidden FROM pragma_table_xinfo(?)';
+    const columns = this.#database.prepare(sql).all(table) as unknown as { name: string; hidden: number }[];
+    if (columns.length === 0) return null;
+    return new Set(columns.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
+  }
+
+  async #guarded<T>(work: () => T): Promise<T> {
+    try {
+      return work();
+    } catch (error) {
+      throw asSinkError(error, this.#path);
+    }
+  }
+}
+
+/** As SQLite stores it: of numbers, 1 and 1.0 are two values where the column has no type. */
+function isEqual(wanted: SqlValue, held: SqlValue): boolean {
+  if (wanted instanceof Uint8Array) return held instanceof Uint8Array && Buffer.compare(wanted, held) === 0;
+  if (typeof wanted === 'number' && typeof held === 'bigint')
+    return Number.isInteger(wanted) && BigInt(wanted) === held;
+  // A column declared TEXT keeps a number's digits.
+  if (typeof wanted === 'bigint' && typeof held === 'string') return String(wanted) === held;
+  return Object.is(wanted, held);
+}
+
+function fold(name: string): string {
+  return name.replace(/[A-Z]/g, (letter) => letter.toLowerCase());
+}
