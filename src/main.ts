@@ -3,8 +3,8 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { connectors } from '../connectors/index.ts';
 import { main } from './cli/main.ts';
-import type { App, CheckResult, Running, StoredReader } from './contracts/app.ts';
-import type { Control, InstanceStatus } from './contracts/control.ts';
+import type { App, CheckResult, Running, StartOptions, StoredReader } from './contracts/app.ts';
+import type { InstanceStatus } from './contracts/control.ts';
 import type { Envelope } from './contracts/envelope.ts';
 import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
@@ -16,6 +16,7 @@ import { failpointFrom } from './lib/failpoint.ts';
 import type { EmbeddedLog } from './log/embedded-log.ts';
 import type { ReadOnlyLog } from './log/read-only.ts';
 import type { TopicRules } from './operations/index.ts';
+import type { Instance } from './pipeline/instance.ts';
 import { createRules } from './rules/index.ts';
 
 const version = productVersion();
@@ -61,6 +62,7 @@ async function start(
   instance: InstancePlan,
   pipelines: readonly PipelinePlan[],
   log: Logger,
+  options: StartOptions = { load: async () => ({ problems: [], pipelines }), redact: (text) => text },
 ): Promise<Running> {
   const [{ openLog }, { createEnvelope }, { Instance }] = await Promise.all([
     import('./log/embedded-log.ts'),
@@ -87,11 +89,11 @@ async function start(
     });
     closers.push(() => running.stop());
     // What listens comes first: a taken port is found before anything was made at a source.
-    const isOpen = openTopics(pipelines.flatMap(({ sources }) => sources.map(({ name }) => name)));
+    const isOpen = openTopics(() => running.plans.flatMap(({ sources }) => sources.map(({ name }) => name)));
     const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
-    const served = { control: running, pipelines, store, envelope, rules: registry.rules, isOpen, groups };
+    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options };
     const api = await startApi(served, instance, log);
     if (api !== null) closers.push(() => api.close());
     running.begin();
@@ -105,6 +107,8 @@ async function start(
       url: api?.url ?? null,
       status: () => running.status(),
       topics: () => running.topics(),
+      planReload: (others) => running.planReload(others),
+      reload: (others) => running.reload(others),
       stop: close,
       ended,
     };
@@ -115,8 +119,8 @@ async function start(
 }
 
 /** Whether outside clients and people may write to a topic: not to what sources and Tailrace itself write. */
-function openTopics(sources: readonly string[]): (topic: string) => boolean {
-  return (topic) => !topic.startsWith('__') && !sources.some((source) => topic.startsWith(`${source}.`));
+function openTopics(sources: () => readonly string[]): (topic: string) => boolean {
+  return (topic) => !topic.startsWith('__') && !sources().some((source) => topic.startsWith(`${source}.`));
 }
 
 async function topicRules(isOpen: (topic: string) => boolean): Promise<TopicRules> {
@@ -136,22 +140,23 @@ async function topicRules(isOpen: (topic: string) => boolean): Promise<TopicRule
 }
 
 interface Served {
-  readonly control: Control;
-  readonly pipelines: readonly PipelinePlan[];
+  readonly running: Instance;
   readonly store: EmbeddedLog;
   readonly envelope: Envelope;
   readonly rules: Rules;
   readonly isOpen: (topic: string) => boolean;
   readonly groups: GroupMembership | null;
+  readonly options: StartOptions;
 }
 
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, log: Logger) {
   if (http === null) return null;
-  const { control, pipelines, store, envelope, rules, isOpen, groups: membership } = served;
-  const [{ startApi: start }, { createOperations }, { LogInspector }, topics] = await Promise.all([
+  const { running, store, envelope, rules, isOpen, groups: membership, options } = served;
+  const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, topics] = await Promise.all([
     import('./api/server.ts'),
     import('./operations/index.ts'),
     import('./pipeline/inspect/inspector.ts'),
+    import('./pipeline/file-reload.ts'),
     topicRules(isOpen),
   ]);
   const operations = createOperations({
@@ -162,8 +167,10 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
     membership,
     compact: (topic) => store.clean({ compact: topic }),
   });
+  const pipelines = () => running.plans;
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
-  return start({ control, operations, inspector, version }, { ...http, dataDir, log });
+  const reloader = new FileReload(running, options.load, options.redact);
+  return start({ control: running, operations, inspector, reloader, version }, { ...http, dataDir, log });
 }
 
 function holdLimitOf({ holdLimit }: InstancePlan) {
@@ -252,7 +259,7 @@ async function storedReader(instance: InstancePlan): Promise<StoredReader> {
   const { createLogReader } = await import('./operations/index.ts');
   const log = await openStored(instance);
   const sources = log.checkpoints.list('source/').map(([name]) => name.slice('source/'.length));
-  const rules = await topicRules(openTopics(sources));
+  const rules = await topicRules(openTopics(() => sources));
   const reader = createLogReader({ log, times: log.times, configOf: log.configOf, rules });
   return { ...reader, close: () => log.close() };
 }
@@ -262,7 +269,7 @@ export async function createApp(): Promise<App> {
   return {
     registry,
     version,
-    start: (instance, pipelines, log) => start(registry, instance, pipelines, log),
+    start: (instance, pipelines, log, options) => start(registry, instance, pipelines, log, options),
     check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
     teardown: async (instance, pipelines, log) => {
       const { teardownPipelines } = await import('./pipeline/teardown.ts');

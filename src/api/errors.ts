@@ -13,6 +13,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'topic.exists': 409,
   'group.active': 409,
   'group.changed': 409,
+  'plan.changed': 409,
   'log.not_offered': 501,
   'log.offset_out_of_range': 416,
 };

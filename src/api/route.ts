@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Control } from '../contracts/control.ts';
 import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
+import type { FileReloader } from '../contracts/reload.ts';
 
 // Code from strings is not run here: what zod compiles for speed stays off.
 z.config({ jitless: true });
@@ -21,6 +22,7 @@ export interface Subjects {
   readonly control: Control;
   readonly operations: Operations;
   readonly inspector: Inspector;
+  readonly reloader: FileReloader;
   /** Of the product. */
   readonly version: string;
 }

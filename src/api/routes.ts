@@ -9,6 +9,7 @@ import { health, ready } from './routes/health.ts';
 import { metrics } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { pipeline, pipelines } from './routes/pipelines.ts';
+import { apply, plan } from './routes/plan.ts';
 import { planSeek } from './routes/plan-seek.ts';
 import { readRecords } from './routes/read-records.ts';
 import { seek } from './routes/seek.ts';
@@ -28,6 +29,8 @@ export const routes: readonly Route[] = [
   status,
   pipelines,
   pipeline,
+  plan,
+  apply,
   tap,
   trace,
   topics,

@@ -1,9 +1,12 @@
 import type { Command, CommandGroup } from './command.ts';
+import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
 import { demo } from './commands/demo.ts';
+import { dev } from './commands/dev.ts';
 import { groups } from './commands/groups.ts';
 import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
+import { plan } from './commands/plan.ts';
 import { run } from './commands/run.ts';
 import { status } from './commands/status.ts';
 import { tap } from './commands/tap.ts';
@@ -14,9 +17,12 @@ import { trace } from './commands/trace.ts';
 /** In the order of the help. */
 export const commands: readonly (Command | CommandGroup)[] = [
   demo,
+  dev,
   run,
   lint,
   check,
+  plan,
+  apply,
   status,
   tap,
   trace,

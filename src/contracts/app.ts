@@ -6,10 +6,11 @@ import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
 import type { Registry } from './registry.ts';
+import type { LoadedFiles, Reloadable } from './reload.ts';
 import type { Problem } from './rules.ts';
 
 /** A started instance. */
-export interface Running extends Control {
+export interface Running extends Control, Reloadable {
   /** Address of the HTTP API, or null. */
   readonly url: string | null;
   /** Stops reading, flushes, commits, closes. Idempotent. */
@@ -39,10 +40,24 @@ export interface StoredReader extends LogReader {
   close(): Promise<void>;
 }
 
+/** What a started instance gets of whoever starts it. */
+export interface StartOptions {
+  /** Reads the pipeline files once more, for `apply`. */
+  readonly load: () => Promise<LoadedFiles>;
+  /** Takes the secrets of the configuration out of a text (Invariant 12). */
+  readonly redact: (text: string) => string;
+}
+
 export interface App {
   readonly registry: Registry;
   readonly version: string;
-  start(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<Running>;
+  /** @param options absent: nobody asks for other files */
+  start(
+    instance: InstancePlan,
+    pipelines: readonly PipelinePlan[],
+    log: Logger,
+    options?: StartOptions,
+  ): Promise<Running>;
   /** Connects to every source and target; changes nothing. */
   check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly CheckResult[]>;
   /** Removes what the sources made upstream; a second time finds nothing to do. */

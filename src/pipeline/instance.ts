@@ -1,50 +1,23 @@
 /** A running instance: every source and sink of the given pipelines over one log. */
 import type { Control, InstanceStatus, SnapshotControl, TopicStatus } from '../contracts/control.ts';
-import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
-import type { Log } from '../contracts/log.ts';
-import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
-import type { ConnectorContext } from '../contracts/plugin.ts';
-import type { Rules } from '../contracts/rules.ts';
+import type { PipelinePlan } from '../contracts/plan.ts';
+import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
-import { schemasTopic } from './checkpoint-names.ts';
-import { sinkTakes } from './sink-tables.ts';
-import { SinkTask } from './sink-task.ts';
-import { SourceTask } from './source-task.ts';
-import { tableRules } from './table-rules.ts';
+import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
 import { topicStatus } from './topic-status.ts';
 
-const MIN_BUFFER_BYTES = 1 << 20;
-const MAX_BUFFER_BYTES = 8 << 20;
-/** Rows are on their way to the disk while they are still in the processor's cache; more in one commit gains nothing. */
-const MAX_SOURCE_BUFFER_BYTES = 3 << 20;
+export type { InstanceOptions } from './running-pipelines.ts';
 
-export interface InstanceOptions {
-  readonly instance: InstancePlan;
-  readonly pipelines: readonly PipelinePlan[];
-  readonly log: Log;
-  readonly envelope: Envelope;
-  readonly rules: Rules;
-  readonly context: ConnectorContext;
-}
-
-interface PipelineTasks {
-  readonly name: string;
-  readonly sources: readonly SourceTask[];
-  readonly sinks: readonly SinkTask[];
-}
-
-export class Instance implements Control, SnapshotControl {
+export class Instance implements Control, SnapshotControl, Reloadable {
   readonly #options: InstanceOptions;
   readonly #startedMs: number;
-  readonly #abort = new AbortController();
-  readonly #tasks: readonly PipelineTasks[];
-  #done: Promise<unknown> = Promise.resolve(null);
+  readonly #running: RunningPipelines;
 
   private constructor(options: InstanceOptions) {
     this.#options = options;
     this.#startedMs = options.context.clock.now();
-    this.#tasks = options.pipelines.map((pipeline) => this.#build(pipeline));
+    this.#running = new RunningPipelines(options);
   }
 
   /** Creates the topics and starts every task. Errors of single tasks show in the status, not here. */
@@ -56,16 +29,12 @@ export class Instance implements Control, SnapshotControl {
 
   /** Creates the topics. Nothing is read or written before `begin`. */
   static async prepare(options: InstanceOptions): Promise<Instance> {
-    for (const pipeline of options.pipelines) {
-      for (const topic of pipelineTopics(options.envelope, pipeline)) {
-        await options.log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
-      }
-    }
+    await ensureTopics(options, options.pipelines);
     return new Instance(options);
   }
 
   begin(): void {
-    this.#done = this.#run();
+    this.#running.begin();
   }
 
   /**
@@ -73,12 +42,28 @@ export class Instance implements Control, SnapshotControl {
    * when no source and no sink is left at work.
    */
   get done(): Promise<unknown> {
-    return this.#done;
+    return this.#running.done;
   }
 
   async stop(): Promise<void> {
-    this.#abort.abort(new TailraceError('internal.bug', 'stopping'));
-    await this.#done;
+    await this.#running.stop();
+  }
+
+  /** Those that run now. */
+  get plans(): readonly PipelinePlan[] {
+    return this.#running.plans;
+  }
+
+  planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {
+    return this.#running.planReload(pipelines);
+  }
+
+  reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+    return this.#running.reload(pipelines);
+  }
+
+  get #tasks(): readonly PipelineTasks[] {
+    return this.#running.tasks;
   }
 
   status(): InstanceStatus {
@@ -106,86 +91,4 @@ export class Instance implements Control, SnapshotControl {
   topics(): readonly TopicStatus[] {
     return this.#options.log.topics.list().map(topicStatus);
   }
-
-  async #run(): Promise<unknown> {
-    const signal = this.#abort.signal;
-    let wrongSetup: unknown = null;
-    const all = this.#tasks.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
-    const errors = await Promise.all(
-      all.map(async (task) => {
-        const error = await task.run(signal);
-        if (error !== null && !task.hasRun && isSetup(error)) {
-          wrongSetup ??= error;
-          this.#abort.abort(error);
-        }
-        return error;
-      }),
-    );
-    return wrongSetup ?? errors.find((error) => error !== null) ?? null;
-  }
-
-  #build(pipeline: PipelinePlan): PipelineTasks {
-    const { instance, log, envelope, rules, context } = this.#options;
-    const rulesContext = { maskKey: instance.maskKey };
-    const buffers = this.#options.pipelines.flatMap((p) => [...p.sources, ...p.sinks]).length;
-    const share = Math.floor(instance.memoryBytes / 2 / Math.max(1, buffers));
-    const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, share));
-    const shared = { log, envelope, rules, rulesContext, context, maxBytes };
-    const tableTopics = new Set(pipeline.sources.flatMap((source) => sourceTopics(envelope, source)));
-    return {
-      name: pipeline.name,
-      sources: pipeline.sources.map(
-        (plan) =>
-          new SourceTask({
-            ...shared,
-            maxBytes: Math.min(MAX_SOURCE_BUFFER_BYTES, maxBytes),
-            plan,
-            instance: instance.instance,
-            tableTopics,
-            rulesOf: (tables) => tableRules(pipeline, plan, tables),
-          }),
-      ),
-      sinks: pipeline.sinks.map(
-        (plan) =>
-          new SinkTask({
-            ...shared,
-            plan,
-            pipeline: pipeline.name,
-            pipelineTransform: pipeline.transform,
-            sources: pipeline.sources.map((source) => source.name),
-            topics: sinkTopics(envelope, pipeline, plan),
-          }),
-      ),
-    };
-  }
-}
-
-function isSetup(error: unknown): boolean {
-  return (
-    error instanceof TailraceError &&
-    /^(source|sink|config)\./.test(error.code) &&
-    !error.code.endsWith('.gap') &&
-    error.code !== 'sink.other_log' &&
-    error.code !== 'source.unsupported'
-  );
-}
-
-function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
-  return pipeline.sources.flatMap((source) => [...sourceTopics(envelope, source), schemasTopic(source.name)]);
-}
-
-/** Topics of the tables that a source captures. */
-function sourceTopics(envelope: Envelope, { name, tables }: SourcePlan): string[] {
-  return tables.map((table) => tableTopic(envelope, name, table));
-}
-
-function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
-  return pipeline.sources.flatMap((source) =>
-    source.tables.filter((table) => sinkTakes(sink, table)).map((table) => tableTopic(envelope, source.name, table)),
-  );
-}
-
-function tableTopic(envelope: Envelope, source: string, table: string): string {
-  const dot = table.indexOf('.');
-  return envelope.topicOf(source, table.slice(0, dot), table.slice(dot + 1));
 }

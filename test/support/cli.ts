@@ -9,6 +9,8 @@ import { main } from '../../src/cli/main.ts';
 import type { App, Running } from '../../src/contracts/app.ts';
 import type { InstanceStatus, TopicStatus } from '../../src/contracts/control.ts';
 import type { Operations } from '../../src/contracts/operations.ts';
+import type { PipelinePlan } from '../../src/contracts/plan.ts';
+import type { Reloaded, ReloadPlan } from '../../src/contracts/reload.ts';
 import { testRegistry } from './config-registry.ts';
 
 /** A directory with files, removed when the test ends. */
@@ -117,6 +119,7 @@ export function fakeSubjects(parts: Partial<Subjects> = {}): Subjects {
     control: { status: unexpected('status'), topics: unexpected('topics') },
     operations: fakeOperations(),
     inspector: { tap: unexpected('tap'), trace: unexpected('trace') },
+    reloader: { plan: unexpected('plan'), apply: unexpected('apply') },
     version: '1.2.3',
     ...parts,
   };
@@ -149,6 +152,19 @@ export class FakeRunning implements Running {
 
   topics() {
     return [];
+  }
+
+  /** Pipelines that were asked for after the start. */
+  readonly reloads: (readonly PipelinePlan[])[] = [];
+
+  planReload(): ReloadPlan {
+    return { hash: '0123456789ab', changes: [], untouched: [] };
+  }
+
+  async reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+    this.reloads.push(pipelines);
+    const restarted = pipelines.flatMap(({ name, sinks }) => sinks.map((sink) => `sink ${name}/${sink.name}`));
+    return { plan: this.planReload(), started: [], restarted, stopped: [] };
   }
 
   async stop(): Promise<void> {

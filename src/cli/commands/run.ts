@@ -5,10 +5,13 @@ import type { Logger } from '../../contracts/plugin.ts';
 import type { CommandContext, RunningCommand } from '../command.ts';
 import { errorText, errorWords } from '../error-text.ts';
 import type { Io } from '../io.ts';
+import { LiveProject } from '../live-project.ts';
 import { jsonLogger, plainLogger, terminalLogger } from '../log-lines.ts';
+import { reloadedText } from '../plan-text.ts';
 import { watchStates } from '../state-lines.ts';
 import { StopSignals } from '../stop-signals.ts';
 import { styleOf } from '../style.ts';
+import { watchFiles } from '../watch-files.ts';
 import { PATHS_DETAILS } from './lint.ts';
 
 /** What a sink may still write and commit after the signal. */
@@ -27,23 +30,28 @@ SIGINT (Ctrl-C) or SIGTERM stops it gracefully within 5 seconds; a second signal
 the next start goes on where the log says. With --json every line of the log is a JSON object.`,
   options: { verbose: { type: 'boolean', short: 'v', summary: 'show the lines of level debug as well' } },
   maxWords: Number.POSITIVE_INFINITY,
-  async run(context) {
-    const stop = new StopSignals(context.io);
-    try {
-      return await new Run(context, stop).run();
-    } finally {
-      stop.release();
-    }
-  },
+  run: (context) => runProject(context, false),
 };
+
+/** @param isWatching whether changes of the files are applied as they are saved */
+export async function runProject(context: CommandContext, isWatching: boolean): Promise<number> {
+  const stop = new StopSignals(context.io);
+  try {
+    return await new Run(context, stop, isWatching).run();
+  } finally {
+    stop.release();
+  }
+}
 
 class Run {
   readonly #context: CommandContext;
   readonly #stop: StopSignals;
+  readonly #isWatching: boolean;
 
-  constructor(context: CommandContext, stop: StopSignals) {
+  constructor(context: CommandContext, stop: StopSignals, isWatching: boolean) {
     this.#context = context;
     this.#stop = stop;
+    this.#isWatching = isWatching;
   }
 
   async run(): Promise<number> {
@@ -55,16 +63,41 @@ class Run {
     };
     let log = loggerWith((text) => text);
     try {
-      const [{ loadProject }, app] = await Promise.all([import('../../config/index.ts'), createApp()]);
-      const project = await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry: app.registry });
-      log = loggerWith(project.redact);
+      const app = await createApp();
+      const live = new LiveProject(words, io, app.registry);
+      const project = await live.load();
+      log = loggerWith(live.redact);
       await showProblems(project, io, isJson ? log : null);
       if (project.problems.some(({ level }) => level === 'error')) return 2;
-      const running = await app.start(project.instance, project.pipelines, log);
-      return await this.#serve(running, project, log);
+      const running = await app.start(project.instance, project.pipelines, log, live);
+      const unwatch = this.#isWatching ? this.#watch(live, project, running, log) : () => {};
+      try {
+        return await this.#serve(running, project, log);
+      } finally {
+        unwatch();
+      }
     } catch (error) {
       return this.#failed(error, log);
     }
+  }
+
+  /** Applies the files whenever they change; with problems in them what runs goes on. */
+  #watch(live: LiveProject, first: Project, running: Running, log: Logger): () => void {
+    const { io, options } = this.#context;
+    return watchFiles(live.directories(first), async () => {
+      try {
+        const project = await live.load();
+        await showProblems(project, io, options.json === true ? log : null);
+        if (project.problems.some(({ level }) => level === 'error')) {
+          log('warn', 'the files have problems: what ran before goes on');
+          return;
+        }
+        log('info', `files changed: ${reloadedText(await running.reload(project.pipelines))}`);
+      } catch (error) {
+        const { message, ...words } = errorWords(error);
+        log('error', message, words);
+      }
+    });
   }
 
   async #serve(running: Running, { instance, pipelines }: Project, log: Logger): Promise<number> {

@@ -85,7 +85,13 @@ async function caughtUp() {
     await log.close();
     await rm(dir, { recursive: true, force: true });
   });
-  const inspector = new LogInspector({ log, envelope, rules, rulesContext: { maskKey: null }, pipelines });
+  const inspector = new LogInspector({
+    log,
+    envelope,
+    rules,
+    rulesContext: { maskKey: null },
+    pipelines: () => pipelines,
+  });
   while (instance.status().pipelines[0]!.sinks[0]!.records < 3) await new Promise((resolve) => setImmediate(resolve));
   return { inspector, upstream };
 }

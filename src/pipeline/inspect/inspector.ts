@@ -29,7 +29,8 @@ export interface InspectorOptions {
   readonly envelope: Envelope;
   readonly rules: Rules;
   readonly rulesContext: RulesContext;
-  readonly pipelines: readonly PipelinePlan[];
+  /** Those that run now. */
+  readonly pipelines: () => readonly PipelinePlan[];
 }
 
 /** A table that a pipeline captures. */
@@ -65,7 +66,7 @@ export class LogInspector implements Inspector {
   }
 
   async trace({ table, key, limit }: TraceRequest): Promise<readonly TracedChange[]> {
-    const { pipelines } = this.#options;
+    const pipelines = this.#options.pipelines();
     const signal = new AbortController().signal;
     const found: { captured: Captured; record: SeenRecord }[] = [];
     for (const captured of this.#captured(pipelines, table)) {
@@ -123,7 +124,7 @@ export class LogInspector implements Inspector {
   }
 
   #pipeline(name: string): PipelinePlan {
-    const { pipelines } = this.#options;
+    const pipelines = this.#options.pipelines();
     const found = pipelines.find((pipeline) => pipeline.name === name);
     if (found !== undefined) return found;
     throw notFound(`there is no pipeline ${quoted(name)}`, name, pipelines);

@@ -1,0 +1,194 @@
+/** What another set of pipelines changes in a running instance, and what comes of it. */
+import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
+import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
+import type { ChangedField, PlanChange } from '../contracts/reload.ts';
+import type { StepSource } from '../contracts/rules.ts';
+import { sinkTakes } from './sink-tables.ts';
+
+/** How many records the log has for a sink: what a new one reads first. */
+export type CountRecords = (pipeline: PipelinePlan, sink: SinkPlan) => number;
+
+export function planChanges(
+  before: readonly PipelinePlan[],
+  after: readonly PipelinePlan[],
+  count: CountRecords,
+): PlanChange[] {
+  return [
+    ...matched(before, after).flatMap(([old, now]) =>
+      old === null || now === null ? [] : pipelineChanges(old, now, count),
+    ),
+    ...matched(before, after).flatMap(([old, now]) => wholePipeline(old, now, count)),
+  ];
+}
+
+/** The same names, in the order of the new ones; then those that are gone. */
+function matched<T extends { readonly name: string }>(
+  before: readonly T[],
+  after: readonly T[],
+): (readonly [old: T | null, now: T | null])[] {
+  const of = (all: readonly T[], name: string) => all.find((one) => one.name === name) ?? null;
+  const kept = after.map((now) => [of(before, now.name), now] as const);
+  return [...kept, ...before.filter(({ name }) => of(after, name) === null).map((old) => [old, null] as const)];
+}
+
+function wholePipeline(old: PipelinePlan | null, now: PipelinePlan | null, count: CountRecords): PlanChange[] {
+  const plan = now ?? old!;
+  if (old !== null && now !== null) return [];
+  const change = now === null ? ('removed' as const) : ('added' as const);
+  const head = { change, pipeline: plan.name, kind: 'pipeline', name: plan.name, fields: [], remedy: null } as const;
+  const parts = [
+    ...plan.sources.map((source) =>
+      sourceChange(plan.name, now === null ? source : null, now === null ? null : source),
+    ),
+    ...plan.sinks.map((sink) => sinkChange(old, now, now === null ? sink : null, now === null ? null : sink, count)),
+  ];
+  return [{ ...head, consequences: [] }, ...parts.flatMap((part) => part ?? [])];
+}
+
+function pipelineChanges(old: PipelinePlan, now: PipelinePlan, count: CountRecords): PlanChange[] {
+  const sources = matched(old.sources, now.sources).map(([a, b]) => sourceChange(now.name, a, b));
+  const sinks = matched(old.sinks, now.sinks).map(([a, b]) => sinkChange(old, now, a, b, count));
+  return [...sources, ...sinks].flatMap((change) => change ?? []);
+}
+
+function sourceChange(pipeline: string, old: SourcePlan | null, now: SourcePlan | null): PlanChange | null {
+  const { name } = now ?? old!;
+  const head = { pipeline, kind: 'source' as const, name };
+  if (old === null) {
+    const first =
+      now!.snapshot === 'initial' ? 'reads its tables once, then their changes' : 'reads changes from now on';
+    return { ...head, change: 'added', fields: [], consequences: [first], remedy: null };
+  }
+  if (now === null) {
+    const stays = 'its topics stay in the log; what it made at the database stays there too and keeps history';
+    return { ...head, change: 'removed', fields: [], consequences: [stays], remedy: 'tailrace teardown' };
+  }
+  const fields = changedFields(sourceFields(old), sourceFields(now));
+  if (fields.length === 0) return null;
+  const added = now.tables.filter((table) => !old.tables.includes(table));
+  const gone = old.tables.filter((table) => !now.tables.includes(table));
+  const consequences = [
+    'restarts; reads on from its saved position',
+    ...(added.length > 0 && now.snapshot === 'initial' ? [`reads ${added.join(', ')} from the database first`] : []),
+    ...(gone.length > 0 ? [`takes no more changes of ${gone.join(', ')}; what the log has of them stays`] : []),
+    ...(isSame(old.transform, now.transform) ? [] : ['rows in the log stay as the old steps made them']),
+  ];
+  return { ...head, change: 'changed', fields, consequences, remedy: null };
+}
+
+function sinkChange(
+  oldPipeline: PipelinePlan | null,
+  nowPipeline: PipelinePlan | null,
+  old: SinkPlan | null,
+  now: SinkPlan | null,
+  count: CountRecords,
+): PlanChange | null {
+  const pipeline = (nowPipeline ?? oldPipeline!).name;
+  const head = { pipeline, kind: 'sink' as const, name: (now ?? old!).name };
+  if (old === null || oldPipeline === null) {
+    const records = count(nowPipeline!, now!);
+    const consequences = [`reads the ${records.toLocaleString('en-US')} records that the log has, not the database`];
+    return { ...head, change: 'added', fields: [], consequences, remedy: null };
+  }
+  if (now === null || nowPipeline === null) {
+    const consequences = ['what it wrote stays in the target; its position stays in the log'];
+    return { ...head, change: 'removed', fields: [], consequences, remedy: null };
+  }
+  const fields = changedFields(sinkFields(oldPipeline, old), sinkFields(nowPipeline, now));
+  if (fields.length === 0) return null;
+  const names = fields.map(({ name }) => name);
+  const isElsewhere = names.includes('type') || names.some((name) => name.startsWith('config.'));
+  const isOther = names.some((name) => name.endsWith('transform') || name === 'tables');
+  const consequences = [
+    'restarts; goes on from its committed position',
+    ...(isElsewhere ? ['its target may be another now: only changes from here on go there'] : []),
+    ...(isOther ? ['rows that were delivered already stay as they are until they change'] : []),
+  ];
+  const remedy = isElsewhere || isOther ? `tailrace rebuild ${pipeline}/${now.name}` : null;
+  return { ...head, change: 'changed', fields, consequences, remedy };
+}
+
+/** `source shop`, `sink shop/search`: those that nothing of the change touches. */
+export function untouched(pipelines: readonly PipelinePlan[], changes: readonly PlanChange[]): string[] {
+  const isChanged = (kind: PlanChange['kind'], pipeline: string, name: string) =>
+    changes.some((change) => change.kind === kind && change.pipeline === pipeline && change.name === name);
+  return pipelines.flatMap(({ name: pipeline, sources, sinks }) => [
+    ...sources.filter(({ name }) => !isChanged('source', pipeline, name)).map(({ name }) => `source ${name}`),
+    ...sinks.filter(({ name }) => !isChanged('sink', pipeline, name)).map(({ name }) => `sink ${pipeline}/${name}`),
+  ]);
+}
+
+/** @param salt of the process: the hash of a plan is not that of another process, and tells nothing of secrets in it */
+export function planHash(pipelines: readonly PipelinePlan[], changes: readonly PlanChange[], salt: string): string {
+  const content = pipelines.map((pipeline) => ({
+    name: pipeline.name,
+    sources: pipeline.sources.map((source) => [source.name, ...sourceFields(source)]),
+    sinks: pipeline.sinks.map((sink) => [sink.name, ...sinkFields(pipeline, sink)]),
+  }));
+  const text = JSON.stringify([salt, content, changes], (_, value) =>
+    value instanceof Uint8Array ? [...value] : value,
+  );
+  return createHash('sha256').update(text).digest('hex').slice(0, 12);
+}
+
+interface FieldValue {
+  readonly value: unknown;
+  readonly text: string | null;
+}
+
+/** What makes the work of a source or sink: when all of it is the same, it goes on. */
+type Fields = Map<string, FieldValue>;
+
+function sourceFields({ manifest, config, tables, snapshot, onGap, transform }: SourcePlan): Fields {
+  return new Map<string, FieldValue>([
+    ['type', shown(manifest.type)],
+    ...configFields(config),
+    ['tables', shown(tables)],
+    ['snapshot', shown(snapshot)],
+    ['on_gap', shown(onGap)],
+    ['transform', shown(steps(transform))],
+  ]);
+}
+
+function sinkFields(pipeline: PipelinePlan, sink: SinkPlan): Fields {
+  const { manifest, config, from, transform, batch, maxDeadLettersPerMinute } = sink;
+  const tables = pipeline.sources.flatMap(({ name, tables: all }) =>
+    all.filter((table) => sinkTakes(sink, table)).map((table) => `${name}.${table}`),
+  );
+  return new Map<string, FieldValue>([
+    ['type', shown(manifest.type)],
+    ...configFields(config),
+    ['from', shown(from ?? 'all')],
+    ['tables', shown(tables)],
+    ['pipeline transform', shown(steps(pipeline.transform))],
+    ['transform', shown(steps(transform))],
+    ['batch', shown(batch)],
+    ['max_dead_letters_per_minute', shown(maxDeadLettersPerMinute)],
+  ]);
+}
+
+/** Places in the file are no part of it. */
+function steps(all: readonly StepSource[]): readonly unknown[] {
+  return all.map(({ verb, config }) => ({ [verb]: config }));
+}
+
+function shown(value: unknown): FieldValue {
+  return { value, text: typeof value === 'string' ? value : JSON.stringify(value) };
+}
+
+/** Invariant 12: of a connector's own keys only the names are shown, for their values may be secrets. */
+function configFields(config: unknown): (readonly [string, FieldValue])[] {
+  if (typeof config !== 'object' || config === null) return [['config.', { value: config, text: null }]];
+  return Object.entries(config).map(([key, value]) => [`config.${key}`, { value, text: null }] as const);
+}
+
+function changedFields(before: Fields, after: Fields): ChangedField[] {
+  return [...new Set([...before.keys(), ...after.keys()])]
+    .filter((name) => !isDeepStrictEqual(before.get(name)?.value, after.get(name)?.value))
+    .map((name) => ({ name, before: before.get(name)?.text ?? null, after: after.get(name)?.text ?? null }));
+}
+
+function isSame(a: readonly StepSource[], b: readonly StepSource[]): boolean {
+  return isDeepStrictEqual(steps(a), steps(b));
+}

@@ -1,0 +1,257 @@
+/** The pipelines of a running instance: their tasks, and how other pipelines take their place. */
+import { randomBytes } from 'node:crypto';
+import type { Envelope } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { Log } from '../contracts/log.ts';
+import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
+import type { Rules } from '../contracts/rules.ts';
+import { schemasTopic } from './checkpoint-names.ts';
+import { planChanges, planHash, untouched } from './plan-changes.ts';
+import { sinkTakes } from './sink-tables.ts';
+import { SinkTask } from './sink-task.ts';
+import { SourceTask } from './source-task.ts';
+import { tableRules } from './table-rules.ts';
+import { TaskSet } from './task-set.ts';
+
+const MIN_BUFFER_BYTES = 1 << 20;
+const MAX_BUFFER_BYTES = 8 << 20;
+/** Rows are on their way to the disk while they are still in the processor's cache; more in one commit gains nothing. */
+const MAX_SOURCE_BUFFER_BYTES = 3 << 20;
+
+export interface InstanceOptions {
+  readonly instance: InstancePlan;
+  readonly pipelines: readonly PipelinePlan[];
+  readonly log: Log;
+  readonly envelope: Envelope;
+  readonly rules: Rules;
+  readonly context: ConnectorContext;
+}
+
+export interface PipelineTasks {
+  readonly name: string;
+  readonly sources: readonly SourceTask[];
+  readonly sinks: readonly SinkTask[];
+}
+
+/** A source or sink at work, with what was asked for. */
+interface Part<P, T> {
+  readonly plan: P;
+  readonly task: T;
+  readonly maxBytes: number;
+}
+
+interface PipelineParts {
+  readonly plan: PipelinePlan;
+  readonly sources: readonly Part<SourcePlan, SourceTask>[];
+  readonly sinks: readonly Part<SinkPlan, SinkTask>[];
+}
+
+export class RunningPipelines implements Reloadable {
+  readonly #options: Omit<InstanceOptions, 'pipelines'>;
+  readonly #tasks = new TaskSet<SourceTask | SinkTask>();
+  readonly #salt = randomBytes(8).toString('hex');
+  #parts: readonly PipelineParts[];
+  #reloading: Promise<unknown> = Promise.resolve();
+  #isStopping = false;
+  /** Of a task that could not even begin. */
+  #wrongSetup: unknown = null;
+
+  constructor(options: InstanceOptions) {
+    this.#options = options;
+    this.#parts = this.#build(options.pipelines, []);
+  }
+
+  get tasks(): readonly PipelineTasks[] {
+    return this.#parts.map(({ plan: { name }, sources, sinks }) => ({
+      name,
+      sources: sources.map(({ task }) => task),
+      sinks: sinks.map(({ task }) => task),
+    }));
+  }
+
+  get plans(): readonly PipelinePlan[] {
+    return this.#parts.map(({ plan }) => plan);
+  }
+
+  /** Once. A task whose set-up is wrong ends all of them: nothing runs by halves from the beginning. */
+  begin(): void {
+    for (const task of named(this.#parts).values()) {
+      this.#tasks.begin(task, (error) => {
+        if (task.hasRun || !isSetup(error)) return;
+        this.#wrongSetup ??= error;
+        void this.#tasks.endAll(error as Error);
+      });
+    }
+  }
+
+  /**
+   * Resolves with null after `stop`, or with the error when a task could not even start because the set-up is wrong, or
+   * when no source and no sink is left at work.
+   */
+  get done(): Promise<unknown> {
+    return this.#tasks.done.then((error) => this.#wrongSetup ?? error);
+  }
+
+  async stop(): Promise<void> {
+    this.#isStopping = true;
+    const reason = new TailraceError('internal.bug', 'stopping');
+    await this.#tasks.endAll(reason);
+    await this.#reloading;
+    await this.#tasks.endAll(reason);
+  }
+
+  planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {
+    const changes = planChanges(this.plans, pipelines, (pipeline, sink) => this.#recordsFor(pipeline, sink));
+    return { hash: planHash(pipelines, changes, this.#salt), changes, untouched: untouched(pipelines, changes) };
+  }
+
+  reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+    const next = this.#reloading.then(() => this.#reload(pipelines));
+    this.#reloading = next.catch(() => {});
+    return next;
+  }
+
+  async #reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+    if (this.#isStopping) throw new TailraceError('instance.not_running', 'the instance is stopping');
+    const plan = this.planReload(pipelines);
+    await ensureTopics(this.#options, pipelines);
+    const after = this.#build(pipelines, kept(this.#parts, plan));
+    const [old, now] = [named(this.#parts), named(after)];
+    const ended = [...old].filter(([name, task]) => now.get(name) !== task);
+    const begun = [...now].filter(([name, task]) => old.get(name) !== task);
+    await this.#tasks.exchange(async () => {
+      const reason = new TailraceError('internal.bug', 'reloading');
+      await this.#tasks.end(
+        ended.map(([, task]) => task),
+        reason,
+      );
+      this.#parts = after;
+      if (!this.#isStopping) for (const [, task] of begun) this.#tasks.begin(task);
+    });
+    return {
+      plan,
+      started: begun.flatMap(([name]) => (old.has(name) ? [] : [name])),
+      restarted: begun.flatMap(([name]) => (old.has(name) ? [name] : [])),
+      stopped: ended.flatMap(([name]) => (now.has(name) ? [] : [name])),
+    };
+  }
+
+  /** @param running parts that go on as they are */
+  #build(pipelines: readonly PipelinePlan[], running: readonly PipelineParts[]): PipelineParts[] {
+    const total = pipelines.flatMap(({ sources, sinks }) => [...sources, ...sinks]).length;
+    const going = running.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
+    const used = going.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
+    // Invariant 10: what goes on keeps its share, the others have what is left.
+    const left = this.#options.instance.memoryBytes / 2 - used;
+    const share = Math.floor(left / Math.max(1, total - going.length));
+    const maxBytes = Math.min(MAX_BUFFER_BYTES, Math.max(MIN_BUFFER_BYTES, share));
+    return pipelines.map((plan) => {
+      const old = running.find((one) => one.plan.name === plan.name);
+      const sourceOf = (name: string) => old?.sources.find((part) => part.plan.name === name);
+      const sinkOf = (name: string) => old?.sinks.find((part) => part.plan.name === name);
+      return {
+        plan,
+        sources: plan.sources.map((source) => sourceOf(source.name) ?? this.#source(plan, source, maxBytes)),
+        sinks: plan.sinks.map((sink) => sinkOf(sink.name) ?? this.#sink(plan, sink, maxBytes)),
+      };
+    });
+  }
+
+  #source(pipeline: PipelinePlan, plan: SourcePlan, share: number): Part<SourcePlan, SourceTask> {
+    const { instance, log, envelope, rules, context } = this.#options;
+    const maxBytes = Math.min(MAX_SOURCE_BUFFER_BYTES, share);
+    // The rules of the pipeline as they are when a table is seen.
+    const current = () => this.plans.find(({ name }) => name === pipeline.name) ?? pipeline;
+    const shared = { log, envelope, rules, context, maxBytes, rulesContext: { maskKey: instance.maskKey } };
+    const task = new SourceTask({
+      ...shared,
+      plan,
+      instance: instance.instance,
+      tableTopics: new Set(sourceTopics(envelope, plan)),
+      rulesOf: (tables) => tableRules(current(), plan, tables),
+    });
+    return { plan, task, maxBytes };
+  }
+
+  #sink(pipeline: PipelinePlan, plan: SinkPlan, maxBytes: number): Part<SinkPlan, SinkTask> {
+    const { instance, log, envelope, rules, context } = this.#options;
+    const shared = { log, envelope, rules, context, maxBytes, rulesContext: { maskKey: instance.maskKey } };
+    const task = new SinkTask({
+      ...shared,
+      plan,
+      pipeline: pipeline.name,
+      pipelineTransform: pipeline.transform,
+      sources: pipeline.sources.map((source) => source.name),
+      topics: sinkTopics(envelope, pipeline, plan),
+    });
+    return { plan, task, maxBytes };
+  }
+
+  #recordsFor(pipeline: PipelinePlan, sink: SinkPlan): number {
+    const { envelope, log } = this.#options;
+    const partitions = sinkTopics(envelope, pipeline, sink).flatMap((topic) => log.topics.get(topic)?.partitions ?? []);
+    return Number(partitions.reduce((sum, { startOffset, endOffset }) => sum + endOffset - startOffset, 0n));
+  }
+}
+
+/** Tasks by `source NAME` and `sink PIPELINE/NAME`. */
+function named(all: readonly PipelineParts[]): Map<string, SourceTask | SinkTask> {
+  return new Map<string, SourceTask | SinkTask>(
+    all.flatMap(({ plan: { name }, sources, sinks }) => [
+      ...sources.map(({ plan, task }) => [`source ${plan.name}`, task] as const),
+      ...sinks.map(({ plan, task }) => [`sink ${name}/${plan.name}`, task] as const),
+    ]),
+  );
+}
+
+/** What a plan leaves untouched. */
+function kept(running: readonly PipelineParts[], { untouched: names }: ReloadPlan): PipelineParts[] {
+  return running.map(({ plan, sources, sinks }) => ({
+    plan,
+    sources: sources.filter((source) => names.includes(`source ${source.plan.name}`)),
+    sinks: sinks.filter((sink) => names.includes(`sink ${plan.name}/${sink.plan.name}`)),
+  }));
+}
+
+export async function ensureTopics(
+  { envelope, log }: Pick<InstanceOptions, 'envelope' | 'log'>,
+  pipelines: readonly PipelinePlan[],
+): Promise<void> {
+  for (const pipeline of pipelines) {
+    for (const topic of pipelineTopics(envelope, pipeline)) {
+      await log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
+    }
+  }
+}
+
+function isSetup(error: unknown): boolean {
+  return (
+    error instanceof TailraceError &&
+    /^(source|sink|config)\./.test(error.code) &&
+    !error.code.endsWith('.gap') &&
+    error.code !== 'sink.other_log' &&
+    error.code !== 'source.unsupported'
+  );
+}
+
+function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
+  return pipeline.sources.flatMap((source) => [...sourceTopics(envelope, source), schemasTopic(source.name)]);
+}
+
+/** Topics of the tables that a source captures. */
+function sourceTopics(envelope: Envelope, { name, tables }: SourcePlan): string[] {
+  return tables.map((table) => tableTopic(envelope, name, table));
+}
+
+function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
+  return pipeline.sources.flatMap((source) =>
+    source.tables.filter((table) => sinkTakes(sink, table)).map((table) => tableTopic(envelope, source.name, table)),
+  );
+}
+
+function tableTopic(envelope: Envelope, source: string, table: string): string {
+  const dot = table.indexOf('.');
+  return envelope.topicOf(source, table.slice(0, dot), table.slice(dot + 1));
+}
