@@ -5,7 +5,7 @@ import { PgoutputParser } from 'pg-logical-replication/dist/output-plugins/pgout
 import { expect, onTestFinished, test } from 'vitest';
 import { postgresScenes } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
-import { capturedTables, decode, recordStream } from '../../test/support/recorded-stream.ts';
+import { capturedTables, decode, MESSAGES_LABEL, recordStream } from '../../test/support/recorded-stream.ts';
 import type { Recorded, RecordedTransaction } from '../../test/support/recording-output.ts';
 import { testSeed } from '../../test/support/seed.ts';
 import { SqlSession } from './connections.ts';
@@ -50,8 +50,12 @@ function theirs(messages: readonly Buffer[]): ReturnType<typeof ours> {
       case 'commit': {
         const head = `${begin!.xid} ${begin!.commitTime} ${lsn(begin!.commitLsn)} ${lsn(message.commitEndLsn)}`;
         if (rows.length + markers.length > 0) transactions.push({ begin: head, rows, markers });
+        begin = null;
         break;
       }
+      case 'message':
+        theirMessage(message, begin, rows, transactions);
+        break;
       case 'insert':
       case 'update':
       case 'delete':
@@ -59,6 +63,21 @@ function theirs(messages: readonly Buffer[]): ReturnType<typeof ours> {
     }
   }
   return transactions;
+}
+
+/** One that is no part of a transaction is one of its own with us, at the time 0 of the test. */
+function theirMessage(
+  { prefix, content, transactional, messageLsn }: Pgoutput.MessageMessage,
+  begin: Pgoutput.MessageBegin | null,
+  rows: string[],
+  transactions: { begin: string; rows: string[]; markers: string[] }[],
+): void {
+  const at = lsn(messageLsn);
+  const after = { lsn: at, prefix, transactional: String(transactional), content: Buffer.from(content).toString() };
+  const row = rowText(MESSAGES_LABEL, 'c', null, after);
+  if (transactional) rows.push(row);
+  else transactions.push({ begin: `${at} 0 ${at} ${at}`, rows: [row], markers: [] });
+  expect(transactional).toBe(begin !== null);
 }
 
 const lsn = (padded: string | null) => padded!.replace(/(^|\/)0+(?=[0-9A-F])/g, '$1');
@@ -84,7 +103,14 @@ test('the decoder reads what pg-logical-replication reads from the same bytes', 
   const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
   const steps = mixedWorkload(seed, full ? 5_000 : 400);
   const connections = [await made.connect(), await made.connect()];
-  const messages = await recordStream(made, () => runWorkload(connections, steps));
+  const emit = (i: number) => `select pg_logical_emit_message(${i % 4 === 0}, 'p${i % 3}', 'message ${i}')`;
+  const work = async () => {
+    for (const [i, step] of steps.entries()) {
+      await runWorkload(connections, [step]);
+      if (i % 10 === 0) await connections[i % 2]!.query(emit(i / 10));
+    }
+  };
+  const messages = await recordStream(made, work, { messages: 'true' });
   const sql = new SqlSession(made.options);
   onTestFinished(() => sql.close());
   const own = ours(await decode(sql, await capturedTables(sql, WORKLOAD_TABLES), messages));
