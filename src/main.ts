@@ -13,6 +13,7 @@ import type { Registry } from './contracts/registry.ts';
 import type { Rules } from './contracts/rules.ts';
 import { systemClock } from './lib/clock.ts';
 import { failpointFrom } from './lib/failpoint.ts';
+import { memoryShares } from './lib/memory-shares.ts';
 import type { EmbeddedLog } from './log/embedded-log.ts';
 import type { ReadOnlyLog } from './log/read-only.ts';
 import type { TopicRules } from './operations/index.ts';
@@ -71,8 +72,8 @@ async function start(
   ]);
   const context = connectorContext(log, instance.dataDir);
   const { clock, random } = context;
-  const holdLimit = holdLimitOf(instance);
-  const store = await openLog({ dir: instance.dataDir, clock, random, log, holdLimit });
+  const limits = { holdLimit: holdLimitOf(instance), ...memoryShares(instance.memoryBytes).log };
+  const store = await openLog({ dir: instance.dataDir, clock, random, log, ...limits });
   const envelope = createEnvelope({ productVersion: version });
   const closers: (() => Promise<void>)[] = [() => store.close()];
   const close = async () => {
@@ -181,7 +182,7 @@ function holdLimitOf({ holdLimit }: InstancePlan) {
 
 /** The log for Kafka clients. */
 async function startKafka(
-  { kafka }: InstancePlan,
+  { kafka, memoryBytes }: InstancePlan,
   mayProduce: (topic: string) => boolean,
   store: EmbeddedLog,
   { clock, log, failpoint }: ConnectorContext,
@@ -201,6 +202,7 @@ async function startKafka(
     clock,
     logger: log,
     listen: { host, port },
+    limits: memoryShares(memoryBytes).kafka,
     topics,
     failpoint,
     ...(advertise === null ? {} : { advertise }),
