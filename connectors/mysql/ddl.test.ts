@@ -1,0 +1,150 @@
+/** Random programs of ALTER TABLE and changes: what was streamed, read while they ran or long afterwards, is the table. */
+import { describe, expect, test } from 'vitest';
+import { Random } from '../../demo/shop/random.ts';
+import { foldChanges } from '../../test/support/fold-changes.ts';
+import { MysqlFollower } from '../../test/support/mysql-follower.ts';
+import { mysqlScenes, readMysql } from '../../test/support/mysql-source.ts';
+import { testSeed } from '../../test/support/seed.ts';
+
+const full = process.env.TAILRACE_FULL !== undefined;
+const PROGRAMS = full ? 150 : 6;
+const STEPS = 25;
+const THE_END = '1000000';
+
+/** Types with values that each of them keeps exactly. */
+const TYPES: readonly (readonly [type: string, values: readonly string[]])[] = [
+  ['varchar(20) CHARACTER SET latin1', ["'über'", "''"]],
+  ['varchar(300) CHARACTER SET utf8mb4', ["'日本🎉'", "REPEAT('x', 299)"]],
+  ['char(5) CHARACTER SET sjis', ["'日本'", "'a'"]],
+  ['text CHARACTER SET utf16', ["'ß'", 'NULL']],
+  ['varbinary(10)', ["X'00ff'", "X''"]],
+  ['mediumblob', ["X'ff'", 'NULL']],
+  ['decimal(12,3)', ['-1.5', '123456789.125']],
+  ['bigint unsigned', ['18446744073709551615', '0']],
+  ['smallint', ['-32768', '7']],
+  ['mediumint unsigned', ['16777215', '1']],
+  ['float', ['1.5', '-0.25']],
+  ['double', ['1e100', '0']],
+  ["enum('a', 'ü', 'c')", ["'ü'", "'c'"]],
+  ["enum('c', 'a')", ["'a'", 'NULL']],
+  ["set('x', 'y', 'z')", ["'x,z'", "''"]],
+  ['datetime(3)', ["'2024-02-29 12:00:00.125'", "'0000-00-00 00:00:00'"]],
+  ['timestamp(6) NULL', ["'2024-02-29 12:00:00.000001'", 'NULL']],
+  ['time(2)', ["'-838:59:58.25'", "'00:00:00'"]],
+  ['date', ["'1000-01-01'", 'NULL']],
+  ['year', ['1901', '2155']],
+  ['bit(9)', ["b'100000001'", "b'0'"]],
+  ['json', ['\'{"b": [1, 2.50], "a": null}\'', 'NULL']],
+  ['point', ["ST_GeomFromText('POINT(1 2)')", 'NULL']],
+];
+
+interface Column {
+  readonly name: string;
+  readonly values: readonly string[];
+}
+
+/** Statements for a table `t (id, touched, plain)`; all of its rows are written again after each change of its columns. */
+function program(random: Random, flavor: 'mysql' | 'mariadb'): string[] {
+  const columns: Column[] = [];
+  let serial = 0;
+  const place = () =>
+    random.pick(['', 'FIRST', 'AFTER id', ...(columns.length > 0 ? [`AFTER ${random.pick(columns).name}`] : [])]);
+  const invisible = () => (random.chance(0.2) ? 'INVISIBLE' : '');
+  const add = (): string => {
+    const name = `c${++serial}`;
+    const where = place();
+    if (random.chance(0.15)) {
+      const kind = random.pick(['VIRTUAL', 'STORED']);
+      return `ALTER TABLE t ADD COLUMN g${serial} bigint GENERATED ALWAYS AS (id * ${serial} + touched) ${kind} ${where}`;
+    }
+    const [type, values] = random.pick(TYPES);
+    columns.push({ name, values });
+    return `ALTER TABLE t ADD COLUMN ${name} ${type} ${invisible()} ${where}`;
+  };
+  const change = (): string => {
+    const [old] = columns.splice(random.between(0, columns.length - 1), 1) as [Column];
+    if (random.chance(0.4)) return `ALTER TABLE t DROP COLUMN ${old.name}`;
+    const [type, values] = random.pick(TYPES);
+    const where = place();
+    const name = random.chance(0.5) ? `r${++serial}` : old.name;
+    // A value of one type is seldom one of another: the old ones go.
+    columns.push({ name, values });
+    return `UPDATE t SET ${old.name} = NULL; ALTER TABLE t DROP COLUMN ${old.name}, ADD COLUMN ${name} ${type} ${invisible()} ${where}`;
+  };
+  const other = (): string =>
+    random.pick([
+      'ALTER TABLE t ADD INDEX i (touched), ALGORITHM = INPLACE; ALTER TABLE t DROP INDEX i',
+      'ALTER TABLE t COMMENT = "it’s"',
+      'ALTER TABLE t ENGINE = InnoDB',
+      'ALTER TABLE t RENAME COLUMN plain TO x; UPDATE t SET x = touched; ALTER TABLE t RENAME COLUMN x TO plain',
+      'OPTIMIZE TABLE t',
+      'CREATE TABLE u LIKE t; DROP TABLE u',
+      ...(flavor === 'mysql' ? ['ALTER TABLE t ADD CHECK (id >= 0)'] : []),
+    ]);
+  const insert = (): string => {
+    const names = columns.map(({ name }) => name);
+    const id = random.between(1, 40);
+    return `REPLACE INTO t (${['id', 'touched', ...names].join(', ')}) VALUES (${[id, 0, ...columns.map(({ values }) => random.pick(values))].join(', ')})`;
+  };
+  const update = (): string => {
+    const set = columns.length > 0 && random.chance(0.7) ? random.pick(columns) : null;
+    const text = set === null ? 'touched = touched + 2' : `${set.name} = ${random.pick(set.values)}`;
+    return `UPDATE t SET ${text} WHERE id % ${random.between(1, 4)} = 0`;
+  };
+  const steps: string[] = [];
+  for (let left = STEPS; left > 0; left--) {
+    const altered = random.chance(0.35);
+    if (altered) steps.push(columns.length > 0 && random.chance(0.5) ? change() : random.chance(0.6) ? add() : other());
+    if (altered) steps.push('UPDATE t SET touched = touched + 1');
+    else if (random.chance(0.06)) steps.push('TRUNCATE TABLE t');
+    else if (random.chance(0.1)) steps.push(`BEGIN; ${insert()}; ${update()}; DELETE FROM t WHERE id % 3 = 1; COMMIT`);
+    else steps.push(random.chance(0.6) ? insert() : update());
+  }
+  steps.push('UPDATE t SET touched = touched + 1', `INSERT INTO t (id, touched) VALUES (${THE_END}, 0)`);
+  return steps;
+}
+
+describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flavor) => {
+  const { missing, scene } = await mysqlScenes(flavor);
+
+  test.skipIf(missing)('invariant 9: are streamed as they are', { timeout: full ? 900_000 : 60_000 }, async () => {
+    for (let run = 0; run < PROGRAMS; run++) {
+      const random = new Random(testSeed, run);
+      const made = await scene(['t'], 'CREATE TABLE t (id int PRIMARY KEY, touched int, plain int)');
+      const label = `${made.database}.t`;
+      // A server notices only at its next heartbeat that a reader has gone.
+      if (full) await made.client.query('SET GLOBAL max_connections = 2000');
+      const during = new MysqlFollower({ ...made.options, name: 'during' });
+      const later = new MysqlFollower({ ...made.options, name: 'later' });
+      const ended = ({ transactions }: MysqlFollower) => transactions.at(-1)?.rows.at(-1)?.after?.id === THE_END;
+      for (const one of [during, later]) await one.run(() => one.transactions.length === 1);
+      const reading = during.run(() => ended(during));
+      const steps = program(random, flavor);
+      const told = `run ${run} of seed ${testSeed}\n${steps.join(';\n')}`;
+      for (const sql of steps) {
+        await made.client.query(sql).catch((cause: unknown) => {
+          throw new Error(`${sql}\n${told}`, { cause });
+        });
+      }
+      await reading.catch((cause: unknown) => {
+        throw new Error(told, { cause });
+      });
+      await later.run(() => ended(later));
+      const fresh = readMysql({ ...made.options, name: 'fresh' });
+      await fresh.until(() => fresh.output.transactions.length === 1);
+      await fresh.stop();
+      const texts = (rows: Iterable<Record<string, unknown>>) => [...rows].map((row) => JSON.stringify(row)).sort();
+      const wanted = texts(fresh.output.rows().map(({ after }) => after!));
+      for (const { transactions } of [during, later]) {
+        expect(
+          texts(
+            foldChanges(transactions, { [label]: ['id'] })
+              .get(label)!
+              .values(),
+          ),
+          told,
+        ).toEqual(wanted);
+      }
+    }
+  });
+});
