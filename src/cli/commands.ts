@@ -1,16 +1,20 @@
 import type { Command, CommandGroup } from './command.ts';
 import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
+import { completionCommand } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
+import { graph } from './commands/graph.ts';
 import { groups } from './commands/groups.ts';
 import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
 import { plan } from './commands/plan.ts';
 import { run } from './commands/run.ts';
+import { secrets } from './commands/secrets.ts';
 import { status } from './commands/status.ts';
 import { tap } from './commands/tap.ts';
 import { teardown } from './commands/teardown.ts';
+import { top } from './commands/top.ts';
 import { topics } from './commands/topics.ts';
 import { trace } from './commands/trace.ts';
 
@@ -24,12 +28,16 @@ export const commands: readonly (Command | CommandGroup)[] = [
   plan,
   apply,
   status,
+  top,
   tap,
   trace,
+  graph,
   topics,
   groups,
   log,
   teardown,
+  secrets,
+  completionCommand(() => commands),
 ];
 
 /** Those of groups apart. */

@@ -30,6 +30,18 @@ export interface PlacedProblem {
   readonly frame: readonly string[];
 }
 
+/** A variable of a file. */
+export interface UsedVariable {
+  /** Of the variable, or path of the file. */
+  readonly name: string;
+  readonly from: 'environment' | 'file';
+  /** It has no value, and no default. */
+  readonly isMissing: boolean;
+  readonly file: string;
+  readonly line: number;
+  readonly column: number;
+}
+
 export interface ConfigFileOptions {
   /** As shown to the user. */
   readonly name: string;
@@ -99,6 +111,20 @@ export class ConfigFile {
   /** Keeps out of frames what may be a secret, because nothing is known of its field. */
   hideUnknown(path: Path): void {
     this.#unshown.push(...this.#secretsAt(path));
+  }
+
+  /** Its variables, in order, with what became of them. Never their values (Invariant 12). */
+  variables(): UsedVariable[] {
+    const nodes = this.root === null ? [] : [...scalars(this.root)].map(([node]) => node);
+    return nodes.flatMap((node) =>
+      (node.resolution?.uses ?? []).map(({ written, at }) => {
+        const { line, column } = this.#source.position(this.#offset(node, at));
+        const [, kind, name = ''] = /^\$\{(file:)?([^}:]*)/.exec(written) ?? [];
+        const isMissing = node.resolution!.problems.some(({ from }) => from === at);
+        const from = kind === undefined ? ('environment' as const) : ('file' as const);
+        return { name: printable(name), from, isMissing, file: this.name, line, column };
+      }),
+    );
   }
 
   /** True when nothing can be said about the value at a path: it was refused, or a variable in it is missing. */

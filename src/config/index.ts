@@ -1,4 +1,4 @@
 /** Pipeline files and settings: read, checked, every problem with its place and remedy. */
-export type { PlacedProblem } from './config-file.ts';
+export type { PlacedProblem, UsedVariable } from './config-file.ts';
 export { type LoadOptions, loadInstance, loadProject, type Project } from './load-project.ts';
 export { type Paint, problemSummary, problemText } from './problem-text.ts';

@@ -7,7 +7,7 @@ import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
 import type { Registry } from '../contracts/registry.ts';
 import type { Problem } from '../contracts/rules.ts';
 import { printable, quoted } from '../lib/printable.ts';
-import { ConfigFile, type PlacedProblem } from './config-file.ts';
+import { ConfigFile, type PlacedProblem, type UsedVariable } from './config-file.ts';
 import { checkAcross, type ReadPipeline } from './cross-checks.ts';
 import { readInstance } from './instance-file.ts';
 import { readPipeline } from './pipeline-file.ts';
@@ -33,6 +33,7 @@ export interface Project {
   readonly problems: readonly PlacedProblem[];
   readonly pipelines: readonly PipelinePlan[];
   readonly instance: InstancePlan;
+  readonly variables: readonly UsedVariable[];
   /** Every file that was read, as shown to the user. */
   readonly files: readonly string[];
   /** Gives a problem of a pipeline its place in the file. */
@@ -65,6 +66,7 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
     problems: all.flatMap(({ problems }) => problems),
     pipelines,
     instance,
+    variables: all.flatMap((file) => file.variables()),
     files: all.map(({ name }) => name),
     place: (pipeline, problem) => {
       const found = read.find(({ plan }) => plan.name === pipeline);

@@ -40,12 +40,15 @@ export class Resolution {
   /** Variable as written → its value. Never shown (Invariant 12). */
   readonly variables: readonly (readonly [written: string, value: string])[];
   readonly problems: readonly VariableProblem[];
+  /** Each variable with its offset in the text as written. */
+  readonly uses: readonly { readonly written: string; readonly at: number }[];
   readonly #pieces: readonly Piece[];
 
   constructor(pieces: readonly Piece[], problems: readonly VariableProblem[]) {
     this.#pieces = pieces;
     this.problems = problems;
     this.value = pieces.map(({ value }) => value).join('');
+    this.uses = pieces.flatMap(({ variable, from }) => (variable === null ? [] : [{ written: variable, at: from }]));
     this.variables = pieces.flatMap(({ variable, value }) => (variable === null ? [] : [[variable, value] as const]));
   }
 
