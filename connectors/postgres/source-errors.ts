@@ -12,6 +12,11 @@ const STUCK_REMEDY =
   'look into the server log for the cause; if the change cannot be sent at all, set `on_gap: resnapshot` on the source';
 const RESNAPSHOT = 'set `on_gap: resnapshot` on the source to read its tables again, then start Tailrace';
 
+/** The server makes no text above 1 GB, and bytea doubles in it. */
+const TOO_LARGE_REMEDY =
+  'a value, or a row, is larger than 1 GB as text (bytea doubles): leave the column out by a publication of your own with a ' +
+  'column list, or make the value smaller; then set `on_gap: resnapshot` on the source';
+
 /** A lost stretch of history (Invariant 5). */
 export function gap(message: string, remedy: string = RESNAPSHOT): TailraceError {
   return new TailraceError('source.gap', message, { remedy });
@@ -77,7 +82,7 @@ export function asStreamError(error: unknown, url: string): TailraceError {
     if (code === '58P01' || (code === '55000' && !/wal_level/.test(message))) {
       return gap(`the replication slot at ${where} was invalidated: the server removed write-ahead log that it needs`);
     }
-    if (/^(0A|22)/.test(code) || /invalid memory alloc/.test(message)) {
+    if (/^(0A|22)/.test(code)) {
       const what = `PostgreSQL at ${where} cannot send a change (SQLSTATE ${code})`;
       return new TailraceError('source.unsupported', what, { remedy: STUCK_REMEDY, detail });
     }
@@ -93,10 +98,19 @@ function isSqlState(code: string | undefined): code is string {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE';
 }
 
+/** Internal errors are not translated. */
+function isTooLarge(code: string, message: string): boolean {
+  return code === '54000' || (code === 'XX000' && /invalid memory alloc request size/.test(message));
+}
+
 function sqlStateError(cause: unknown, code: string, message: string, where: string): TailraceError {
   const state = `SQLSTATE ${code}`;
   const detail = message;
   const kind = code.slice(0, 2);
+  if (isTooLarge(code, message)) {
+    const what = `PostgreSQL at ${where} cannot send a row (${state})`;
+    return new TailraceError('source.unsupported', what, { remedy: TOO_LARGE_REMEDY, detail, cause });
+  }
   if (kind === '28' || code === '3D000') {
     return new TailraceError('source.auth', `PostgreSQL at ${where} refused the login (${state})`, {
       remedy: 'check user, password and database in `url` of the source',
@@ -105,11 +119,9 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
     });
   }
   if (code === '42501') {
-    return new TailraceError('source.not_ready', `PostgreSQL at ${where} denies a permission (${state})`, {
-      remedy: 'run `tailrace check`: it names the missing grants',
-      detail,
-      cause,
-    });
+    const remedy = 'run `tailrace check`: it names the missing grants';
+    const what = `PostgreSQL at ${where} denies a permission (${state})`;
+    return new TailraceError('source.not_ready', what, { remedy, detail, cause });
   }
   if (code === '55006') {
     return new TailraceError('source.unreachable', `the replication slot at ${where} is in use by another connection`, {
@@ -119,11 +131,9 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
     });
   }
   if (code === '55000' && /wal_level/.test(message)) {
-    return new TailraceError('source.not_ready', `PostgreSQL at ${where} does not decode its write-ahead log`, {
-      remedy: 'ALTER SYSTEM SET wal_level = logical; then restart the server',
-      detail,
-      cause,
-    });
+    const remedy = 'ALTER SYSTEM SET wal_level = logical; then restart the server';
+    const what = `PostgreSQL at ${where} does not decode its write-ahead log`;
+    return new TailraceError('source.not_ready', what, { remedy, detail, cause });
   }
   if (code === '53400') {
     return new TailraceError('source.not_ready', `PostgreSQL at ${where} has no replication slot left`, {
