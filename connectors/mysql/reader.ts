@@ -1,5 +1,11 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
-import { type Position, type SourceOutput, type SourceReader, TailraceError } from '../../src/sdk/index.ts';
+import {
+  type Position,
+  type SourceOutput,
+  type SourceReader,
+  TailraceError,
+  type UpstreamStatus,
+} from '../../src/sdk/index.ts';
 import { BinlogStream } from './binlog-stream.ts';
 import { Charsets } from './charsets.ts';
 import { SqlSession } from './connections.ts';
@@ -7,6 +13,7 @@ import { cutOffsOf } from './cut-off.ts';
 import { isDamage } from './log-files.ts';
 import { replicaOf, type SourceOptions } from './names.ts';
 import { type MysqlPosition, readPosition } from './position.ts';
+import { PurgeWatch } from './purge-watch.ts';
 import { logFiles } from './server.ts';
 import { checkCrash } from './server-crash.ts';
 import { type Prepared, prepare } from './set-up.ts';
@@ -16,14 +23,20 @@ import { StatementEvents } from './statement-events.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
 
+/** Between two looks at how long the server keeps its log. */
+const LOOK_MS = 30_000;
+
 export class MysqlReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
+  readonly #purge: PurgeWatch;
   #stream: BinlogStream | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
-    this.#sql = new SqlSession(options.config.url);
+    const { url } = options.config;
+    this.#sql = new SqlSession(url);
+    this.#purge = new PurgeWatch({ url, sql: this.#sql, clock: options.context.clock });
   }
 
   async run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
@@ -36,25 +49,45 @@ export class MysqlReader implements SourceReader {
   }
 
   async #run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
+    const over = new AbortController();
     try {
       const prepared = await prepare(this.#options, this.#sql, from === null ? null : readPosition(from));
       if (signal.aborted) return;
+      this.#purge.passed(prepared.position);
+      void this.#watchPurge(AbortSignal.any([signal, over.signal]));
       // Saved before anything is read: what was there before is the snapshots', what follows the stream's.
       if (from === null) output.heartbeat(prepared.position);
       const position = await this.#snapshots(prepared, output, signal);
       if (!signal.aborted) await this.#streaming({ ...prepared, position }, output, signal);
     } catch (error) {
       if (!signal.aborted) throw asSourceError(error, this.#options.config.url);
+    } finally {
+      over.abort();
     }
   }
 
   /** The server keeps its binary logs by its own settings: nothing to tell it. */
-  acknowledge(): void {}
+  acknowledge(position: Position): void {
+    this.#purge.passed(position as unknown as MysqlPosition);
+  }
+
+  upstream(): UpstreamStatus {
+    const { retention, warnings } = this.#purge;
+    return { snapshots: [], retention, warnings };
+  }
 
   async close(): Promise<void> {
     this.#stream?.close();
     this.#stream = null;
     await this.#sql.close();
+  }
+
+  /** While the reading goes on; what hinders it is told by the reading itself. */
+  async #watchPurge(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      await this.#purge.look().catch(() => {});
+      await this.#options.context.clock.sleep(LOOK_MS, signal).catch(() => {});
+    }
   }
 
   async #snapshots(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<MysqlPosition> {
