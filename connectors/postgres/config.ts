@@ -30,6 +30,12 @@ export const sourceConfig = z.strictObject({
     })
     .optional()
     .describe('Takes what applications write with pg_logical_emit_message. Default: no.'),
+  origin: z
+    .enum(['any', 'none'])
+    .default('any')
+    .describe(
+      '`none` leaves out what was written under a replication origin, by another system or by Tailrace itself (PostgreSQL 16 and later). Snapshots read all rows.',
+    ),
   snapshot_connections: z
     .int()
     .min(1)

@@ -120,11 +120,31 @@ export function publicationProblem(
     return { message: `the publication ${name} leaves out some kinds of changes`, remedy };
   }
   const missing = tables.filter((table) => publishedTable(publication, table) === undefined);
-  if (missing.length === 0) return null;
+  if (missing.length === 0) return keyProblem(publication, tables);
   const message = `the publication ${name} does not publish ${missing.map(({ label }) => label).join(', ')}`;
   const add = `ALTER PUBLICATION ${quoted} ADD TABLE ${tableList(missing)};`;
   const root = `ALTER PUBLICATION ${quoted} SET (publish_via_partition_root = true);`;
   return { message, remedy: missing.some(({ catalog }) => catalog.relkind === 'p') ? `${add} ${root}` : add };
+}
+
+/** A column list without the key: the server refuses the application's UPDATE and DELETE, and our rows cannot be told apart. */
+function keyProblem(
+  publication: Publication,
+  tables: readonly CapturedTable[],
+): { readonly message: string; readonly remedy: string } | null {
+  for (const table of tables) {
+    const { columns, filter } = publishedTable(publication, table)!;
+    const lost = columns === null ? [] : keyOf(table.catalog).filter((name) => !columns.includes(name));
+    if (lost.length === 0) continue;
+    const list = [...lost, ...columns!].map(quoteName).join(', ');
+    const where = filter === null ? '' : ` WHERE (${filter})`;
+    const name = quoteName(publication.name);
+    return {
+      message: `the publication ${publication.name} leaves out columns of the key of ${table.label}: ${lost.join(', ')}`,
+      remedy: `ALTER PUBLICATION ${name} DROP TABLE ${fromTable(table)}; ALTER PUBLICATION ${name} ADD TABLE ${fromTable(table)} (${list})${where};`,
+    };
+  }
+  return null;
 }
 
 /**

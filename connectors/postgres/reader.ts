@@ -135,10 +135,9 @@ export class PostgresReader implements SourceReader {
     const streamed = await this.#streamed(decoder, output, AbortSignal.any([signal, ended.signal])).catch(
       giveBack(client),
     );
-    const { name: publication } = publicationOf(this.#options);
-    const version = await serverVersion(rows).catch(giveBack(client));
-    const messages = this.#options.config.messages !== undefined;
-    const options = protocolOptions({ version, publication, streaming: streamed !== null, messages });
+    const options = await serverVersion(rows)
+      .then((version) => protocolOptions(this.#options, version, streamed !== null))
+      .catch(giveBack(client));
     if (signal.aborted) {
       await client.end().catch(() => {});
       return;

@@ -7,6 +7,7 @@ import { describeTable } from './descriptions.ts';
 import { messagesTable } from './logical-messages.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import { databaseTables, publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
+import { originProblem } from './protocol-options.ts';
 import {
   type CapturedTable,
   createPublicationSql,
@@ -62,6 +63,8 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
   try {
     const [facts] = await sql.rows<Facts>(FACTS_SQL, [SERVICE_ROLES]);
     const findings = serverFindings(facts!);
+    const origin = originProblem(options, facts!.version);
+    if (origin !== null) findings.push(problem(origin.message, origin.remedy, 'origin'));
     const slot = await findSlot(sql, slotOf(options));
     findings.push(...(slot === undefined ? headroom(facts!) : slotFindings(slot, slotOf(options))));
     findings.push(...(await replicationFindings(options, facts!)));
