@@ -273,6 +273,10 @@ export async function createApp(): Promise<App> {
     version,
     start: (instance, pipelines, log, options) => start(registry, instance, pipelines, log, options),
     check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
+    describe: async (instance, pipelines, log) => {
+      const { describeTables } = await import('./pipeline/describe.ts');
+      return describeTables(instance, pipelines, connectorContext(log));
+    },
     teardown: async (instance, pipelines, log) => {
       const { teardownPipelines } = await import('./pipeline/teardown.ts');
       return teardownPipelines(instance, pipelines, connectorContext(log));

@@ -10,6 +10,7 @@ import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
 import { plan } from './commands/plan.ts';
 import { run } from './commands/run.ts';
+import { schema } from './commands/schema.ts';
 import { secrets } from './commands/secrets.ts';
 import { status } from './commands/status.ts';
 import { tap } from './commands/tap.ts';
@@ -17,6 +18,7 @@ import { teardown } from './commands/teardown.ts';
 import { top } from './commands/top.ts';
 import { topics } from './commands/topics.ts';
 import { trace } from './commands/trace.ts';
+import { types } from './commands/types.ts';
 
 /** In the order of the help. */
 export const commands: readonly (Command | CommandGroup)[] = [
@@ -36,6 +38,8 @@ export const commands: readonly (Command | CommandGroup)[] = [
   groups,
   log,
   teardown,
+  types,
+  schema,
   secrets,
   completionCommand(() => commands),
 ];

@@ -1,10 +1,12 @@
 /** Commands that only read files or words: no instance, no network. */
 import { spawnSync } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
+import { stripTypeScriptTypes } from 'node:module';
 import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { cli, fakeApp, projectDir } from '../../test/support/cli.ts';
 import { testRegistry } from '../../test/support/config-registry.ts';
+import type { TableDescription } from '../contracts/schema.ts';
 
 const SHOP = `source:
   type: postgres
@@ -91,4 +93,93 @@ test('completion: the script works in bash', async () => {
     expect([other.code, other.out]).toEqual([0, expect.stringContaining('tailrace')]);
   }
   expect(await cli(['completion', 'bsh'])).toMatchObject({ code: 2, err: expect.stringContaining('"bash"') });
+});
+
+test('lint --fix: misspelt words and missing quotes are mended, and nothing else is touched', async () => {
+  const dir = projectDir({
+    'shop.yaml': `# the shop
+source:
+  type: postgers   # the database
+  url: postgres://h/d
+  tabels: [public.products]
+sink:
+  type: redis
+  url: redis://h
+  key: {id}-product
+  tll: 5
+`,
+  });
+  const { code, out } = await cli(['lint', '--fix'], { dir, app });
+  expect(readFileSync(join(dir, 'shop.yaml'), 'utf8')).toBe(`# the shop
+source:
+  type: postgres   # the database
+  url: postgres://h/d
+  tables: [public.products]
+sink:
+  type: redis
+  url: redis://h
+  key: "{id}-product"
+  tll: 5
+`);
+  expect(out).toContain('shop.yaml:10:3  error  unknown-key');
+  expect(code).toBe(2);
+  const json = JSON.parse((await cli(['lint', '--fix', '--json'], { dir, app })).out);
+  expect(json.summary).toBe('fixed 0 problems; 1 error in 1 of 1 file');
+});
+
+test('schema: what editors complete, and where a file names it', async () => {
+  const dir = projectDir({});
+  const { out } = await cli(['schema'], { app });
+  const schema = JSON.parse(out);
+  expect(schema.properties.name.description).toContain('Name of the pipeline');
+  expect(schema.$defs.source.properties.type.enum).toEqual(['postgres']);
+  const redis = schema.$defs.sink.allOf.find(
+    (one: { if: { properties: { type: { const: string } } } }) => one.if.properties.type.const === 'redis',
+  );
+  expect(redis.then.required).toContain('url');
+  expect(Object.keys(redis.then.properties)).toEqual(
+    expect.arrayContaining(['type', 'from', 'transform', 'url', 'key']),
+  );
+  expect(schema.$defs.steps.items.properties).toEqual({ drop: true });
+  expect(await cli(['schema', '--write'], { dir, app })).toMatchObject({
+    code: 0,
+    out: 'wrote .tailrace/schema.json\n',
+  });
+  expect(readFileSync(join(dir, '.tailrace/schema.json'), 'utf8')).toBe(out);
+});
+
+test('types: TypeScript that compiles, whatever the names', async () => {
+  const column = { native: 'x', nullable: false };
+  const tables: TableDescription[] = [
+    {
+      source: 'shop',
+      schema: 'public',
+      table: 'order_items',
+      columns: [
+        { ...column, name: 'id', kind: 'int64', keyOrdinal: 1 },
+        { ...column, name: 'weird "name"', kind: 'text', nullable: true, native: 'text */ evil' },
+        { ...column, name: 'state', kind: 'enum', enum: ['new', "it's"] },
+        { ...column, name: 'tags', kind: 'array', element: 'int32' },
+      ],
+    },
+    { source: 'shop', schema: 'a', table: '1', columns: [] },
+    { source: 'shop', schema: 'b', table: '1', columns: [] },
+  ];
+  const dir = projectDir({ 'shop.yaml': SHOP, 'index-name': 'i\n' });
+  const env = { SHOP_URL: 'postgres://h/d', PORT: '6379' };
+  const describing = fakeApp({ registry: testRegistry, describe: async () => tables });
+  const { code, out, err } = await cli(['types'], { dir, env, app: describing });
+  expect([code, err]).toEqual([0, '']);
+  expect(out).toContain('  readonly "weird \\"name\\"": string | null;\n');
+  expect(out).toContain('  readonly state: "new" | "it\'s";\n');
+  expect(out).toContain('  readonly tags: readonly (number | null)[];\n');
+  expect(out).toContain('  /** text * / evil */\n');
+  expect(out.match(/export interface (\w+)/g)).toEqual([
+    'export interface OrderItems',
+    'export interface ShopA1',
+    'export interface ShopB1',
+    'export interface Tables',
+  ]);
+  // It is TypeScript: its types can be taken away.
+  expect(stripTypeScriptTypes(out).replaceAll(/\s|\/\*.*?\*\/|\/\/.*/g, '')).toBe('');
 });

@@ -8,6 +8,7 @@ import type { Finding, Logger } from './plugin.ts';
 import type { Registry } from './registry.ts';
 import type { LoadedFiles, Reloadable } from './reload.ts';
 import type { Problem } from './rules.ts';
+import type { TableDescription } from './schema.ts';
 
 /** A started instance. */
 export interface Running extends Control, Reloadable {
@@ -60,6 +61,12 @@ export interface App {
   ): Promise<Running>;
   /** Connects to every source and target; changes nothing. */
   check(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly CheckResult[]>;
+  /** The tables of every source as they are now. Throws as a source connects. */
+  describe(
+    instance: InstancePlan,
+    pipelines: readonly PipelinePlan[],
+    log: Logger,
+  ): Promise<readonly TableDescription[]>;
   /** Removes what the sources made upstream; a second time finds nothing to do. */
   teardown(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly TeardownResult[]>;
   /** Reads a stopped instance's data directory without changing it. Throws `log.locked` while one runs. */

@@ -88,6 +88,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     version: '1.2.3',
     start: unexpected('start'),
     check: unexpected('check'),
+    describe: unexpected('describe'),
     teardown: unexpected('teardown'),
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
     logTools: unexpected('logTools'),

@@ -1,5 +1,9 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { resolve } from 'node:path';
 import type { Project } from '../../config/index.ts';
 import type { AnswerCommand, Outcome } from '../command.ts';
+import { counted } from '../format.ts';
+import type { Io } from '../io.ts';
 
 export const PATHS_DETAILS = `Paths are pipeline files, or directories: of a directory the files in its folder "pipelines", or without one its own
 *.yaml and *.yml. Without a path: the working directory. Settings are read from the tailrace.yaml beside them.`;
@@ -10,13 +14,41 @@ export const lint: AnswerCommand = {
   summary: 'check pipeline files without network',
   arguments: '[path…]',
   details: PATHS_DETAILS,
-  options: {},
+  options: { fix: { type: 'boolean', summary: 'mend what has one sure answer: misspelt words, missing quotes' } },
   maxWords: Number.POSITIVE_INFINITY,
-  async run({ words, io, app }) {
+  async run({ words, io, app, options }) {
     const [{ loadProject }, { registry }] = await Promise.all([import('../../config/index.ts'), app()]);
-    return lintOutcome(await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry }));
+    const load = () => loadProject({ paths: words, cwd: io.cwd, env: io.env, registry });
+    let project = await load();
+    if (options.fix !== true) return lintOutcome(project);
+    // What is mended may bring another problem to light.
+    let count = 0;
+    for (let round = 0; round < MAX_ROUNDS; round++) {
+      const fixed = await fixFiles(project, io);
+      count += fixed;
+      if (fixed === 0) break;
+      project = await load();
+    }
+    const outcome = await lintOutcome(project);
+    return { ...outcome, summary: `fixed ${counted(count, 'problem')}; ${outcome.summary}` };
   },
 };
+
+const MAX_ROUNDS = 10;
+
+/** How many problems were mended. */
+async function fixFiles({ problems, files }: Project, io: Io): Promise<number> {
+  const { fixedText } = await import('../../config/index.ts');
+  let total = 0;
+  for (const file of files) {
+    const path = resolve(io.cwd, file);
+    const own = problems.filter((problem) => problem.file === file);
+    const { text, count } = fixedText(await readFile(path, 'utf8'), own);
+    if (count > 0) await writeFile(path, text);
+    total += count;
+  }
+  return total;
+}
 
 /** Exit code 2 when there are errors; warnings are shown. */
 export async function lintOutcome({ problems, files }: Project): Promise<Outcome> {
