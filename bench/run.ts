@@ -7,8 +7,10 @@ interface Bench {
 
 const benches: Record<string, () => Promise<Bench>> = {
   capture: () => import('./capture.ts'),
+  'capture-mysql': () => import('./capture-mysql.ts'),
   'end-to-end': () => import('./end-to-end.ts'),
   log: () => import('./log.ts'),
+  rules: () => import('./rules.ts'),
   sinks: () => import('./sinks.ts'),
 };
 

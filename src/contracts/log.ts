@@ -12,6 +12,13 @@ export interface LogRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
+  /** `headers` as they are stored (Kafka's record format from the count on), where they are: nothing is made of them. */
+  readonly storedHeaders?: StoredHeaders;
+}
+
+export interface StoredHeaders {
+  readonly bytes: Uint8Array;
+  readonly headersAt: number;
 }
 
 /** A Kafka RecordBatch v2 exactly as stored. */

@@ -24,6 +24,21 @@ export interface Row {
   bytes(index: number): Uint8Array | undefined;
   /** Columns that were sent, by name. For plugins and rules; allocates. */
   toObject(): Record<string, Value>;
+  /** `bytes(index) !== undefined` without making them. A row without this is asked for `bytes`. */
+  has?(index: number): boolean;
+  /** Gives `target` what `bytes(index)` is, as its column `column`, without an object for it. A row without this is asked for `bytes`. */
+  copy?(index: number, target: ColumnTarget, column: number): void;
+}
+
+/** Takes the columns of a row one after the other, as JSON text. */
+export interface ColumnTarget {
+  /** UTF-8 in buf[from, to), copied before this returns. */
+  json(column: number, buf: Uint8Array, from: number, to: number): void;
+  jsonText(column: number, text: string): void;
+  /** The text becomes a JSON string. */
+  string(column: number, text: string): void;
+  /** The column was not sent (Invariant 9). */
+  unchanged(column: number): void;
 }
 
 /** `snapshot` is an insert read from the table instead of the stream. `truncate` and `snapshot-*` are markers without row. */

@@ -3,7 +3,7 @@
  * record is put together from the values of the key columns, which are copied from where they stand in the value.
  */
 import { TailraceError } from '../contracts/errors.ts';
-import type { RowOp, RowWriter } from '../contracts/row.ts';
+import type { ColumnTarget, RowOp, RowWriter } from '../contracts/row.ts';
 import type { RecordBatchBuilder } from '../wire/record-batch.ts';
 import { writeValue } from './json-text.ts';
 import type { TableRecords } from './table-records.ts';
@@ -12,6 +12,13 @@ import type { ColumnTemplate, TableTemplate } from './table-template.ts';
 const OPEN = 0x7b;
 const CLOSE = 0x7d;
 const COMMA = 0x2c;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
+const SHORT_BYTES = 32;
+/** Of one UTF-16 unit as `\uXXXX`. */
+const MAX_ESCAPED_BYTES = 6;
+/** Of one UTF-16 unit. */
+const MAX_UTF8_BYTES = 3;
 
 const BEFORE = new TextEncoder().encode('{"before":');
 const AFTER = new TextEncoder().encode(',"after":');
@@ -21,7 +28,7 @@ const NO_AFTER = new TextEncoder().encode(',"after":null');
 const NULL = new TextEncoder().encode('null');
 const DROPPED = new TextEncoder().encode(',"dropped":true');
 
-export class DirectRowWriter implements RowWriter {
+export class DirectRowWriter implements RowWriter, ColumnTarget {
   readonly #records: TableRecords;
   readonly #builder: RecordBatchBuilder;
   readonly #template: TableTemplate;
@@ -73,9 +80,31 @@ export class DirectRowWriter implements RowWriter {
     const template = this.#openColumn(column);
     const builder = this.#builder;
     const start = builder.at;
-    builder.reserve(to - from);
-    Buffer.prototype.copy.call(buf, builder.bytes, start, from, to);
-    builder.at = start + to - from;
+    const length = to - from;
+    builder.reserve(length);
+    const { bytes } = builder;
+    // So short that a call to copy it costs more than copying it.
+    if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) bytes[start + i] = buf[from + i]!;
+    else Buffer.prototype.copy.call(buf, bytes, start, from, to);
+    builder.at = start + length;
+    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+  }
+
+  jsonText(column: number, text: string): void {
+    const template = this.#openColumn(column);
+    const builder = this.#builder;
+    const start = builder.at;
+    builder.reserve(text.length * MAX_UTF8_BYTES);
+    builder.at = start + writeUtf8(builder.bytes, start, text);
+    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+  }
+
+  string(column: number, text: string): void {
+    const template = this.#openColumn(column);
+    const builder = this.#builder;
+    const start = builder.at;
+    builder.reserve(text.length * MAX_ESCAPED_BYTES + 2);
+    builder.at = start + writeString(builder.bytes, start, text);
     if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
   }
 
@@ -186,6 +215,31 @@ export class DirectRowWriter implements RowWriter {
     }
     bytes[at] = CLOSE;
   }
+}
+
+/** Writes a JSON string. Number of bytes written. */
+function writeString(bytes: Buffer, start: number, text: string): number {
+  let at = start;
+  bytes[at++] = QUOTE;
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit < 0x20 || unit >= 0x7f || unit === QUOTE || unit === BACKSLASH)
+      return bytes.write(JSON.stringify(text), start);
+    bytes[at++] = unit;
+  }
+  bytes[at++] = QUOTE;
+  return at - start;
+}
+
+/** Number of bytes written. */
+function writeUtf8(bytes: Buffer, at: number, text: string): number {
+  if (text.length > SHORT_BYTES) return bytes.write(text, at);
+  for (let i = 0; i < text.length; i++) {
+    const unit = text.charCodeAt(i);
+    if (unit >= 0x80) return bytes.write(text, at);
+    bytes[at + i] = unit;
+  }
+  return text.length;
 }
 
 function named({ table: { schema, table } }: TableTemplate): string {

@@ -83,6 +83,47 @@ export class JsonScanner {
     return false;
   }
 
+  /**
+   * Reads an object that has exactly these members in this order, without spaces, and puts start and end of each value into
+   * `places`. False when it is another object: nothing is read then, `places` holds anything.
+   * @param heads per member `{"name":` or `,"name":`
+   */
+  knownObject(heads: readonly Uint8Array[], places: number[]): boolean {
+    const { bytes, at: start } = this;
+    const end = this.#end;
+    let at = start;
+    for (let member = 0; member < heads.length; member++) {
+      const head = heads[member]!;
+      if (at + head.length >= end) return this.#back(start);
+      for (let i = 0; i < head.length; i++) if (bytes[at + i] !== head[i]) return this.#back(start);
+      at += head.length;
+      places[member * 2] = at;
+      const first = bytes[at]!;
+      if (first === QUOTE || first === OPEN_OBJECT || first === OPEN_ARRAY) {
+        at = first === QUOTE ? shortStringEnd(bytes, at, end) : -1;
+        if (at < 0) at = this.#endOfValue(places[member * 2]!);
+      } else {
+        while (at < end && ENDS[bytes[at]!] === 0) at++;
+      }
+      if (at === places[member * 2]) return this.#back(start);
+      places[member * 2 + 1] = at;
+    }
+    if (bytes[at] !== (CLOSE | CASE_BIT) || at >= end || heads.length === 0) return this.#back(start);
+    this.at = at + 1;
+    return true;
+  }
+
+  #back(start: number): false {
+    this.at = start;
+    return false;
+  }
+
+  #endOfValue(start: number): number {
+    this.at = start;
+    this.skipValue();
+    return this.at;
+  }
+
   openArray(): boolean {
     this.expect(OPEN_ARRAY);
     return !this.accept(CLOSE);
@@ -172,6 +213,17 @@ export class JsonScanner {
     }
     throw malformed(this.at);
   }
+}
+
+/** Behind the string that starts at `at`; -1 when it is long, holds a backslash or does not end. */
+function shortStringEnd(bytes: Buffer, at: number, end: number): number {
+  const stop = Math.min(end, at + SHORT);
+  for (let i = at + 1; i < stop; i++) {
+    const byte = bytes[i]!;
+    if (byte === QUOTE) return i + 1;
+    if (byte === BACKSLASH) return -1;
+  }
+  return -1;
 }
 
 /** The text of the JSON string at bytes[from, to), quotes included. Throws `rule.failed`. */

@@ -7,6 +7,10 @@ const QUOTE = 0x22;
 const OPEN_OBJECT = 0x7b;
 const OPEN_ARRAY = 0x5b;
 const LETTER_N = 0x6e;
+const MINUS = 0x2d;
+const ZERO = 0x30;
+const TRUE = Buffer.from('true');
+const FALSE = Buffer.from('false');
 /** Digits of integers that a JS number holds exactly. */
 const SAFE_DIGITS = 15;
 /** PostgreSQL has six. */
@@ -37,12 +41,10 @@ function scalarOf(kind: Kind, bytes: Buffer, from: number, to: number): Value {
       return boolOf(bytes, from, to);
     case 'int16':
     case 'int32':
-      return Number(integerText(bytes, from, to));
+      return to - from <= SAFE_DIGITS ? integerOf(bytes, from, to) : Number(integerText(bytes, from, to));
     case 'int64':
-    case 'uint64': {
-      const text = integerText(bytes, from, to);
-      return text.length <= SAFE_DIGITS ? BigInt(Number(text)) : BigInt(text);
-    }
+    case 'uint64':
+      return BigInt(to - from <= SAFE_DIGITS ? integerOf(bytes, from, to) : integerText(bytes, from, to));
     case 'float32':
     case 'float64':
       return floatOf(bytes, from, to);
@@ -53,10 +55,30 @@ function scalarOf(kind: Kind, bytes: Buffer, from: number, to: number): Value {
   }
 }
 
+function isWord(bytes: Buffer, from: number, to: number, word: Uint8Array): boolean {
+  if (to - from !== word.length) return false;
+  for (let i = 0; i < word.length; i++) if (bytes[from + i] !== word[i]) return false;
+  return true;
+}
+
 function boolOf(bytes: Buffer, from: number, to: number): boolean {
-  const text = bytes.toString('latin1', from, to);
-  if (text !== 'true' && text !== 'false') throw malformed(from);
-  return text === 'true';
+  if (isWord(bytes, from, to, TRUE)) return true;
+  if (isWord(bytes, from, to, FALSE)) return false;
+  throw malformed(from);
+}
+
+/** Of so few digits that they are exact. */
+function integerOf(bytes: Buffer, from: number, to: number): number {
+  const isNegative = bytes[from] === MINUS;
+  const start = isNegative ? from + 1 : from;
+  let value = 0;
+  for (let i = start; i < to; i++) {
+    const digit = bytes[i]! - ZERO;
+    if (digit < 0 || digit > 9) throw malformed(from);
+    value = value * 10 + digit;
+  }
+  if (start === to || (bytes[start] === ZERO && to - start > 1)) throw malformed(from);
+  return isNegative ? 0 - value : value;
 }
 
 function integerText(bytes: Buffer, from: number, to: number): string {

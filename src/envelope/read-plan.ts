@@ -1,5 +1,6 @@
 /** What is known of the records of one table version before they are read. */
 import type { TableSchema } from '../contracts/schema.ts';
+import { noPlaces } from './row-view.ts';
 import { OP_AT } from './table-template.ts';
 import { BETWEEN_ORDINALS } from './transaction-part.ts';
 
@@ -8,7 +9,10 @@ const TOTAL_ORDER = Buffer.from('"total_order":');
 const TRANSACTION = Buffer.from('"transaction":');
 const ZERO = 0x30;
 const NINE = 0x39;
+const OPEN = 0x7b;
 const CLOSE = 0x7d;
+const COMMA = 0x2c;
+const COLON = 0x3a;
 
 /** What all records of one transaction and table say alike. */
 export interface OriginFacts {
@@ -23,6 +27,10 @@ export class ReadPlan {
   readonly schemaLow: number;
   /** Name of each column as JSON string. */
   readonly names: readonly Uint8Array[];
+  /** The same with what stands around them in a whole row: `{"a":`, `,"b":`. */
+  readonly heads: readonly Uint8Array[];
+  /** To be copied. */
+  readonly noPlaces: readonly number[];
   readonly #byName: ReadonlyMap<string, number>;
   /** End of the last record: from behind its operation to its first ordinal, or to the end when it has none. */
   #tail: Buffer = Buffer.alloc(0);
@@ -33,6 +41,8 @@ export class ReadPlan {
     this.table = table;
     this.schemaLow = schemaLow;
     this.names = table.columns.map(({ name }) => new TextEncoder().encode(JSON.stringify(name)));
+    this.heads = this.names.map((name, i) => Uint8Array.of(i === 0 ? OPEN : COMMA, ...name, COLON));
+    this.noPlaces = noPlaces(this.names.length);
     this.#byName = new Map(table.columns.map(({ name }, i) => [name, i]));
   }
 

@@ -10,7 +10,7 @@ import type { Change, Op } from '../contracts/row.ts';
 import { JsonScanner, malformed, parseJson, stringOf } from './json-scanner.ts';
 import { type OriginFacts, ReadPlan } from './read-plan.ts';
 import { RecordHeaders } from './record-headers.ts';
-import { noPlaces, RowView } from './row-view.ts';
+import { RowView } from './row-view.ts';
 import { OP_AT } from './table-template.ts';
 import { positionText } from './transaction-part.ts';
 
@@ -62,7 +62,7 @@ export class RecordDecoder {
   decode(record: LogRecord, schemas: SchemaStore): Change | null {
     const { value } = record;
     if (value === null) return null;
-    if (!this.#headers.read(record.headers)) {
+    if (!this.#headers.read(record)) {
       throw new TailraceError('rule.failed', 'a record does not have the headers of a change', {
         remedy: 'let nobody but Tailrace write to this topic',
       });
@@ -151,7 +151,9 @@ export class RecordDecoder {
       if (!scanner.matches(NULL)) throw malformed(scanner.at);
       return null;
     }
-    const places = noPlaces(plan.names.length);
+    const places = plan.noPlaces.slice();
+    if (scanner.knownObject(plan.heads, places)) return places;
+    places.fill(-1);
     let next = 0;
     for (let more = scanner.openObject(); more; more = scanner.nextMember()) {
       const column = this.#column(plan, next);

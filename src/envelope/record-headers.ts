@@ -4,7 +4,7 @@
  *     tr-version  8 bytes, big-endian: version of the record
  *     tr-schema   8 bytes: id of the schema that its rows have
  */
-import type { LogRecord } from '../contracts/log.ts';
+import type { LogRecord, StoredHeaders } from '../contracts/log.ts';
 import { readUint32, writeUint32 } from '../lib/bytes.ts';
 import { type GrowingBuffer, RecordBatchBuilder } from '../wire/record-batch.ts';
 import type { VersionClock } from './version-clock.ts';
@@ -25,6 +25,8 @@ export function headerTemplate(schemaId: string): Uint8Array {
 
 /** One byte each: header count, name length; then the name and the length of the value. */
 const VERSION_AT = 2 + VERSION.length + 1;
+const LAYOUT = headerTemplate('0'.repeat(2 * VALUE_BYTES));
+const SCHEMA_AT = LAYOUT.length - VALUE_BYTES;
 
 export function writeRecordHeaders(out: GrowingBuffer, template: Uint8Array, version: VersionClock): void {
   out.reserve(template.length);
@@ -45,7 +47,25 @@ export class RecordHeaders {
   schemaLow = 0;
 
   /** False when a header is missing or of another length. The last of repeated ones counts. */
-  read(headers: LogRecord['headers']): boolean {
+  read(record: LogRecord): boolean {
+    const { storedHeaders } = record;
+    return (storedHeaders !== undefined && this.#readStored(storedHeaders)) || this.#readAny(record.headers);
+  }
+
+  /** False when they are not the two in their order. */
+  #readStored({ bytes, headersAt }: StoredHeaders): boolean {
+    for (let i = 0; i < LAYOUT.length; i++) {
+      const isValue = (i >= VERSION_AT && i < VERSION_AT + VALUE_BYTES) || i >= SCHEMA_AT;
+      if (!isValue && bytes[headersAt + i] !== LAYOUT[i]) return false;
+    }
+    this.versionHigh = readUint32(bytes, headersAt + VERSION_AT);
+    this.versionLow = readUint32(bytes, headersAt + VERSION_AT + 4);
+    this.schemaHigh = readUint32(bytes, headersAt + SCHEMA_AT);
+    this.schemaLow = readUint32(bytes, headersAt + SCHEMA_AT + 4);
+    return true;
+  }
+
+  #readAny(headers: LogRecord['headers']): boolean {
     let hasVersion = false;
     let hasSchema = false;
     for (const { key, value } of headers) {

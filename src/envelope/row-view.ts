@@ -1,5 +1,5 @@
 /** A row as places in record bytes: a column costs something only when it is asked for. */
-import { NOT_SENT, type Row, type Value } from '../contracts/row.ts';
+import { type ColumnTarget, NOT_SENT, type Row, type Value } from '../contracts/row.ts';
 import type { Column } from '../contracts/schema.ts';
 import { readValue } from './json-value.ts';
 
@@ -25,6 +25,16 @@ export class RowView implements Row {
   bytes(index: number): Uint8Array | undefined {
     const from = this.#places[index * 2] ?? -1;
     return from < 0 ? undefined : this.#bytes.subarray(from, this.#places[index * 2 + 1]!);
+  }
+
+  has(index: number): boolean {
+    return (this.#places[index * 2] ?? -1) >= 0;
+  }
+
+  copy(index: number, target: ColumnTarget, column: number): void {
+    const from = this.#places[index * 2] ?? -1;
+    if (from < 0) target.unchanged(column);
+    else target.json(column, this.#bytes, from, this.#places[index * 2 + 1]!);
   }
 
   toObject(): Record<string, Value> {

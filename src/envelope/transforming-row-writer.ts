@@ -6,6 +6,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Change, Op, Row, RowOp, RowWriter } from '../contracts/row.ts';
 import type { RowTransform } from '../contracts/rules.ts';
 import { GrowingBuffer } from '../wire/record-batch.ts';
+import { ChangeWriter } from './change-writer.ts';
 import { type DirectRowWriter, unreadable } from './direct-row-writer.ts';
 import type { EncoderSession } from './encoder-session.ts';
 import { writeValue } from './json-text.ts';
@@ -13,7 +14,6 @@ import { noPlaces, RowView } from './row-view.ts';
 import type { TableTemplate } from './table-template.ts';
 
 const OPS: Readonly<Record<RowOp, Op>> = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot' };
-const LETTERS: { readonly [op in Op]?: RowOp } = { insert: 'c', update: 'u', delete: 'd', snapshot: 'r' };
 const NULL = new TextEncoder().encode('null');
 
 export interface TransformingOptions {
@@ -29,6 +29,7 @@ export class TransformingRowWriter implements RowWriter {
   readonly #options: TransformingOptions;
   readonly #scratch = new GrowingBuffer();
   readonly #keys: readonly number[];
+  readonly #writer: ChangeWriter;
   #op: RowOp = 'c';
   #before: number[] | null = null;
   #after: number[] | null = null;
@@ -38,6 +39,7 @@ export class TransformingRowWriter implements RowWriter {
   constructor(options: TransformingOptions) {
     const { columns, keyHeads } = options.input;
     this.#options = options;
+    this.#writer = new ChangeWriter(options.output, options.writer);
     this.#keys = keyHeads.map((_, i) => columns.findIndex(({ keyIndex }) => keyIndex === i));
   }
 
@@ -92,7 +94,7 @@ export class TransformingRowWriter implements RowWriter {
       position: transaction.position,
       transaction: session.streamed ? transaction.id : '',
     };
-    for (const changed of transform.apply(change)) this.#write(changed);
+    for (const changed of transform.apply(change)) this.#writer.write(changed);
   }
 
   #place(column: number, start: number): void {
@@ -115,39 +117,5 @@ export class TransformingRowWriter implements RowWriter {
       return `${Buffer.from(keyHeads[i]!)}${bytes.toString('utf8', from, to)}`;
     });
     return `${parts.join('')}}`;
-  }
-
-  #write({ op, before, after, key, dropped }: Change): void {
-    const { writer } = this.#options;
-    const letter = LETTERS[op];
-    if (letter === undefined) throw new TailraceError('internal.bug', `a rule made a row into a ${op}`);
-    writer.begin(letter);
-    if (before !== null && (letter === 'u' || letter === 'd')) this.#writeSide('before', before);
-    if (letter === 'd') {
-      writer.endDelete(this.#deleteKey(before, key), dropped === true);
-      return;
-    }
-    if (after === null) throw new TailraceError('internal.bug', `a rule made an ${op} without a row`);
-    this.#writeSide('after', after);
-    writer.end();
-  }
-
-  #writeSide(side: 'before' | 'after', row: Row): void {
-    const { writer, output } = this.#options;
-    writer.side(side);
-    for (let i = 0; i < output.columns.length; i++) {
-      const bytes = row.bytes(i);
-      if (bytes === undefined) writer.unchanged(i);
-      else writer.json(i, bytes, 0, bytes.length);
-    }
-  }
-
-  /** A filter's delete may have no `before`: its key is then the text that the change carries. */
-  #deleteKey(before: Row | null, key: string): Uint8Array | null {
-    const { keyHeads, columns } = this.#options.output;
-    if (keyHeads.length === 0) return null;
-    const values = keyHeads.map((_, i) => before?.bytes(columns.findIndex(({ keyIndex }) => keyIndex === i)));
-    if (values.some((value) => value === undefined)) return Buffer.from(key);
-    return Buffer.concat([...values.flatMap((value, i) => [keyHeads[i]!, value!]), Buffer.from('}')]);
   }
 }

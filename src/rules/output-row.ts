@@ -1,6 +1,7 @@
 /** Rows as they leave the steps: views that read the input where a column only moved, and registers where it was computed. */
-import { NOT_SENT, type Row, type Value } from '../contracts/row.ts';
+import { type ColumnTarget, NOT_SENT, type Row, type Value } from '../contracts/row.ts';
 import type { Column } from '../contracts/schema.ts';
+import { copyColumn, hasColumn } from './column-copy.ts';
 import type { Register, RowImage } from './row-image.ts';
 
 /** Where the columns of the output come from. */
@@ -42,6 +43,25 @@ export class OutputRow implements Row {
     return cell === null ? NULL : Buffer.from(this.#projection.registers[~slot]!.codec.json(cell));
   }
 
+  has(index: number): boolean {
+    const slot = this.#projection.slots[index]!;
+    return slot >= 0 ? this.#image.has(slot) : this.#image.register(~slot) !== undefined;
+  }
+
+  copy(index: number, target: ColumnTarget, column: number): void {
+    const slot = this.#projection.slots[index]!;
+    if (slot >= 0) {
+      this.#image.copy(slot, target, column);
+      return;
+    }
+    const cell = this.#image.register(~slot);
+    const { codec } = this.#projection.registers[~slot]!;
+    if (cell === undefined) target.unchanged(column);
+    else if (cell === null) target.jsonText(column, 'null');
+    else if (codec.isText) target.string(column, cell as string);
+    else target.jsonText(column, codec.json(cell));
+  }
+
   toObject(): Record<string, Value> {
     const object: Record<string, Value> = {};
     for (let i = 0; i < this.columns.length; i++) {
@@ -72,6 +92,15 @@ export class KeyOnlyRow implements Row {
 
   bytes(index: number): Uint8Array | undefined {
     return this.#isKey(index) ? this.#row.bytes(index) : undefined;
+  }
+
+  has(index: number): boolean {
+    return this.#isKey(index) && hasColumn(this.#row, index);
+  }
+
+  copy(index: number, target: ColumnTarget, column: number): void {
+    if (this.#isKey(index)) copyColumn(this.#row, index, target, column);
+    else target.unchanged(column);
   }
 
   toObject(): Record<string, Value> {

@@ -3,7 +3,8 @@
  * registers, each computed at most once.
  */
 import { classOf } from '../contracts/errors.ts';
-import { type Change, NOT_SENT, type Row, type Value } from '../contracts/row.ts';
+import { type Change, type ColumnTarget, NOT_SENT, type Row, type Value } from '../contracts/row.ts';
+import { copyColumn, hasColumn } from './column-copy.ts';
 import { fail } from './fail.ts';
 import type { Cell, Codec, Present } from './values/cell.ts';
 
@@ -58,6 +59,17 @@ export class RowImage {
     return this.input.bytes(index) ?? this.older?.bytes(index);
   }
 
+  /** Was it sent, now or with the old row? */
+  has(index: number): boolean {
+    return hasColumn(this.input, index) || (this.older?.has(index) ?? false);
+  }
+
+  /** Gives `target` what `bytes` is. */
+  copy(index: number, target: ColumnTarget, column: number): void {
+    if (this.older === null || hasColumn(this.input, index)) copyColumn(this.input, index, target, column);
+    else this.older.copy(index, target, column);
+  }
+
   load(index: number, read: (value: NonNullable<Value>) => Present): Cell {
     const value = this.input.get(index);
     if (value === null) return null;
@@ -94,7 +106,7 @@ export class RowImage {
 
   /** Throws `rule.failed`: the computation needs what was not sent. */
   cannotKnow({ inputs }: Computation): never {
-    const missing = inputs.find((column) => this.sent(column) === undefined);
+    const missing = inputs.find((column) => !this.has(column));
     const what = missing === undefined ? 'the old row' : `column "${this.input.columns[missing]!.name}"`;
     return fail(`${what} was not sent by the source, so the result is not known`, SEND_WHOLE_ROWS);
   }

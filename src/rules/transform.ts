@@ -8,6 +8,7 @@ import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Change, Row } from '../contracts/row.ts';
 import type { RowTransform } from '../contracts/rules.ts';
 import type { TableSchema } from '../contracts/schema.ts';
+import { hasColumn } from './column-copy.ts';
 import { fail, ruleFailed } from './fail.ts';
 import { KeyOnlyRow, OutputRow, type Projection } from './output-row.ts';
 import { type Computation, RowImage, SEND_WHOLE_ROWS } from './row-image.ts';
@@ -86,10 +87,10 @@ export class CompiledTransform implements RowTransform {
     const { slots, registers } = this.#program;
     for (const slot of slots) {
       if (slot >= 0) {
-        if (input.bytes(slot) === undefined) return false;
+        if (!hasColumn(input, slot)) return false;
       } else if (this.#computed.has(~slot)) {
         if (row.register(~slot) === undefined) return false;
-      } else if (registers[~slot]!.inputs.some((column) => input.bytes(column) === undefined)) return false;
+      } else if (registers[~slot]!.inputs.some((column) => !hasColumn(input, column))) return false;
     }
     return true;
   }
@@ -100,7 +101,7 @@ export class CompiledTransform implements RowTransform {
    */
   #mustBeThere(row: RowImage, older: RowImage | null): void {
     const { slots, columns } = this.#program;
-    const missing = slots.findIndex((slot) => (slot >= 0 ? row.bytes(slot) : row.register(~slot)) === undefined);
+    const missing = slots.findIndex((slot) => !(slot >= 0 ? row.has(slot) : row.register(~slot) !== undefined));
     if (missing < 0 || this.#match(older) === 'yes') return;
     const { name } = columns[missing]!;
     const message = `the row may be new to the target, but column "${name}" was not sent by the source`;
@@ -185,7 +186,7 @@ export class CompiledTransform implements RowTransform {
 }
 
 function hasKey(row: Row): boolean {
-  return row.columns.every(({ keyOrdinal }, i) => keyOrdinal === undefined || row.bytes(i) !== undefined);
+  return row.columns.every(({ keyOrdinal }, i) => keyOrdinal === undefined || hasColumn(row, i));
 }
 
 function verdictOn(older: RowImage, run: Computation['run']): unknown {
@@ -203,6 +204,7 @@ function located(error: unknown, label: string): unknown {
   const { message, remedy } = error;
   return new TailraceError('rule.failed', `${label}: ${message}`, {
     cause: error,
+    step: label,
     ...(remedy !== undefined && { remedy }),
   });
 }

@@ -1,5 +1,5 @@
 /** Reads the records of a batch; layout in record-batch-builder.ts. */
-import type { LogRecord } from '../contracts/log.ts';
+import type { LogRecord, StoredHeaders } from '../contracts/log.ts';
 import {
   CODEC_BITS,
   CONTROL_BIT,
@@ -81,7 +81,7 @@ function equals(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
 }
 
 /** Makes views only when they are asked for: most readers need few of them. */
-class RecordView implements LogRecord {
+class RecordView implements LogRecord, StoredHeaders {
   readonly offset: bigint;
   readonly timestamp: number;
   readonly #cursor: Cursor;
@@ -89,7 +89,7 @@ class RecordView implements LogRecord {
   readonly #keyLength: number;
   readonly #valueAt: number;
   readonly #valueLength: number;
-  readonly #headersAt: number;
+  readonly headersAt: number;
 
   constructor(
     cursor: Cursor,
@@ -108,7 +108,7 @@ class RecordView implements LogRecord {
     this.#keyLength = keyLength;
     this.#valueAt = valueAt;
     this.#valueLength = valueLength;
-    this.#headersAt = headersAt;
+    this.headersAt = headersAt;
   }
 
   get key(): Uint8Array | null {
@@ -119,9 +119,17 @@ class RecordView implements LogRecord {
     return this.#cursor.view(this.#valueAt, this.#valueLength);
   }
 
+  get bytes(): Uint8Array {
+    return this.#cursor.bytes;
+  }
+
+  get storedHeaders(): StoredHeaders {
+    return this;
+  }
+
   get headers(): LogRecord['headers'] {
     const cursor = this.#cursor;
-    cursor.at = this.#headersAt;
+    cursor.at = this.headersAt;
     const headers: { key: string; value: Uint8Array | null }[] = [];
     for (let left = cursor.count(); left > 0; left--) {
       const nameLength = cursor.varint();

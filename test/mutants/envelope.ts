@@ -46,8 +46,8 @@ export const envelopeMutants: readonly Mutant[] = [
     // Integers pass through a JS number.
     invariant: 9,
     file: 'src/envelope/json-value.ts',
-    find: `text.length <= SAFE_DIGITS ? BigInt(Number(text)) : BigInt(text);`,
-    replace: `BigInt(Number(text));`,
+    find: `BigInt(to - from <= SAFE_DIGITS ? integerOf(bytes, from, to) : integerText(bytes, from, to));`,
+    replace: `BigInt(Number(integerText(bytes, from, to)));`,
     test: [VALUES, 'invariant 9'],
   },
   {

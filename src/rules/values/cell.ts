@@ -20,6 +20,8 @@ export interface Codec {
   value(cell: Present): NonNullable<Value>;
   /** As `Row.bytes` gives it (DESIGN § 6, Value). */
   json(cell: Present): string;
+  /** The cell is text, and `json` nothing but its JSON string. */
+  readonly isText?: true;
 }
 
 /** Text as JSON string. */
@@ -27,6 +29,7 @@ const STRING: Codec = {
   read: (value) => (typeof value === 'string' ? value : fail('a text is not valid UTF-8')),
   value: (cell) => cell as string,
   json: (cell) => JSON.stringify(cell),
+  isText: true,
 };
 
 const PLAIN: Codec = {
