@@ -34,7 +34,7 @@ export interface PlacedProblem {
 export interface UsedVariable {
   /** Of the variable, or path of the file. */
   readonly name: string;
-  readonly from: 'environment' | 'file';
+  readonly from: 'environment' | 'secret file';
   /** It has no value, and no default. */
   readonly isMissing: boolean;
   readonly file: string;
@@ -121,7 +121,7 @@ export class ConfigFile {
         const { line, column } = this.#source.position(this.#offset(node, at));
         const [, kind, name = ''] = /^\$\{(file:)?([^}:]*)/.exec(written) ?? [];
         const isMissing = node.resolution!.problems.some(({ from }) => from === at);
-        const from = kind === undefined ? ('environment' as const) : ('file' as const);
+        const from = kind === undefined ? ('environment' as const) : ('secret file' as const);
         return { name: printable(name), from, isMissing, file: this.name, line, column };
       }),
     );

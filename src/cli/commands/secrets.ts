@@ -31,7 +31,7 @@ Never shows their values. Exit code 2 when one is missing.`,
       text: ({ paint, signs }) => {
         const lines = named.map(({ name, from, isMissing, places }) => {
           const sign = isMissing ? paint('red', `${signs.problem} missing`) : paint('green', `${signs.ok} set    `);
-          return `${sign}  ${from === 'file' ? 'file ' : ''}${printable(name)}  ${paint('dim', places.join(' '))}\n`;
+          return `${sign}  ${from === 'environment' ? '' : 'file '}${printable(name)}  ${paint('dim', places.join(' '))}\n`;
         });
         return `${lines.join('')}${summary}\n`;
       },
