@@ -18,6 +18,7 @@ import type { EmbeddedLog } from './log/embedded-log.ts';
 import type { ReadOnlyLog } from './log/read-only.ts';
 import type { TopicRules } from './operations/index.ts';
 import type { Instance } from './pipeline/instance.ts';
+import type { Verifications } from './pipeline/verify/verifications.ts';
 import { createRules } from './rules/index.ts';
 
 const version = productVersion();
@@ -80,21 +81,17 @@ async function start(
     for (const closer of closers.splice(0).reverse()) await closer();
   };
   try {
-    const running = await Instance.prepare({
-      instance,
-      pipelines,
-      log: store,
-      envelope,
-      rules: registry.rules,
-      context,
-    });
+    const { rules } = registry;
+    const running = await Instance.prepare({ instance, pipelines, log: store, envelope, rules, context });
     closers.push(() => running.stop());
+    const verification = await verificationsOf({ running, store, envelope, rules: registry.rules }, instance, context);
+    closers.push(() => verification.stop());
     // What listens comes first: a taken port is found before anything was made at a source.
     const isOpen = openTopics(() => running.plans.flatMap(({ sources }) => sources.map(({ name }) => name)));
     const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
-    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options };
+    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options, verification };
     const api = await startApi(served, instance, log);
     if (api !== null) closers.push(() => api.close());
     running.begin();
@@ -148,11 +145,22 @@ interface Served {
   readonly isOpen: (topic: string) => boolean;
   readonly groups: GroupMembership | null;
   readonly options: StartOptions;
+  readonly verification: Verifications;
+}
+
+async function verificationsOf(
+  { running, store: log, envelope, rules }: Pick<Served, 'running' | 'store' | 'envelope' | 'rules'>,
+  { instance: name, maskKey }: InstancePlan,
+  context: ConnectorContext,
+): Promise<Verifications> {
+  const { Verifications: Made } = await import('./pipeline/verify/verifications.ts');
+  const pipelines = () => running.plans;
+  return new Made({ name, pipelines, running, log, envelope, rules, rulesContext: { maskKey }, context });
 }
 
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, log: Logger) {
   if (http === null) return null;
-  const { running, store, envelope, rules, isOpen, groups: membership, options } = served;
+  const { running, store, envelope, rules, isOpen, groups: membership, options, verification } = served;
   const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, topics] = await Promise.all([
     import('./api/server.ts'),
     import('./operations/index.ts'),
@@ -171,7 +179,7 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
   const pipelines = () => running.plans;
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   const reloader = new FileReload(running, options.load, options.redact);
-  return start({ control: running, operations, inspector, reloader, version }, { ...http, dataDir, log });
+  return start({ control: running, operations, inspector, reloader, verification, version }, { ...http, dataDir, log });
 }
 
 function holdLimitOf({ holdLimit }: InstancePlan) {

@@ -112,6 +112,10 @@ export class PostgresReader implements SourceReader {
     await this.#sql.close();
   }
 
+  hasten(): void {
+    this.#stream?.ask();
+  }
+
   upstream(): UpstreamStatus {
     const { retention, warnings } = this.#governor;
     const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);

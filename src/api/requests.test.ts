@@ -70,6 +70,7 @@ const FREE = [
   '/topics/:topic',
   '/groups',
   '/groups/:group',
+  '/verifications',
 ];
 
 describe('invariant 12: what the API gives away', () => {

@@ -7,6 +7,7 @@ import type { Control } from '../contracts/control.ts';
 import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
 import type { FileReloader } from '../contracts/reload.ts';
+import type { VerificationControl } from '../contracts/verification.ts';
 
 // Code from strings is not run here: what zod compiles for speed stays off.
 z.config({ jitless: true });
@@ -23,6 +24,7 @@ export interface Subjects {
   readonly operations: Operations;
   readonly inspector: Inspector;
   readonly reloader: FileReloader;
+  readonly verification?: VerificationControl;
   /** Of the product. */
   readonly version: string;
 }

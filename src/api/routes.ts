@@ -18,6 +18,7 @@ import { tap } from './routes/tap.ts';
 import { topic } from './routes/topic.ts';
 import { topics } from './routes/topics.ts';
 import { trace } from './routes/trace.ts';
+import { cancelVerification, verification, verifications, verify } from './routes/verifications.ts';
 import { writeRecords } from './routes/write-records.ts';
 
 /** In the order of the documentation. */
@@ -45,4 +46,8 @@ export const routes: readonly Route[] = [
   group,
   planSeek,
   seek,
+  verifications,
+  verification,
+  verify,
+  cancelVerification,
 ];

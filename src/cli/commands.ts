@@ -19,6 +19,7 @@ import { top } from './commands/top.ts';
 import { topics } from './commands/topics.ts';
 import { trace } from './commands/trace.ts';
 import { types } from './commands/types.ts';
+import { verify } from './commands/verify.ts';
 
 /** In the order of the help. */
 export const commands: readonly (Command | CommandGroup)[] = [
@@ -34,6 +35,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   tap,
   trace,
   graph,
+  verify,
   topics,
   groups,
   log,

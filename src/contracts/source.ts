@@ -67,6 +67,8 @@ export interface SourceReader {
   acknowledge(position: Position): void;
   /** Releases connections. Safe at any time, twice. */
   close(): Promise<void>;
+  /** Has the position of a source that is idle saved soon. Cheap, at any time, often. Absent: it is saved every second anyway. */
+  hasten?(): void;
   /** For the status: cheap, at any time. Absent: the source tells nothing. */
   upstream?(): UpstreamStatus;
   /**

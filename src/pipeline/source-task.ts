@@ -79,6 +79,11 @@ export class SourceTask {
     throw new TailraceError('source.not_ready', message, { remedy: '`tailrace status` says what it is doing' });
   }
 
+  /** See `SourceReader.hasten`. */
+  hasten(): void {
+    this.#reader?.hasten?.();
+  }
+
   /** Resolves when the signal aborts (null) or the source stopped for good (the error). Never rejects. */
   async run(signal: AbortSignal): Promise<unknown> {
     const { log, plan } = this.#options;

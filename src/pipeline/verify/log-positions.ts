@@ -10,6 +10,8 @@ import type { SourceCheckpoint } from '../source-output.ts';
 import { identityOf } from './row-identity.ts';
 
 const POLL_MS = 20;
+/** A source that is idle is asked again after so many. */
+const HASTEN_POLLS = 10;
 /** Without any progress of what is waited for. */
 const PATIENCE_MS = 120_000;
 const READ_BYTES = 1 << 20;
@@ -21,9 +23,12 @@ export class LogPositions {
   readonly #log: Log;
   readonly #envelope: Envelope;
   readonly #clock: Clock;
+  readonly #hasten: (source: string) => void;
 
-  constructor(log: Log, envelope: Envelope, clock: Clock) {
+  /** @param hasten has the position of a source saved soon */
+  constructor(log: Log, envelope: Envelope, clock: Clock, hasten: (source: string) => void) {
     this.#log = log;
+    this.#hasten = hasten;
     this.#envelope = envelope;
     this.#clock = clock;
   }
@@ -38,7 +43,9 @@ export class LogPositions {
     const name = sourceCheckpoint(source);
     let known: string | undefined;
     let isCovered = false;
+    let polls = 0;
     const look = () => {
+      if (polls++ % HASTEN_POLLS === 1) this.#hasten(source);
       const saved = this.#log.checkpoints.get(name);
       if (saved !== known && saved !== undefined) {
         isCovered = view.isCovered((JSON.parse(saved) as SourceCheckpoint).position);

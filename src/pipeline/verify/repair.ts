@@ -16,6 +16,8 @@ const PATIENCE_MS = 600_000;
 /** Of running sources. */
 export interface Rereader {
   snapshots(source: string, command: SnapshotCommand): Promise<void>;
+  /** Has the position of a source that is idle saved soon. */
+  hasten(source: string): void;
   /** What a source is reading or will; undefined when it is not at work. */
   reading(source: string): readonly SnapshotStatus[] | undefined;
 }

@@ -138,7 +138,7 @@ export class Verification {
   }
 
   #tableOptions({ source, label }: WantedTable) {
-    const { pipeline, sink, log, envelope, rules, rulesContext, context } = this.#options;
+    const { pipeline, sink, log, envelope, rules, rulesContext, context, rereader } = this.#options;
     const { clock } = context;
     const inspector = this.#inspectors.get(source.name)!;
     const dot = label.indexOf('.');
@@ -154,7 +154,7 @@ export class Verification {
       }),
       inspector,
       sink: this.#sink!,
-      positions: new LogPositions(log, envelope, clock),
+      positions: new LogPositions(log, envelope, clock, rereader.hasten),
       clock,
     };
   }

@@ -16,7 +16,7 @@ export interface VerificationsOptions
   readonly name: string;
   /** Those that run now. */
   readonly pipelines: () => readonly PipelinePlan[];
-  readonly running: Pick<Control, 'status'> & SnapshotControl;
+  readonly running: Pick<Control, 'status'> & SnapshotControl & { hasten(source: string): void };
 }
 
 interface Known {
@@ -103,6 +103,7 @@ export class Verifications implements VerificationControl {
 function rereaderOf(running: VerificationsOptions['running']): Rereader {
   return {
     snapshots: (source, command) => running.snapshots(source, command),
+    hasten: (source) => running.hasten(source),
     reading(name) {
       const sources = running.status().pipelines.flatMap(({ sources: all }) => all);
       return sources.find((source) => source.name === name)?.upstream?.snapshots;
