@@ -6,6 +6,7 @@ import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
 import { graph } from './commands/graph.ts';
 import { groups } from './commands/groups.ts';
+import { init } from './commands/init.ts';
 import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
 import { plan } from './commands/plan.ts';
@@ -24,6 +25,7 @@ import { verify } from './commands/verify.ts';
 /** In the order of the help. */
 export const commands: readonly (Command | CommandGroup)[] = [
   demo,
+  init,
   dev,
   run,
   lint,

@@ -1,5 +1,7 @@
 /** Pipeline files and settings: read, checked, every problem with its place and remedy. */
+
 export { fixedText } from './apply-fixes.ts';
+export { type AskedField, askedFields } from './asked-fields.ts';
 export type { PlacedProblem, UsedVariable } from './config-file.ts';
 export { editorSchema } from './editor-schema.ts';
 export { type LoadOptions, loadInstance, loadProject, type Project } from './load-project.ts';
