@@ -36,6 +36,18 @@ export const sourceConfig = z.strictObject({
     .describe(
       '`none` leaves out what was written under a replication origin, by another system or by Tailrace itself (PostgreSQL 16 and later). Snapshots read all rows.',
     ),
+  failover: z
+    .boolean()
+    .default(false)
+    .describe(
+      'Makes a slot that standbys keep a copy of, so that the stream goes on after a failover (PostgreSQL 17 and later).',
+    ),
+  standby_url: secret()
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
+    .optional()
+    .describe(
+      'Connection string of the standby that is to take over: `status` warns while its copy of the slot is not ready.',
+    ),
   snapshot_connections: z
     .int()
     .min(1)

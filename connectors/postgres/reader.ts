@@ -13,6 +13,7 @@ import {
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
+import { FailoverWatch } from './failover.ts';
 import { LogicalMessages, messagesTable } from './logical-messages.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
@@ -64,6 +65,7 @@ export class PostgresReader implements SourceReader {
   readonly #sql: SqlSession;
   #stream: ReplicationStream | null = null;
   #acknowledged: string | null = null;
+  readonly #failover: FailoverWatch;
   readonly #governor: WalGovernor;
   #work: Work | null = null;
   #space: SpillSpace | null = null;
@@ -72,7 +74,9 @@ export class PostgresReader implements SourceReader {
     this.#options = options;
     this.#sql = new SqlSession(options);
     const { clock, log } = options.context;
-    this.#governor = new WalGovernor({ sql: this.#sql, slot: slotOf(options), clock, log });
+    this.#failover = new FailoverWatch(options, this.#sql);
+    const slot = slotOf(options);
+    this.#governor = new WalGovernor({ sql: this.#sql, slot, clock, log, failover: this.#failover });
   }
 
   async run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
@@ -109,6 +113,7 @@ export class PostgresReader implements SourceReader {
     await this.#stream?.close();
     this.#stream = null;
     await this.#space?.close();
+    await this.#failover.close();
     await this.#sql.close();
   }
 

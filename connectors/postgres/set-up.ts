@@ -4,9 +4,11 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
+import { makeFailover, refuseFailover } from './failover.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { databaseTables, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
 import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
+import { serverVersion } from './protocol-options.ts';
 import {
   type CapturedTable,
   ensurePublication,
@@ -36,12 +38,17 @@ export async function prepare(
   const connecting = connectReplication(options);
   connecting.catch(() => {});
   try {
+    if (options.config.failover) refuseFailover(options, await serverVersion((text) => sql.rows(text)));
     const tables = await capturedTables(options, sql);
     const client = await connecting;
     const incarnation = await identify(client);
     if (from === null) return { client, ...(await prepareAfresh(options, sql, tables, incarnation)) };
     await checkIncarnation(client, from, incarnation);
-    return { client, ...(await prepareToResume(options, sql, tables, { ...from, ...incarnation })) };
+    const prepared = await prepareToResume(options, sql, tables, { ...from, ...incarnation });
+    const slot = slotOf(options);
+    const fails = options.config.failover && (await findSlot(sql, slot))?.failover === false;
+    if (fails) await client.query(makeFailover(slot));
+    return { client, ...prepared };
   } catch (error) {
     await connecting.then((client) => client.end()).catch(() => {});
     throw error;
@@ -63,7 +70,7 @@ async function prepareAfresh(
   if (await dropSlot(sql, slot)) log('warn', 'replication slot of an earlier start dropped', { slot });
   const publication = await ensurePublication(sql, publicationOf(options), tables);
   log('info', 'making the replication slot; this waits for transactions that are running', { slot });
-  const lsn = await createSlot(sql, slot);
+  const lsn = await createSlot(sql, slot, options.config.failover);
   const states = Object.fromEntries(tables.map((table) => [table.label, pending(publication, table)]));
   const position = {
     v: 1,

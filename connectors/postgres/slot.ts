@@ -19,13 +19,15 @@ export interface Slot {
   readonly ours: boolean;
   /** Prepared transactions are sent before they are committed. */
   readonly two_phase: boolean;
+  /** Standbys keep a copy of it; null before version 17. */
+  readonly failover: boolean | null;
 }
 
 export async function findSlot(sql: SqlSession, name: string): Promise<Slot | undefined> {
   const [slot] = await sql.rows<Slot>(
     `SELECT plugin::text, database::text, active_pid AS pid, confirmed_flush_lsn::text AS confirmed, wal_status AS status,
-       two_phase, coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
-     FROM pg_replication_slots WHERE slot_name = $1`,
+       two_phase, (to_jsonb(s) ->> 'failover')::bool AS failover, coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
+     FROM pg_replication_slots s WHERE slot_name = $1`,
     [name],
   );
   return slot;
@@ -46,9 +48,9 @@ export async function refuseExisting(sql: SqlSession, name: string): Promise<voi
 }
 
 /** Makes the slot; resolves to the LSN from which it streams. Waits for transactions that are running. */
-export async function createSlot(sql: SqlSession, name: string): Promise<string> {
+export async function createSlot(sql: SqlSession, name: string, failover: boolean): Promise<string> {
   const [row] = await sql.rows<{ lsn: string }>(
-    `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput')`,
+    `SELECT lsn::text FROM pg_create_logical_replication_slot($1, 'pgoutput'${failover ? ', failover => true' : ''})`,
     [name],
   );
   return row!.lsn;

@@ -4,6 +4,7 @@ import { catalogTable, type Rows } from './catalog.ts';
 import { tableFindings } from './check-tables.ts';
 import { connectReplication, SqlSession } from './connections.ts';
 import { describeTable } from './descriptions.ts';
+import { failoverProblem } from './failover.ts';
 import { messagesTable } from './logical-messages.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import { databaseTables, publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
@@ -64,6 +65,8 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
     const [facts] = await sql.rows<Facts>(FACTS_SQL, [SERVICE_ROLES]);
     const findings = serverFindings(facts!);
     const origin = originProblem(options, facts!.version);
+    const failover = failoverProblem(options, facts!.version);
+    if (failover !== null) findings.push(problem(failover.message, failover.remedy, 'failover'));
     if (origin !== null) findings.push(problem(origin.message, origin.remedy, 'origin'));
     const slot = await findSlot(sql, slotOf(options));
     findings.push(...(slot === undefined ? headroom(facts!) : slotFindings(slot, slotOf(options))));

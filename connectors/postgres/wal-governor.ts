@@ -1,6 +1,7 @@
 /** What the server keeps of its write-ahead log for the slot, and how long it will (fault matrix: slots that are given up). */
 import type { Clock, Logger, RetentionStatus, SourceWarning } from '../../src/sdk/index.ts';
 import type { SqlSession } from './connections.ts';
+import type { FailoverWatch } from './failover.ts';
 
 /** Growth is taken over this time: the slot's own place moves in steps. */
 const WINDOW_MS = 60_000;
@@ -33,6 +34,8 @@ export interface WalGovernorOptions {
   readonly slot: string;
   readonly clock: Clock;
   readonly log: Logger;
+  /** What else may be lacking, each time that the server is asked. */
+  readonly failover?: FailoverWatch;
 }
 
 export class WalGovernor {
@@ -62,7 +65,9 @@ export class WalGovernor {
     const growth = this.#growth(facts.retained);
     const secondsUntilLost = facts.safe === null || growth <= 0 ? null : Math.max(0, facts.safe) / growth;
     this.#retention = { retainedBytes: facts.retained, safeBytes: facts.safe, secondsUntilLost };
-    this.#tell(warningsOf(facts, secondsUntilLost, slot));
+    const lack = await this.#options.failover?.look();
+    const found = warningsOf(facts, secondsUntilLost, slot);
+    this.#tell(lack == null ? found : [...found, { kind: 'failover', ...lack }]);
   }
 
   /** Bytes a second; 0 at first. */
