@@ -47,7 +47,10 @@ const catalogue = {
     'gap',
     'The source sent something that cannot be read or placed; skipping it would lose data.',
   ],
-  'source.spill': ['retry', 'Transactions that still run at the source could not be kept on disk; they are read again.'],
+  'source.spill': [
+    'retry',
+    'Transactions that still run at the source could not be kept on disk; they are read again.',
+  ],
   'source.unreachable': ['retry', 'The source server cannot be reached or closed the connection.'],
   'source.auth': ['environment', 'The source server refused the user, password or database.'],
   'source.not_ready': ['environment', 'The source is not set up for capture; each problem is listed with its remedy.'],
