@@ -67,7 +67,7 @@ describe('words', () => {
     [['rn'], 'there is no command "rn"', 'did you mean "run"?'],
     [['statsu'], 'there is no command "statsu"', 'did you mean "status"?'],
     [['frobnicate'], 'there is no command "frobnicate"', 'tailrace --help'],
-    [['help', 'lnit'], 'there is no command "lnit"', 'did you mean "lint"?'],
+    [['help', 'chekc'], 'there is no command "chekc"', 'did you mean "check"?'],
     [['--jsn'], '"--jsn" goes after a command', 'tailrace --help'],
     [['--hlep'], '"--hlep" goes after a command', 'did you mean "--help"?'],
     [['lint', '--jsno'], 'tailrace lint has no option "--jsno"', 'did you mean "--json"?'],
