@@ -3,7 +3,7 @@
  * into /dev/null, both over the network protocol; and the snapshot of a table, against a client that reads it. The two
  * sides take turns.
  */
-import { execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -18,7 +18,7 @@ import type { Position } from '../src/contracts/source.ts';
 import { openClient } from '../test/support/mysql-source.ts';
 import { RecordingOutput } from '../test/support/recording-output.ts';
 import { readingOptions } from '../test/support/source-reading.ts';
-import { built } from './build.ts';
+import { type CaptureResult, startCapture } from './capture-process.ts';
 import { type DiskLimits, measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 
@@ -32,13 +32,6 @@ export interface MysqlCaptureTask {
   /** Null: the table is read. */
   readonly position: Position | null;
   /** Of the backlog, or of the table. */
-  readonly rows: number;
-}
-
-export interface MysqlCaptureResult {
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  readonly peakRssMb: number;
   readonly rows: number;
 }
 
@@ -104,25 +97,11 @@ async function timed(program: string, words: readonly string[]): Promise<number>
   return (performance.now() - start) / 1_000;
 }
 
-function tailrace(task: MysqlCaptureTask): Promise<MysqlCaptureResult> {
-  return new Promise((resolve, reject) => {
-    const child = fork(built('bench/capture-mysql-child.ts'), [JSON.stringify(task)]);
-    let result: MysqlCaptureResult | null = null;
-    child.once('message', (message) => {
-      result = message as MysqlCaptureResult;
-    });
-    child.once('exit', (code) => {
-      if (code === 0 && result !== null) resolve(result);
-      else reject(new Error(`capture process ended with ${code}`));
-    });
-  });
-}
-
 interface Measured {
   readonly name: string;
   readonly rows: number;
   readonly peer: number[];
-  readonly ours: MysqlCaptureResult[];
+  readonly ours: CaptureResult[];
 }
 
 async function inTurn(
@@ -135,7 +114,7 @@ async function inTurn(
   for (let round = 0; round <= ROUNDS; round++) {
     const dataDir = await mkdtemp(join(tmpdir(), 'tailrace-bench-'));
     const peerSeconds = await peer();
-    const ours = await tailrace({ ...task, dataDir });
+    const ours = await startCapture('bench/capture-mysql-child.ts', { ...task, dataDir });
     await rm(dataDir, { recursive: true });
     // Markers of a snapshot count as well.
     if (ours.rows < rows) throw new Error(`captured ${ours.rows} of ${rows} rows of ${name}`);

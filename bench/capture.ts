@@ -2,7 +2,7 @@
  * Capture of a PostgreSQL backlog into the fsync'ed log, against `pg_recvlogical` writing the same changes to /dev/null.
  * Every reader gets its own copy of the slot, so all read the same WAL; the two sides take turns.
  */
-import { execFile, fork } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import pg from 'pg';
 import { startPostgres } from '../demo/servers/postgres.ts';
-import { built } from './build.ts';
+import { type CaptureResult, startCapture } from './capture-process.ts';
 import { type DiskLimits, measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 import { prepare, type Workload } from './workloads.ts';
@@ -26,13 +26,6 @@ export interface CaptureTask {
   readonly dataDir: string;
   /** Commit LSN of the last transaction of the backlog. */
   readonly endLsn: string;
-}
-
-export interface CaptureResult {
-  readonly seconds: number;
-  readonly cpuSeconds: number;
-  readonly peakRssMb: number;
-  readonly rows: number;
 }
 
 function findRecvlogical(): string {
@@ -64,21 +57,6 @@ async function recvlogical(program: string, task: CaptureTask): Promise<number> 
   return (performance.now() - start) / 1000;
 }
 
-function tailrace(task: CaptureTask): Promise<CaptureResult> {
-  return new Promise((resolve, reject) => {
-    const child = fork(built('bench/capture-child.ts'), [JSON.stringify(task)]);
-    let result: CaptureResult | null = null;
-    child.once('message', (message) => {
-      result = message as CaptureResult;
-    });
-    // Its data directory is removed afterwards: it must have closed it.
-    child.once('exit', (code) => {
-      if (code === 0 && result !== null) resolve(result);
-      else reject(new Error(`capture process ended with ${code}`));
-    });
-  });
-}
-
 interface Rounds {
   readonly peer: number[];
   readonly ours: CaptureResult[];
@@ -95,7 +73,7 @@ async function measure(client: pg.Client, url: string, workload: Workload, endLs
     const task = { url, publication: `bench_${workload.name}`, table: workload.table, endLsn };
     const dataDir = await mkdtemp(join(tmpdir(), 'tailrace-bench-'));
     const peer = await recvlogical(program, { ...task, slot: slots[0], dataDir });
-    const ours = await tailrace({ ...task, slot: slots[1], dataDir });
+    const ours = await startCapture('bench/capture-child.ts', { ...task, slot: slots[1], dataDir });
     await rm(dataDir, { recursive: true });
     if (ours.rows !== workload.rows)
       throw new Error(`captured ${ours.rows} of ${workload.rows} rows of ${workload.name}`);

@@ -1,9 +1,10 @@
 /** The rows of the bench of the rules, the steps they go through, and the batches they lie in. */
 import type { LogRecord, PendingBatch } from '../../src/contracts/log.ts';
 import type { StepSource } from '../../src/contracts/rules.ts';
-import type { Column, TableDescription, TableSchema } from '../../src/contracts/schema.ts';
+import type { TableDescription, TableSchema } from '../../src/contracts/schema.ts';
 import { EnvelopeEncoder } from '../../src/envelope/source-encoder.ts';
 import { readRecords } from '../../src/wire/record-batch.ts';
+import { column } from '../../test/support/changes.ts';
 
 export const SOURCE = 'bench';
 export const STARTED_MS = 1_764_000_000_000;
@@ -12,20 +13,12 @@ export const MIN_PRICE = 500;
 export const BULK = 60;
 export const BOX = 10;
 
-const column = (name: string, kind: Column['kind'], native: string, keyOrdinal?: number): Column => ({
-  name,
-  kind,
-  native,
-  nullable: keyOrdinal === undefined,
-  ...(keyOrdinal !== undefined && { keyOrdinal }),
-});
-
 export const TABLE: TableDescription = {
   source: SOURCE,
   schema: 'public',
   table: 'products',
   columns: [
-    column('id', 'int64', 'bigint', 1),
+    column('id', 'int64', 'bigint', { key: 1 }),
     column('sku', 'text', 'text'),
     column('name', 'text', 'text'),
     column('category', 'text', 'text'),

@@ -49,7 +49,10 @@ export function mixed(changes: number, keys: number): { readonly before: Change[
   }
   // Numerical Recipes' generator: the same changes in each run.
   let state = 1;
-  const random = (below: number) => ((state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0), state % below);
+  const random = (below: number) => {
+    state = (Math.imul(state, 1_664_525) + 1_013_904_223) >>> 0;
+    return state % below;
+  };
   const list: Change[] = [];
   while (list.length < changes) {
     const id = 1 + (random(keys * 16) % keys);

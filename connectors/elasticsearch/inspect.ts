@@ -9,6 +9,7 @@ import {
   TailraceError,
 } from '../../src/sdk/index.ts';
 import { heldDocument } from '../../src/sdk/target/held-document.ts';
+import { unlessRejected } from '../../src/sdk/target/held-row.ts';
 import { documentMembers, jsonElements, jsonMembers } from '../../src/sdk/target/json-text.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
@@ -95,7 +96,9 @@ class ElasticsearchInspector implements SinkInspector {
     const path = `/${encodeURIComponent(indexNameOf(this.#template, table))}/_mget`;
     const found: (ReadonlyMap<string, string> | null)[] = [];
     for (let at = 0; at < rows.length; at += READ_DOCUMENTS) {
-      const ids = rows.slice(at, at + READ_DOCUMENTS).map((row) => idOf(row, keyIndexes(table)));
+      const ids = rows
+        .slice(at, at + READ_DOCUMENTS)
+        .map((row) => unlessRejected(() => documentId(row, keyIndexes(table))));
       // A row whose key is too long for an id is in the dead letters.
       const known = ids.filter((id) => id !== null);
       const body = JSON.stringify({ ids: known });
@@ -135,13 +138,4 @@ function documentIn(text: string | undefined): ReadonlyMap<string, string> | nul
     throw new TailraceError('sink.unreachable', 'documents cannot be read now', { detail: text });
   }
   return members.get('found') === 'true' ? members : null;
-}
-
-function idOf(row: Row, keys: readonly number[]): string | null {
-  try {
-    return documentId(row, keys);
-  } catch (error) {
-    if (!(error instanceof TailraceError) || error.code !== 'sink.rejected') throw error;
-    return null;
-  }
 }

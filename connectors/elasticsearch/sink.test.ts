@@ -1,7 +1,7 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startElasticsearch } from '../../demo/servers/elasticsearch.ts';
 import { Random } from '../../demo/shop/random.ts';
-import { NOT_SENT, type Value } from '../../src/contracts/row.ts';
+import { NOT_SENT } from '../../src/contracts/row.ts';
 import type { Kind } from '../../src/contracts/schema.ts';
 import { batch, type Cell, change, column, lineage, openOptions, table } from '../../test/support/changes.ts';
 import {
@@ -10,6 +10,7 @@ import {
   itemsOf,
   refuseHalf,
 } from '../../test/support/elasticsearch-client.ts';
+import { ELASTICSEARCH_VALUES } from '../../test/support/elasticsearch-values.ts';
 import { type Fault, HttpFaults } from '../../test/support/http-faults.ts';
 import { feedWithKills } from '../../test/support/killed-sink.ts';
 import { lastValueSuite } from '../../test/support/last-value-suite.ts';
@@ -50,39 +51,6 @@ async function newTarget(): Promise<LastValueTarget> {
   };
 }
 
-/** Kind, native type, value, JSON text in `_source`. */
-const VALUES: readonly (readonly [Kind, string, Value, string])[] = [
-  ['bool', 'boolean', true, 'true'],
-  ['int16', 'smallint', -32768, '-32768'],
-  ['int64', 'bigint', 9223372036854775807n, '9223372036854775807'],
-  ['uint64', 'bigint unsigned', 18446744073709551615n, '18446744073709551615'],
-  ['float32', 'real', 1.5, '1.5'],
-  ['float64', 'double precision', -0, '-0'],
-  ['float64', 'double precision', Number.NaN, '"NaN"'],
-  ['decimal', 'numeric', '123456789012345678901234567890.0120', '"123456789012345678901234567890.0120"'],
-  ['decimal', 'numeric', `1${'0'.repeat(400)}`, `"1${'0'.repeat(400)}"`],
-  ['decimal', 'numeric', 'NaN', '"NaN"'],
-  ['text', 'text', 'quote " nul \0 ü 𝄞\n', '"quote \\" nul \\u0000 ü 𝄞\\n"'],
-  ['text', 'text', 'long '.repeat(10_000), `"${'long '.repeat(10_000)}"`],
-  ['uuid', 'uuid', 'x'.repeat(40_000), `"${'x'.repeat(40_000)}"`],
-  ['bytes', 'bytea', new Uint8Array([0, 255, 10]), '"AP8K"'],
-  ['date', 'date', '0044-03-15 BC', '"0044-03-15 BC"'],
-  ['date', 'date', 'infinity', '"infinity"'],
-  ['timestamp', 'timestamp', '12024-02-29T12:00:00.123456', '"12024-02-29T12:00:00.123456"'],
-  ['timestamptz', 'timestamptz', '2024-02-29T12:00:00.123456Z', '"2024-02-29T12:00:00.123456Z"'],
-  ['time', 'time', '24:00:00', '"24:00:00"'],
-  [
-    'json',
-    'jsonb',
-    '{"a": [1e400, 123456789012345678901234567890],\n "b": {}}',
-    '{"a": [1e400, 123456789012345678901234567890],  "b": {}}',
-  ],
-  ['json', 'jsonb', '[1]', '[1]'],
-  ['json', 'jsonb', '"x"', '"x"'],
-  ['array', 'bigint[]', [1n, null, 9223372036854775807n], '[1,null,9223372036854775807]'],
-  ['range', 'int4range', '[1,10)', '"[1,10)"'],
-];
-
 describe.skipIf(server === null)('elasticsearch sink', () => {
   lastValueSuite(newTarget, { transactional: false, runs: 8 });
 
@@ -111,22 +79,22 @@ describe.skipIf(server === null)('elasticsearch sink', () => {
     const element = (kind: Kind) => (kind === 'array' ? { element: 'int64' as const } : {});
     const types = table('types', [
       column('id', 'int32', 'integer', { key: 1 }),
-      ...VALUES.map(([kind, native], i) => column(`c${i}`, kind, native, element(kind))),
+      ...ELASTICSEARCH_VALUES.map(([kind, native], i) => column(`c${i}`, kind, native, element(kind))),
       column('nothing', 'text', 'text'),
     ]);
-    const members = VALUES.map(([, , , json], i) => `"c${i}":${json}`).join(',');
+    const members = ELASTICSEARCH_VALUES.map(([, , , json], i) => `"c${i}":${json}`).join(',');
 
     test('invariant 9: _source holds every value digit by digit, also after a merge', async () => {
       const index = newIndex();
       const opened = await open(index);
       expect(
         await apply(opened, [
-          change(types, { op: 'insert', version: 7, after: [1, ...VALUES.map(([, , v]) => v), null] }),
+          change(types, { op: 'insert', version: 7, after: [1, ...ELASTICSEARCH_VALUES.map(([, , v]) => v), null] }),
         ]),
       ).toEqual([]);
       const source = async () => /"_source":(.*)\}$/s.exec(await client.send('GET', `/${index}/_doc/1`))?.[1];
       expect(await source()).toBe(`{"id":1,${members},"nothing":null,"_tr_version":7}`);
-      const unsent = VALUES.map((): Cell => NOT_SENT);
+      const unsent = ELASTICSEARCH_VALUES.map((): Cell => NOT_SENT);
       await apply(opened, [change(types, { op: 'update', version: 8, after: [1, ...unsent, 'now'] })], 1);
       expect(await source()).toBe(`{"id":1,${members},"nothing":"now","_tr_version":8}`);
       await opened.sink.close();

@@ -3,6 +3,7 @@ import { join, relative, resolve } from 'node:path';
 import type { Change, HeldRow, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { heldRow } from '../../src/sdk/target/held-row.ts';
 import type { FileConfig } from './config.ts';
 import { asSinkError } from './errors.ts';
 import { asFileName } from './file-name.ts';
@@ -36,9 +37,7 @@ class FileInspector implements SinkInspector {
       if (columns === undefined) return { state: 'missing' };
       const row = rows[i]!.after!;
       const differing = table.columns.filter(({ name }, at) => columns.get(name) !== textOf(row.bytes(at)));
-      return differing.length === 0
-        ? { state: 'equal' }
-        : { state: 'different', columns: differing.map(({ name }) => name) };
+      return heldRow(differing.map(({ name }) => name));
     });
   }
 

@@ -1,8 +1,8 @@
 /** Looks at the rows of target tables, on a connection of its own that changes nothing. Values are compared as canonical texts. */
 import type { Change, Column, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
-import { TailraceError } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { columnText } from '../../src/sdk/target/column-text.ts';
+import { heldRow, unlessRejected } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
@@ -52,8 +52,7 @@ class MysqlInspector implements SinkInspector {
       if (found === undefined) return { state: 'missing' };
       const row = rows[i]!.after!;
       const differing = columns.filter((index) => !isEqual(row, index, found[`c${index}`]!));
-      if (differing.length === 0) return { state: 'equal' };
-      return { state: 'different', columns: differing.map((index) => table.columns[index]!.name) };
+      return heldRow(differing.map((index) => table.columns[index]!.name));
     });
   }
 
@@ -97,7 +96,7 @@ class MysqlInspector implements SinkInspector {
     const found = rows.map((): Found | undefined => undefined);
     const list = columns.map((index) => `${textSql(table.columns[index]!)} AS c${index}`).join(', ');
     const looks = rows.flatMap((row, i) => {
-      const where = isThere ? whereOf(table, row) : null;
+      const where = isThere ? unlessRejected(() => whereOf(table, row)) : null;
       return where === null ? [] : [`SELECT ${i} AS place, ${list} FROM ${this.#nameOf(table)} WHERE ${where}`];
     });
     for (let at = 0; at < looks.length; at += STEP_ROWS) {
@@ -136,15 +135,10 @@ class MysqlInspector implements SinkInspector {
   }
 }
 
-/** Null for a key that the target cannot hold: the row is in the dead letters. */
-function whereOf(table: TableSchema, row: Row): string | null {
-  try {
-    const keys = keyIndexes(table).map((index) => `${quoteName(table.columns[index]!.name)} = ${literal(row, index)}`);
-    return keys.join(' AND ');
-  } catch (error) {
-    if (!(error instanceof TailraceError) || error.code !== 'sink.rejected') throw error;
-    return null;
-  }
+function whereOf(table: TableSchema, row: Row): string {
+  return keyIndexes(table)
+    .map((index) => `${quoteName(table.columns[index]!.name)} = ${literal(row, index)}`)
+    .join(' AND ');
 }
 
 /** As a text that tells every value apart: a FLOAT would be shown with six digits. */

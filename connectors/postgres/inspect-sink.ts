@@ -3,6 +3,7 @@ import pg from 'pg';
 import type { Change, Column, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
@@ -131,7 +132,7 @@ class PostgresSinkInspector implements SinkInspector {
         const columns = table.columns
           .filter((_column, at) => differs[at])
           .map(({ index }) => source.columns[index]!.name);
-        return columns.length === 0 ? { state: 'equal' } : { state: 'different', columns };
+        return heldRow(columns);
       });
     } catch (error) {
       if (!refusesRecord(error)) throw asSinkError(error, { url: this.#config.url, table: table.name });

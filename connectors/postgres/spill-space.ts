@@ -6,6 +6,7 @@
 import { randomBytes } from 'node:crypto';
 import { join } from 'node:path';
 import type { Files } from '../../src/lib/files.ts';
+import { isDiskFull } from '../../src/lib/full-disk.ts';
 import { type Clock, type Logger, type SourceWarning, TailraceError } from '../../src/sdk/index.ts';
 import { SpillFile } from './spill-file.ts';
 
@@ -22,7 +23,6 @@ const DISK_FULL = {
     'the disk of the data directory is full: transactions that still run at the source wait for room, and so does all that follows',
   remedy: 'make room on the disk; reading goes on by itself',
 };
-const FULL: readonly (string | undefined)[] = ['ENOSPC', 'EDQUOT'];
 
 export type TakeRecord = (buf: Buffer, from: number, to: number) => Promise<void> | undefined;
 
@@ -111,7 +111,7 @@ export class SpillSpace {
         this.#setFull(false);
         return done;
       } catch (error) {
-        if (!FULL.includes((error as NodeJS.ErrnoException).code)) throw broken(error);
+        if (!isDiskFull(error)) throw broken(error);
         this.#setFull(true);
         await clock.sleep(RETRY_MS, signal);
       }

@@ -1,15 +1,8 @@
 /** Looks at the rows that Redis holds, on a connection of its own that changes nothing. */
-import {
-  type Change,
-  type HeldRow,
-  type Row,
-  type SinkInspector,
-  type SinkOpenOptions,
-  type TableSchema,
-  TailraceError,
-} from '../../src/sdk/index.ts';
+import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { columnText } from '../../src/sdk/target/column-text.ts';
 import { heldDocument } from '../../src/sdk/target/held-document.ts';
+import { heldRow, unlessRejected } from '../../src/sdk/target/held-row.ts';
 import { documentMembers } from '../../src/sdk/target/json-text.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes } from '../../src/sdk/target/names.ts';
@@ -44,7 +37,7 @@ class RedisInspector implements SinkInspector {
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
     const template = new KeyTemplate(this.#config.key, rows[0]!.table);
     return this.#each(rows, async ({ after }): Promise<HeldRow> => {
-      const key = keyOf(template, after!);
+      const key = unlessRejected(() => template.keyOf(after!));
       if (key === null) return { state: 'missing' };
       return this.#config.as === 'hash' ? this.#compareHash(key, after!) : this.#compareDocument(key, after!);
     });
@@ -53,7 +46,7 @@ class RedisInspector implements SinkInspector {
   async holds(table: TableSchema, keys: readonly string[]): Promise<readonly boolean[]> {
     const template = new KeyTemplate(this.#config.key, table);
     return this.#each(keys, async (name) => {
-      const key = keyOf(template, rowOfKey(table, name));
+      const key = unlessRejected(() => template.keyOf(rowOfKey(table, name)));
       return key !== null && (await this.#call('EXISTS', key)) === 1;
     });
   }
@@ -95,7 +88,7 @@ class RedisInspector implements SinkInspector {
       const wanted = text === null || text === undefined ? undefined : Buffer.from(text).toString();
       return wanted === held.get(name) ? [] : [name];
     });
-    return columns.length === 0 ? { state: 'equal' } : { state: 'different', columns };
+    return heldRow(columns);
   }
 
   async #compareDocument(key: string, row: Row): Promise<HeldRow> {
@@ -123,15 +116,5 @@ class RedisInspector implements SinkInspector {
       results.push(...(await Promise.all(list.slice(at, at + IN_FLIGHT).map(one))));
     }
     return results;
-  }
-}
-
-/** Null for a row whose key Redis cannot hold: it is in the dead letters. */
-function keyOf(template: KeyTemplate, row: Row): string | null {
-  try {
-    return template.keyOf(row);
-  } catch (error) {
-    if (!(error instanceof TailraceError) || error.code !== 'sink.rejected') throw error;
-    return null;
   }
 }

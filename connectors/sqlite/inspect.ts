@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
@@ -51,8 +52,7 @@ class SqliteInspector implements SinkInspector {
       if (found === undefined) return { state: 'missing' };
       const row = rows[i]!.after!;
       const differing = columns.filter((index, at) => !isEqual(sqlValue(row, index), found[`c${at}`]!));
-      if (differing.length === 0) return { state: 'equal' };
-      return { state: 'different', columns: differing.map((index) => table.columns[index]!.name) };
+      return heldRow(differing.map((index) => table.columns[index]!.name));
     });
   }
 

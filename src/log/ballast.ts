@@ -5,7 +5,7 @@
  */
 import { randomFillSync } from 'node:crypto';
 import type { Files, OpenFile } from '../lib/files.ts';
-import { isDiskFull } from './full-disk.ts';
+import { isDiskFull } from '../lib/full-disk.ts';
 
 /** Written at once. */
 const PIECE_BYTES = 1 << 20;

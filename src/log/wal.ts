@@ -5,9 +5,9 @@
 import { TailraceError } from '../contracts/errors.ts';
 import type { Clock } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';
+import { isDiskFull } from '../lib/full-disk.ts';
 import { type CommitRecord, encodeRecord } from './commit-record.ts';
 import { encodeFrame } from './frame.ts';
-import { isDiskFull } from './full-disk.ts';
 import { WalFile } from './wal-file.ts';
 
 const IDLE_MS = 100;

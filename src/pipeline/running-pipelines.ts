@@ -13,6 +13,7 @@ import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
 import { tableRules } from './table-rules.ts';
+import { tableTopic } from './table-topic.ts';
 import { TaskSet } from './task-set.ts';
 
 const MIN_BUFFER_BYTES = 1 << 20;
@@ -249,9 +250,4 @@ function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan):
   return pipeline.sources.flatMap((source) =>
     source.tables.filter((table) => sinkTakes(sink, table)).map((table) => tableTopic(envelope, source.name, table)),
   );
-}
-
-function tableTopic(envelope: Envelope, source: string, table: string): string {
-  const dot = table.indexOf('.');
-  return envelope.topicOf(source, table.slice(0, dot), table.slice(dot + 1));
 }

@@ -8,6 +8,7 @@ import { Project, untilStatus } from '../support/project.ts';
 const full = process.env.TAILRACE_FULL !== undefined;
 const ROWS = Number(process.env.TAILRACE_HUGE_ROWS ?? 10_000_000);
 const LIMIT_KIB = 512 * 1024;
+const PATIENCE_MS = 3_000_000;
 
 /** Highest resident set of the process so far, KiB. */
 function peakKib(pid: number): number {
@@ -37,14 +38,16 @@ sink:
   const began = performance.now();
   await client.query(`insert into t select i, md5(i::text) from generate_series(1, ${ROWS}) i`);
   const inserted = performance.now();
-  const deadline = inserted + 3_000_000;
-  for (let rows = 0; rows < ROWS && performance.now() < deadline; ) {
-    const status = await running.status();
-    rows = status?.pipelines[0]?.sources[0]?.rows ?? 0;
-    // The markers of the empty snapshot, or all.
-    expect(rows < 10 || rows >= ROWS, `${rows} rows`).toBe(true);
-    await new Promise((resolve) => setTimeout(resolve, 200));
-  }
+  await untilStatus(
+    'all rows',
+    running,
+    ({ rows }) => {
+      // The markers of the empty snapshot, or all.
+      expect(rows < 10 || rows >= ROWS, `${rows} rows`).toBe(true);
+      return rows >= ROWS;
+    },
+    PATIENCE_MS,
+  );
   const done = performance.now();
   const peak = peakKib(running.pid!);
   console.log(

@@ -1,26 +1,14 @@
-/** A TCP proxy in front of a real server that can lose answers: the server has done what was asked, the client never hears. */
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+/** A TCP proxy that can lose answers: the server has done what was asked, the client never hears. */
+import type { Socket } from 'node:net';
+import { TcpProxy } from './tcp-proxy.ts';
 
-export class LossyProxy {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+export class LossyProxy extends TcpProxy {
   #left = Number.POSITIVE_INFINITY;
   /** Answers lost so far. */
   lost = 0;
 
-  private constructor(targetPort: number) {
-    this.#server = createServer({ noDelay: true }, (client) => this.#relay(client, targetPort));
-  }
-
-  static async start(targetPort: number): Promise<LossyProxy> {
-    const proxy = new LossyProxy(targetPort);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
-    return proxy;
-  }
-
-  get port(): number {
-    const address = this.#server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
+  static start(targetPort: number): Promise<LossyProxy> {
+    return new LossyProxy(targetPort).listen();
   }
 
   /** The n-th piece of an answer from now on (n from 1) is lost: it is not passed on, and its connection is cut. */
@@ -28,23 +16,7 @@ export class LossyProxy {
     this.#left = n;
   }
 
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-
-  #relay(client: Socket, targetPort: number): void {
-    const server = createConnection({ port: targetPort, host: '127.0.0.1', noDelay: true });
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        client.destroy();
-        server.destroy();
-      });
-    }
-    client.on('data', (bytes) => server.write(bytes));
+  protected override relay(client: Socket, server: Socket): void {
     server.on('data', (bytes) => {
       if (--this.#left > 0) return void client.write(bytes);
       this.#left = Number.POSITIVE_INFINITY;

@@ -1,53 +1,30 @@
 /** A proxy in front of a real PostgreSQL that ends replication connections after a given number of messages of the plugin. */
-import { createConnection, createServer, type Server, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
+import { TcpProxy } from './tcp-proxy.ts';
 
 const COPY_DATA = 0x64; // d
 const XLOG_DATA = 0x77; // w
 
-export class MessageProxy {
-  readonly #server: Server;
-  readonly #sockets = new Set<Socket>();
+export class MessageProxy extends TcpProxy {
   /** Messages that each replication connection from now on may bring. */
   limit = Number.POSITIVE_INFINITY;
   /** Connections that were ended so. */
   ends = 0;
 
-  private constructor(targetPort: number) {
-    this.#server = createServer({ noDelay: true }, (client) => this.#relay(client, targetPort));
+  static start(targetPort: number): Promise<MessageProxy> {
+    return new MessageProxy(targetPort).listen();
   }
 
-  static async start(targetPort: number): Promise<MessageProxy> {
-    const proxy = new MessageProxy(targetPort);
-    await new Promise<void>((resolve) => proxy.#server.listen(0, '127.0.0.1', resolve));
-    return proxy;
+  protected override closed(socket: Socket, client: Socket, server: Socket): void {
+    if (socket === client) server.destroy();
+    else client.end();
   }
 
-  get port(): number {
-    const address = this.#server.address();
-    return address !== null && typeof address === 'object' ? address.port : 0;
-  }
-
-  async close(): Promise<void> {
-    for (const socket of this.#sockets) socket.destroy();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
-  }
-
-  #relay(client: Socket, targetPort: number): void {
-    const server = createConnection({ port: targetPort, host: '127.0.0.1', noDelay: true });
-    for (const socket of [client, server]) {
-      this.#sockets.add(socket);
-      socket.on('error', () => {});
-      socket.on('close', () => {
-        this.#sockets.delete(socket);
-        if (socket === client) server.destroy();
-        else client.end();
-      });
-    }
+  protected override relay(client: Socket, server: Socket): void {
     let counter: MessageCounter | null = null;
     client.once('data', (startup) => {
       if (startup.includes('replication\0')) counter = new MessageCounter(this.limit);
     });
-    client.on('data', (bytes) => server.write(bytes));
     server.on('data', (bytes) => {
       if (client.writableEnded) return;
       const pass = counter?.count(bytes) ?? bytes.length;

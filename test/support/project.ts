@@ -86,8 +86,13 @@ function newDir(): string {
 }
 
 /** Polls until the condition holds; the message of a failure holds what the process wrote. */
-export async function until(what: string, condition: () => Promise<boolean>, running?: TailraceProcess): Promise<void> {
-  const end = performance.now() + PATIENCE_MS;
+export async function until(
+  what: string,
+  condition: () => Promise<boolean>,
+  running?: TailraceProcess,
+  patienceMs = PATIENCE_MS,
+): Promise<void> {
+  const end = performance.now() + patienceMs;
   while (!(await condition())) {
     if (performance.now() > end) {
       const status = JSON.stringify(await running?.status());
@@ -101,6 +106,7 @@ export async function untilStatus(
   what: string,
   running: TailraceProcess,
   condition: (source: SourceStatus, sinks: readonly SinkStatus[], status: InstanceStatus) => boolean,
+  patienceMs = PATIENCE_MS,
 ): Promise<void> {
   await until(
     what,
@@ -111,5 +117,6 @@ export async function untilStatus(
       return status != null && source !== undefined && condition(source, pipeline!.sinks, status);
     },
     running,
+    patienceMs,
   );
 }

@@ -19,6 +19,7 @@ import { quoted } from '../../lib/printable.ts';
 import { groupCheckpoint, sinkGroup } from '../checkpoint-names.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import { sinkTakes } from '../sink-tables.ts';
+import { tableTopic } from '../table-topic.ts';
 import { isKey } from './key-words.ts';
 import { cursorsOf, follow, type Reading, readToEnd, type SeenRecord } from './record-reader.ts';
 import { shownChange, shownError } from './shown-change.ts';
@@ -77,10 +78,21 @@ export class LogInspector implements Inspector {
       }
     }
     found.sort((a, b) => a.record.place.timestamp - b.record.place.timestamp);
-    return found.slice(-limit).map(({ captured, record }) => this.#traced(captured, record));
+    const chains = new Map<SinkPlan, StepChain>();
+    return found.slice(-limit).map(({ captured, record }) => this.#traced(captured, record, chains));
   }
 
-  #traced({ pipeline, source, table }: Captured, { place, change, error }: SeenRecord): TracedChange {
+  /** @param chains of the sinks so far: their rules are compiled once */
+  #traced(
+    { pipeline, source, table }: Captured,
+    { place, change, error }: SeenRecord,
+    chains: Map<SinkPlan, StepChain>,
+  ): TracedChange {
+    const chainOf = (sink: SinkPlan) => {
+      const chain = chains.get(sink) ?? this.#chain(pipeline, sink);
+      chains.set(sink, chain);
+      return chain;
+    };
     const sinks = pipeline.sinks.filter((sink) => sinkTakes(sink, table));
     return {
       ...place,
@@ -88,21 +100,11 @@ export class LogInspector implements Inspector {
       source,
       change: change === null ? null : shownChange(change),
       error: change === null ? shownError(error) : null,
-      sinks: sinks.map((sink) => this.#tracedSink(pipeline, sink, place, change)),
+      sinks: sinks.map((sink) => {
+        const isAcknowledged = this.#isAcknowledged(pipeline, sink, place);
+        return { sink: sink.name, isAcknowledged, ...(change === null ? NO_STEPS : stepsOf(chainOf(sink), change)) };
+      }),
     };
-  }
-
-  #tracedSink(pipeline: PipelinePlan, sink: SinkPlan, place: ChangePlace, change: Change | null): TracedSink {
-    const isAcknowledged = this.#isAcknowledged(pipeline, sink, place);
-    if (change === null) return { sink: sink.name, steps: [], results: [], error: null, isAcknowledged };
-    const chain = this.#chain(pipeline, sink);
-    const steps = chain.run(change).map(traced);
-    try {
-      const results = chain.apply(change).map(shownChange);
-      return { sink: sink.name, steps, results, error: null, isAcknowledged };
-    } catch (error) {
-      return { sink: sink.name, steps, results: [], error: shownError(error), isAcknowledged };
-    }
   }
 
   #isAcknowledged({ name }: PipelinePlan, sink: SinkPlan, { topic, partition, offset }: ChangePlace): boolean {
@@ -150,9 +152,18 @@ export class LogInspector implements Inspector {
   }
 
   #capturedTable(pipeline: PipelinePlan, source: string, table: string): Captured {
-    const dot = table.indexOf('.');
-    const topic = this.#options.envelope.topicOf(source, table.slice(0, dot), table.slice(dot + 1));
-    return { pipeline, source, table, topic };
+    return { pipeline, source, table, topic: tableTopic(this.#options.envelope, source, table) };
+  }
+}
+
+const NO_STEPS = { steps: [], results: [], error: null };
+
+function stepsOf(chain: StepChain, change: Change): Pick<TracedSink, 'steps' | 'results' | 'error'> {
+  const steps = chain.run(change).map(traced);
+  try {
+    return { steps, results: chain.apply(change).map(shownChange), error: null };
+  } catch (error) {
+    return { steps, results: [], error: shownError(error) };
   }
 }
 

@@ -1,4 +1,5 @@
 /** Which row a key names, whatever its columns are called and however its texts were escaped. */
+import { exactText, parseExact } from '../../lib/exact-json.ts';
 
 /** Equal for keys of equal values in equal order. */
 export function identityOf(key: string): string {
@@ -14,11 +15,5 @@ export function identityOf(key: string): string {
 
 /** Canonical texts of the key's values in its order. */
 export function keyTextsOf(key: string): readonly string[] {
-  const texts: string[] = [];
-  const read = function (this: object, name: string, value: unknown, context?: { source?: string }): unknown {
-    if (name !== '') texts.push(typeof value === 'string' ? value : (context?.source ?? String(value)));
-    return value;
-  };
-  JSON.parse(key, read as (this: object, name: string, value: unknown) => unknown);
-  return texts;
+  return Object.values(parseExact(key) as object).map(exactText);
 }

@@ -9,6 +9,7 @@ import type { TableDescription } from '../../contracts/schema.ts';
 import type { SinkInspector, SourceInspector, VerifyRequest } from '../../contracts/verification.ts';
 import { sinkGroup, verifyCheckpoint } from '../checkpoint-names.ts';
 import { sinkTakes } from '../sink-tables.ts';
+import { tableTopic } from '../table-topic.ts';
 import { Confirmation, type Confirmed, type FoundDifference } from './confirmation.ts';
 import { ExpectedRows } from './expected-rows.ts';
 import { LogPositions } from './log-positions.ts';
@@ -85,15 +86,11 @@ export class Verification {
     const tables = await this.#tables();
     const known = tables.every(({ estimate }) => estimate !== null);
     this.#pace.expect(known ? 2 * tables.reduce((sum, { estimate }) => sum + estimate!, 0) : null);
-    const begins =
-      from === null
-        ? 0
-        : Math.max(
-            0,
-            tables.findIndex(({ label }) => label === from.table),
-          );
-    for (const [i, table] of tables.entries()) {
-      if (i < begins) continue;
+    const first = Math.max(
+      0,
+      tables.findIndex(({ label }) => label === from?.table),
+    );
+    for (const table of tables.slice(first)) {
       const place = from?.table === table.label ? from.place : BEGINNING;
       await this.#verify(table, place, saved, signal);
     }
@@ -141,11 +138,10 @@ export class Verification {
     const { pipeline, sink, log, envelope, rules, rulesContext, context, rereader } = this.#options;
     const { clock } = context;
     const inspector = this.#inspectors.get(source.name)!;
-    const dot = label.indexOf('.');
     return {
       table: label,
       source: source.name,
-      topic: envelope.topicOf(source.name, label.slice(0, dot), label.slice(dot + 1)),
+      topic: tableTopic(envelope, source.name, label),
       group: sinkGroup(pipeline.name, sink.name),
       rows: new SourceRows({ plan: source, inspector, envelope, clock }),
       expected: new ExpectedRows(rules, rulesContext, {

@@ -2,6 +2,7 @@
 import type { Row } from '../../contracts/row.ts';
 import type { HeldRow } from '../../contracts/verification.ts';
 import { GrowingBytes } from './growing-bytes.ts';
+import { heldRow } from './held-row.ts';
 import { writeDocument } from './json-document.ts';
 import { documentMembers } from './json-text.ts';
 
@@ -19,5 +20,5 @@ export function heldDocument(row: Row, held: ReadonlyMap<string, string> | undef
   const wanted = documentMembers(Buffer.from(scratch.view()).toString())!;
   const names = new Set([...wanted.keys(), ...held.keys()]);
   const columns = [...names].filter((name) => !own.includes(name) && wanted.get(name) !== held.get(name));
-  return columns.length === 0 ? { state: 'equal' } : { state: 'different', columns };
+  return heldRow(columns);
 }
