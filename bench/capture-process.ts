@@ -1,5 +1,6 @@
 /** A capture in a process of its own: started by a bench, run by its child. */
 import { fork } from 'node:child_process';
+import { join } from 'node:path';
 import type { SourceStatus } from '../src/contracts/control.ts';
 import type { PipelinePlan, SourcePlan } from '../src/contracts/plan.ts';
 import type { Position } from '../src/contracts/source.ts';
@@ -63,7 +64,13 @@ export async function capture({ dataDir, source, position, isDone }: Capture): P
     log,
     envelope: createEnvelope({ productVersion: 'bench' }),
     rules: createRules(),
-    context: { log: console.error, clock: systemClock, failpoint: () => {}, random: Math.random },
+    context: {
+      log: console.error,
+      clock: systemClock,
+      failpoint: () => {},
+      random: Math.random,
+      scratch: join(dataDir, 'scratch'),
+    },
   });
   const timer = setInterval(() => {
     const status = instance.status().pipelines[0]!.sources[0]!;
