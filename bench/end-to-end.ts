@@ -12,7 +12,7 @@ import pg from 'pg';
 import { from as copyFrom, to as copyTo } from 'pg-copy-streams';
 import { freePort } from '../demo/servers/free-port.ts';
 import { startPostgres } from '../demo/servers/postgres.ts';
-import { built } from './build.ts';
+import { builtLauncher } from './build.ts';
 import { measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 
@@ -97,11 +97,13 @@ async function ourRound(bench: Bench): Promise<Omit<Round, 'copySeconds'>> {
   await target.query('drop schema if exists public cascade; create schema public');
   const rows = source.query('select count(*)::int as n from bench');
   const total = (await rows).rows[0].n;
-  const program = built('src/main.ts');
+  const program = builtLauncher();
   const start = performance.now();
   const child = spawn(process.execPath, [program, 'run', dir], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const ended = once(child, 'exit');
   try {
-    await until(target, `select exists (select from bench) as ok`);
+    const failed = ended.then(([code]) => Promise.reject(new Error(`tailrace run ended with ${code}`)));
+    await Promise.race([until(target, `select exists (select from bench) as ok`), failed]);
     const first = performance.now();
     await until(target, `select count(*) = ${total} as ok from bench`);
     const done = performance.now();
@@ -115,7 +117,7 @@ async function ourRound(bench: Bench): Promise<Omit<Round, 'copySeconds'>> {
     return { ourSeconds: (done - first) / 1000, coldStartSeconds: (first - start) / 1000, latenciesMs, rssMb };
   } finally {
     child.kill('SIGTERM');
-    await once(child, 'exit');
+    await ended;
     await source.query(`select pg_drop_replication_slot(slot_name) from pg_replication_slots where not active`);
     await rm(dir, { recursive: true });
   }

@@ -3,6 +3,7 @@ import java.io.BufferedReader;
 import java.io.InputStreamReader;
 import java.lang.reflect.Method;
 import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
 import java.util.HexFormat;
 import org.apache.kafka.common.message.ApiMessageType;
 import org.apache.kafka.common.protocol.ApiMessage;
@@ -15,13 +16,14 @@ import org.apache.kafka.common.protocol.ObjectSerializationCache;
  */
 public final class WireCodec {
   public static void main(String[] arguments) throws Exception {
-    BufferedReader in = new BufferedReader(new InputStreamReader(System.in));
+    BufferedReader in = new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8));
     StringBuilder out = new StringBuilder();
     for (String line = in.readLine(); line != null; line = in.readLine()) {
       String[] words = line.split(" ", 4);
       out.append(answer(words[0], words[1], words[2], words.length > 3 ? words[3] : "")).append('\n');
     }
-    System.out.print(out);
+    // Whatever the locale is.
+    System.out.write(out.toString().getBytes(StandardCharsets.UTF_8));
     System.out.flush();
   }
 
