@@ -36,6 +36,7 @@ const OPERATORS: RulesReference['operators'] = [
     form: "x [not] like 'a%' [escape '!']",
     meaning: '`%` any text, `_` one character, `\\` takes the next one literally',
   },
+  { form: "x [not] ilike 'a%'", meaning: 'as `like`, upper and lower case being the same' },
   { form: 'x || y', meaning: 'joins text; joins two bytea' },
   { form: 'x + y, x - y', meaning: 'numbers' },
   { form: 'x * y, x / y, x % y', meaning: 'numbers' },
@@ -58,6 +59,8 @@ const DEVIATIONS: readonly string[] = [
   'A value cast to `real` that needs more than 17 digits may differ in its last bit.',
   'A `like` pattern that ends with its escape character is always an error, not only when a text gets that far.',
   'The result of `is …` needs parentheses before it is an operand of another operator: `(a is null) = b`.',
+  'A part of an expression that fails whatever the row is (`1 / 0`, `chr(0)`) is an error of the expression, also where it would never be computed.',
+  '`repeat`, `lpad` and `rpad` make texts of at most 1048576 characters.',
   "MySQL's `bigint unsigned` counts as `numeric(20,0)`.",
   'There are no comments.',
 ];

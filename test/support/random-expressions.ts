@@ -179,6 +179,8 @@ export class ExpressionMaker {
     return pick([
       () => `coalesce(${of()}, ${any()})`,
       () => `coalesce(${of()}, ${of()}, ${any()})`,
+      () => `nullif(${of()}, ${any()})`,
+      () => `${pick(['greatest', 'least'])}(${of()}, ${any()}, ${any()})`,
       () => `case when ${this.#of('bool', depth - 1)} then ${of()} else ${any()} end`,
       () =>
         `case ${this.#of('number', depth - 1)} when ${pick(LITERALS.number)} then ${any()} when ${pick(COLUMNS.number)} then ${of()} end`,
@@ -231,6 +233,8 @@ export class ExpressionMaker {
       () => `${this.#of('text', depth - 1)} ${not}like ${this.#operand('text', depth)}`,
       () => `${this.#of('text', depth - 1)} ${not}like ${pick(["'%a%'", "'_b%'", "'%'", "'a\\_%'", "'%_\\%'", "'_'"])}`,
       () => `${this.#of('text', depth - 1)} like '%!_%' escape '!'`,
+      () => `${this.#of('text', depth - 1)} ${not}ilike ${pick(["'%A%'", "'_b%'", "'İ%'", "'%SS%'", "'straße'"])}`,
+      () => `starts_with(${this.#of('text', depth - 1)}, ${this.#operand('text', depth)})`,
     ])();
   }
 
@@ -247,6 +251,8 @@ export class ExpressionMaker {
       () => `cast(${of()} as ${pick(['double precision', 'real'])}) / ${any()}`,
       () => `-${of()}`,
       () => `length(${this.#of(pick(['text', 'bytes']), depth - 1)})`,
+      () => this.#numberCall(depth),
+      () => this.#numberCall(depth),
     ])();
   }
 
@@ -270,6 +276,53 @@ export class ExpressionMaker {
       () => `concat(${of()}, ${any()}, ${pick(LITERALS.text)})`,
       () => `concat(${any()})`,
       () => `cast(${any()} as text)`,
+      () => this.#textCall(depth),
+      () => this.#textCall(depth),
+      () => this.#textCall(depth),
+    ])();
+  }
+
+  #numberCall(depth: number): string {
+    const { pick } = this.#bound();
+    const number = () => this.#of('number', depth - 1);
+    const text = () => this.#of('text', depth - 1);
+    return pick([
+      () => `${pick(['abs', 'ceil', 'ceiling', 'floor', 'sign', 'round', 'trunc'])}(${number()})`,
+      () =>
+        `${pick(['round', 'trunc'])}(cast(${number()} as numeric), ${pick(['0', '1', '3', '-1', '-2', 's', 'null'])})`,
+      () => `${pick(['mod', 'div'])}(${number()}, ${this.#operand('number', depth)})`,
+      () => `strpos(${text()}, ${this.#operand('text', depth)})`,
+      () => `${pick(['ascii', 'octet_length', 'char_length'])}(${text()})`,
+    ])();
+  }
+
+  #textCall(depth: number): string {
+    const { pick, chance } = this.#bound();
+    const of = () => this.#of('text', depth - 1);
+    const text = () => this.#operand('text', depth);
+    const count = () => pick(['0', '1', '2', '3', '-1', '-2', '7', 's', 'i', 'null', '2147483647']);
+    const bytes = () => this.#of('bytes', depth - 1);
+    return pick([
+      () =>
+        `${pick(['left', 'right', 'substr', 'lpad', 'rpad'])}(${of()}, ${pick(['0', '1', '3', '-1', '-2', '12', 'null'])})`,
+      () => `${pick(['substr', 'substring'])}(${of()}, ${count()}, ${count()})`,
+      () => `encode(${pick(['substr', 'substring'])}(${bytes()}, ${count()}, ${pick(['0', '1', '2', '-1'])}), 'hex')`,
+      () => `${pick(['lpad', 'rpad'])}(${of()}, ${pick(['0', '4', '9', '-1'])}, ${text()})`,
+      () => `${pick(['btrim', 'ltrim', 'rtrim', 'trim'])}(${of()})`,
+      () => `${pick(['btrim', 'ltrim', 'rtrim'])}(${of()}, ${text()})`,
+      () => `replace(${of()}, ${text()}, ${text()})`,
+      () => `translate(${of()}, ${text()}, ${text()})`,
+      () => `split_part(${of()}, ${text()}, ${pick(['1', '2', '-1', '0', '-3', 's'])})`,
+      () => `reverse(${chance(0.8) ? of() : bytes()})`,
+      () => `repeat(${of()}, ${pick(['0', '-1', '3'])})`,
+      () => `chr(${pick(['97', '233', '119070', 's'])})`,
+      () => `concat_ws(${text()}, ${this.#of(pick(FAMILIES), depth - 1)}, ${text()})`,
+      () => `${pick(['md5'])}(${this.#of(pick(['text', 'bytes']), depth - 1)})`,
+      () =>
+        `encode(${pick(['sha224', 'sha256', 'sha384', 'sha512'])}(convert_to(${of()}, 'UTF8')), ${pick(["'hex'", "'base64'"])})`,
+      () => `encode(${bytes()}, ${pick(["'hex'", "'base64'", "'escape'", "'nonsense'"])})`,
+      () => `encode(decode(${of()}, ${pick(["'hex'", "'base64'", "'escape'"])}), 'hex')`,
+      () => `to_hex(${pick(['i', 'n', 's', 'i2'])})`,
     ])();
   }
 }

@@ -49,6 +49,8 @@ export type Node = Span &
         readonly operand: Node;
         readonly pattern: Node;
         readonly escapedBy: Node | null;
+        /** `ilike`. */
+        readonly ignoresCase: boolean;
         readonly negated: boolean;
       }
     | { readonly kind: 'call'; readonly name: string; readonly nameEnd: number; readonly args: readonly Node[] }

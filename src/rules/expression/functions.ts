@@ -4,7 +4,10 @@ import { quoted } from '../../lib/printable.ts';
 import type { NodeOf } from './ast.ts';
 import type { Binder } from './binder.ts';
 import { type Bound, isUnresolved, unresolved } from './bound.ts';
+import { binaryFunctions } from './functions/binary.ts';
 import { generalFunctions } from './functions/general.ts';
+import { numericFunctions } from './functions/numeric.ts';
+import { stringFunctions } from './functions/strings.ts';
 import { textFunctions } from './functions/text.ts';
 import { bindOverload, type Overload } from './overloads.ts';
 
@@ -20,7 +23,13 @@ export interface FunctionEntry {
   readonly bind?: (binder: Binder, place: NodeOf<'call'>, args: readonly Bound[]) => Bound;
 }
 
-export const functionCatalogue: readonly FunctionEntry[] = [...textFunctions, ...generalFunctions];
+export const functionCatalogue: readonly FunctionEntry[] = [
+  ...textFunctions,
+  ...stringFunctions,
+  ...binaryFunctions,
+  ...numericFunctions,
+  ...generalFunctions,
+];
 
 const BY_NAME = new Map(functionCatalogue.map((entry) => [entry.name, entry]));
 

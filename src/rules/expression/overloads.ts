@@ -7,7 +7,7 @@ import { coerce } from './coerce.ts';
 import { conversion } from './conversion.ts';
 import type { FunctionEntry } from './functions.ts';
 import { fromText } from './text-form.ts';
-import { nameOf, type Type } from './types.ts';
+import { nameOf, type Type, type TypeKind } from './types.ts';
 
 /** One form of a function. NULL arguments give NULL. `apply` may throw `rule.failed`. */
 export interface Overload {
@@ -55,10 +55,16 @@ function accepts(param: Type, arg: Bound): boolean {
   return conversion(arg.type, param)?.implicit === true;
 }
 
+/** Above all exact types; then literals as text; then what PostgreSQL prefers among the types of a category. */
 function score({ params }: Overload, args: readonly Bound[]): number {
   return params.reduce((sum, param, i) => {
     const { kind } = args[i]!.type;
-    if (kind === param.kind) return sum + 2;
-    return kind === 'untyped' && param.kind === 'text' ? sum + 1 : sum;
+    if (kind === param.kind) return sum + EXACT;
+    if (kind === 'untyped' && param.kind === 'text') return sum + LITERAL;
+    return PREFERRED.includes(param.kind) ? sum + 1 : sum;
   }, 0);
 }
+
+const EXACT = 10_000;
+const LITERAL = 100;
+const PREFERRED: readonly TypeKind[] = ['float64', 'timestamptz'];

@@ -11,7 +11,7 @@ import { MAX_DEPTH, MAX_LENGTH, MAX_NODES } from './limits.ts';
 import { type ExpressionProblem, problemAt, SyntaxProblem } from './problem.ts';
 import { TypeParser } from './type-parser.ts';
 
-const OPERATORS = ['and', 'or', 'is', 'in', 'like', 'between', 'not'];
+const OPERATORS = ['and', 'or', 'is', 'in', 'like', 'ilike', 'between', 'not'];
 const TESTS = ['null', 'true', 'false', 'unknown', 'distinct'];
 const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   '=': '=',
@@ -143,7 +143,8 @@ class Parser extends TypeParser {
     for (;;) {
       const start = this.next;
       const negated = this.takeKeyword('not');
-      if (this.takeKeyword('like')) return this.#like(operand, negated);
+      const ignoresCase = this.takeKeyword('ilike');
+      if (ignoresCase || this.takeKeyword('like')) return this.#like(operand, negated, ignoresCase);
       if (this.takeKeyword('between')) return this.#between(operand, negated);
       if (!this.takeKeyword('in')) {
         this.next = start;
@@ -160,17 +161,35 @@ class Parser extends TypeParser {
     return this.#made({ kind: 'in', operand, items, negated, at: operand.at, end: this.end });
   }
 
-  #like(operand: Node, negated: boolean): Node {
+  #like(operand: Node, negated: boolean, ignoresCase: boolean): Node {
     const pattern = this.#join();
     const escapedBy = this.takeKeyword('escape') ? this.#join() : null;
-    return this.#made({ kind: 'like', operand, pattern, escapedBy, negated, at: operand.at, end: this.end });
+    return this.#made({
+      kind: 'like',
+      operand,
+      pattern,
+      escapedBy,
+      ignoresCase,
+      negated,
+      at: operand.at,
+      end: this.end,
+    });
   }
 
   #between(operand: Node, negated: boolean): Node {
-    const low = this.#join();
+    const low = this.#lowEnd();
     this.expectKeyword('and');
     const high = this.#join();
     return this.#made({ kind: 'between', operand, low, high, negated, at: operand.at, end: this.end });
+  }
+
+  /** May be a comparison itself (PostgreSQL's `b_expr`). */
+  #lowEnd(): Node {
+    const left = this.#join();
+    const operator = this.#takeComparison();
+    if (operator === null) return left;
+    const right = this.#join();
+    return this.#made({ kind: 'comparison', operator, left, right, at: left.at, end: right.end });
   }
 
   #commaList(): Node[] {

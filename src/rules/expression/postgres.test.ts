@@ -99,12 +99,16 @@ function ours(expression: string, changes: readonly Change[]): string[] {
 
 /** What PostgreSQL has and rules refuse while they are checked; listed in docs/reference/expressions.md. */
 const REFUSED =
-  /needs (a number|numbers), this is (time|date|timestamp)|"like" needs text, this is bytea|bytea cannot be cast to|cannot be cast to bytea/;
+  /needs (a number|numbers), this is (time|date|timestamp)|"like" needs text, this is bytea|bytea cannot be cast to|cannot be cast to bytea|is not a value of type time without/;
 
 const isError = (answer: string) => answer.startsWith('error ');
-/** PostgreSQL says so only when the text gets that far. */
-const isStrict = (answer: string) => answer.endsWith('ends with its escape character');
-const same = (a: string, b: string) => a === b || (isError(a) && isError(b)) || isStrict(b);
+/** PostgreSQL says so only when the text gets that far, and reads dates that are not ISO 8601. */
+const isStrict = (answer: string) =>
+  answer.endsWith('ends with its escape character') ||
+  /a text is not a value of type (date|time|timestamp)/.test(answer);
+/** PostgreSQL reads `escape` of a pattern also where the text is NULL. */
+const isEager = (theirs: string, mine: string) => theirs === 'error invalid escape string' && mine === 'null';
+const same = (a: string, b: string) => a === b || (isError(a) && isError(b)) || isStrict(b) || isEager(a, b);
 
 function seeded(what: string): Random {
   const seed = testSeed;
@@ -159,7 +163,7 @@ test('dates and times are read and written as PostgreSQL does', async () => {
   const changes = await changesOf([randomRow(random)]);
   const expressions = Array.from({ length: 600 }, () => {
     const type = random.pick(['date', 'timestamp', 'timestamptz', 'time']);
-    const text = type === 'time' ? randomTime(random) : randomTimestamp(random);
+    const text = type === 'time' && random.chance(0.8) ? randomTime(random) : randomTimestamp(random);
     const target = random.pick(['date', 'timestamp', 'timestamptz', 'time']);
     return random.chance(0.5) ? `cast('${text}' as ${type})` : `cast(cast('${text}' as ${type}) as ${target})`;
   });

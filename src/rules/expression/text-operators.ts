@@ -16,9 +16,10 @@ const DEFAULT_ESCAPE = '\\';
 
 export function bindLike(binder: Binder, node: NodeOf<'like'>): Bound {
   const text = binder.bind(node.operand);
+  const lower = (part: Bound) => (node.ignoresCase ? lowered(binder, part) : part);
   // Blanks that pad the text take part, those that pad the pattern do not.
-  const operand = text.type.kind === 'text' ? text : demand(binder, text, TEXT, '"like"');
-  const pattern = demand(binder, binder.bind(node.pattern), TEXT, '"like"');
+  const operand = lower(text.type.kind === 'text' ? text : demand(binder, text, TEXT, '"like"'));
+  const pattern = lower(demand(binder, binder.bind(node.pattern), TEXT, '"like"'));
   const escapedBy = node.escapedBy === null ? null : demand(binder, binder.bind(node.escapedBy), TEXT, '"escape"');
   const parts = escapedBy === null ? [operand, pattern] : [operand, pattern, escapedBy];
   const constantPattern = parts.slice(1).every((part) => part.constant);
@@ -26,6 +27,17 @@ export function bindLike(binder: Binder, node: NodeOf<'like'>): Bound {
   const run = constantPattern && !isNull ? fixedLike(binder, operand, pattern, escapedBy) : freeLike(parts);
   if (run === null || parts.some(isUnresolved)) return { ...unresolved(node), type: BOOL };
   return binder.strict(node, BOOL, parts, node.negated ? (row) => not3(run(row)) : run);
+}
+
+/** In lower case both, as PostgreSQL compares them. */
+function lowered(binder: Binder, part: Bound): Bound {
+  if (isUnresolved(part)) return part;
+  return binder.strict(
+    part.place,
+    part.type,
+    [part],
+    strict1(part, (text: string) => text.toLowerCase()),
+  );
 }
 
 /** The usual case: the pattern is read once. Null when it is wrong, which was reported. */

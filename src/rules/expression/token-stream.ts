@@ -6,7 +6,9 @@ import { problemAt, SyntaxProblem } from './problem.ts';
 
 /** Words that name no column unless in double quotes. */
 const KEYWORDS =
-  'and or not is null true false in like between case when then else end distinct from as escape unknown'.split(' ');
+  'and or not is null true false in like ilike between case when then else end distinct from as escape unknown'.split(
+    ' ',
+  );
 
 export class TokenStream {
   readonly #tokens: readonly Token[];

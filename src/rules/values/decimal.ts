@@ -117,8 +117,10 @@ export function divide(a: Decimal, b: Decimal): Decimal {
   if (a.scale < 0) return b.scale < 0 ? NAN : infinityOfSign(sign(a) * sign(b));
   if (b.scale < 0) return ZERO;
   const scale = quotientScale(a, b);
-  const dividend = a.digits * powerOfTen(scale + b.scale - a.scale);
-  return inRange(new Decimal(divideRounded(dividend, b.digits), scale));
+  const shift = scale + b.scale - a.scale;
+  const dividend = a.digits * powerOfTen(Math.max(0, shift));
+  const divisor = b.digits * powerOfTen(Math.max(0, -shift));
+  return inRange(new Decimal(divideRounded(dividend, divisor), scale));
 }
 
 /** The sign is that of the dividend. Throws `rule.failed` for division by zero. */

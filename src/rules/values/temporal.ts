@@ -92,7 +92,7 @@ export function parseTemporal(text: string, kind: TemporalKind): string | null {
   if (kind !== 'time' && INFINITE.test(trimmed)) return trimmed.startsWith('-') ? '-infinity' : 'infinity';
   if (kind === 'time') {
     const match = TIME_ONLY.exec(trimmed);
-    return match === null ? null : timeText(timeOfDay(match.slice(1)));
+    return match === null ? timeOfDateTime(trimmed) : timeText(timeOfDay(match.slice(1)));
   }
   if (kind === 'date') {
     const days = dayOf(trimmed);
@@ -100,6 +100,14 @@ export function parseTemporal(text: string, kind: TemporalKind): string | null {
   }
   const us = microseconds(trimmed, kind);
   return us === null ? null : timestampText(us, kind === 'timestamptz' ? 'Z' : '');
+}
+
+/** Of a text with a date before it, which must exist and is left out; a zone too. PostgreSQL reads no `T` there. */
+function timeOfDateTime(text: string): string | null {
+  const [, , , , hour, minute, second, fraction] = DATE_TIME.exec(text) ?? [];
+  if (hour === undefined || /t/i.test(text)) return null;
+  dayOf(text);
+  return timeText(timeOfDay([hour, minute, second, fraction]));
 }
 
 /** A time of day may follow; it must exist, and is left out. */

@@ -87,8 +87,9 @@ export function hexOfBytes(bytes: Uint8Array): string {
 /** The text forms of `bytea`: hexadecimal `\x0aff`, or text with `\\` and octal `\ooo`. Null for anything else. */
 export function parseBytes(text: string): Uint8Array | null {
   if (text.startsWith('\\x')) {
-    const hex = text.slice(2).replaceAll(/[ \n\t\r]/g, '');
-    return hex.length % 2 === 0 && /^[0-9a-fA-F]*$/.test(hex) ? Buffer.from(hex, 'hex') : null;
+    // Blanks may stand between bytes, not within them.
+    if (!/^(?:[ \n\t\r]*[0-9a-fA-F]{2})*[ \n\t\r]*$/.test(text.slice(2))) return null;
+    return Buffer.from(text.slice(2).replaceAll(/[ \n\t\r]/g, ''), 'hex');
   }
   if (!/^(?:[^\\]|\\\\|\\[0-3][0-7]{2})*$/.test(text)) return null;
   const parts = text.split(/(\\\\|\\[0-7]{3})/).map((part, i) => {

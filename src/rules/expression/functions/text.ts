@@ -1,10 +1,11 @@
 /** Functions of text. */
+import type { Run } from '../../row-image.ts';
 import type { Present } from '../../values/cell.ts';
 import { codePointCount } from '../../values/text.ts';
 import type { NodeOf } from '../ast.ts';
 import type { Binder } from '../binder.ts';
 import { type Bound, isUnresolved, strict1, unresolved } from '../bound.ts';
-import { typed } from '../coerce.ts';
+import { demand, typed } from '../coerce.ts';
 import type { FunctionEntry } from '../functions.ts';
 import { overload } from '../overloads.ts';
 import { toOutputText } from '../text-form.ts';
@@ -49,7 +50,30 @@ export const textFunctions: readonly FunctionEntry[] = [
     maxArgs: Number.POSITIVE_INFINITY,
     bind: bindConcat,
   },
+  {
+    name: 'concat_ws',
+    usage: ['concat_ws(separator, value, …)'],
+    summary: 'The values that are not NULL, written as text, with the separator between them; NULL when that is NULL.',
+    minArgs: 2,
+    maxArgs: Number.POSITIVE_INFINITY,
+    bind: bindConcatWs,
+  },
 ];
+
+function bindConcatWs(binder: Binder, node: NodeOf<'call'>, args: readonly Bound[]): Bound {
+  const [separator, ...parts] = args.map((arg, i) =>
+    i === 0 ? demand(binder, arg, TEXT, 'concat_ws') : output(binder, typed(binder, arg)),
+  );
+  if (isUnresolved(separator!) || parts.some(isUnresolved)) return { ...unresolved(node), type: TEXT };
+  const run: Run = (row) => {
+    const between = separator!.run(row);
+    const values = parts.map((part) => part.run(row));
+    if (between === null || between === undefined) return between;
+    if (values.includes(undefined)) return undefined;
+    return values.filter((value) => value !== null).join(between as string);
+  };
+  return binder.made(node, TEXT, [separator!, ...parts], run, separator!.nullable);
+}
 
 function bindConcat(binder: Binder, node: NodeOf<'call'>, args: readonly Bound[]): Bound {
   const parts = args.map((arg) => output(binder, typed(binder, arg)));
