@@ -175,6 +175,7 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
     clock: systemClock,
     membership,
     compact: (topic) => store.clean({ compact: topic }),
+    backUp: (...call) => store.backup(...call),
   });
   const pipelines = () => running.plans;
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });

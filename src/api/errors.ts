@@ -13,6 +13,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'group.reserved': 403,
   'topic.exists': 409,
   'verify.running': 409,
+  'log.backup_running': 409,
   'group.active': 409,
   'group.changed': 409,
   'plan.changed': 409,

@@ -6,6 +6,7 @@ import { deleteTopic } from './routes/delete-topic.ts';
 import { group } from './routes/group.ts';
 import { groups } from './routes/groups.ts';
 import { health, ready } from './routes/health.ts';
+import { cancelLogBackup, logBackup, startLogBackup } from './routes/log-backup.ts';
 import { metrics } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { pipeline, pipelines } from './routes/pipelines.ts';
@@ -46,6 +47,9 @@ export const routes: readonly Route[] = [
   group,
   planSeek,
   seek,
+  logBackup,
+  startLogBackup,
+  cancelLogBackup,
   verifications,
   verification,
   verify,

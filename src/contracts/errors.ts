@@ -34,6 +34,7 @@ const catalogue = {
   'log.not_offered': ['environment', 'This log, or the way it is run, does not offer what was asked for.'],
   'log.invalid_batch': ['internal', 'A record batch handed to the log is malformed.'],
   'log.closed': ['internal', 'The log is closed.'],
+  'log.backup_running': ['environment', 'A backup of the log is under way already.'],
   'topic.invalid': ['config', 'The name, a setting, a partition or a record does not fit the topic.'],
   'topic.exists': ['environment', 'There is a topic of that name already.'],
   'topic.reserved': ['environment', 'Only Tailrace itself writes to this topic, changes and deletes it.'],

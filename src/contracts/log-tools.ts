@@ -41,6 +41,8 @@ export interface DumpedBatch {
 export interface CopyReport {
   readonly files: number;
   readonly bytes: number;
+  /** Records that the copy cannot give back, because they could not be read where it was made of. */
+  readonly unreadable: readonly UnreadableRange[];
 }
 
 /** All throw `log.locked` while a process uses the directory, `log.damaged` when nothing of the log can be read any more. */

@@ -4,6 +4,7 @@
  * errors with the codes `topic.*`, `group.*` and `log.*`.
  */
 import type { TopicStatus } from './control.ts';
+import type { BackupControl } from './log-backup.ts';
 
 /** Text, or base64 of bytes that are no UTF-8 text; null where there is none. */
 export type ShownBytes = string | { readonly $bytes: string } | null;
@@ -197,6 +198,7 @@ export interface LogReader {
 export interface Operations extends LogReader {
   readonly topicWriter: TopicWriter;
   readonly seeker: GroupSeeker;
+  readonly backups: BackupControl;
 }
 
 /** Who is in which consumer group: what the Kafka listener knows of them. */

@@ -196,7 +196,7 @@ export class Cleaner {
     const { state, flusher } = this.#options;
     const garbage = state.partitions().flatMap((partition) => partition.garbage);
     const bytes = garbage.reduce((sum, { size }) => sum + size, 0);
-    if (garbage.length > 0 && bytes >= limitBytes) await flusher.checkpoint();
+    if (garbage.length > 0 && bytes >= limitBytes && !state.isPinned) await flusher.checkpoint();
   }
 
   /** Kafka's segment.ms. A segment of an earlier process counts from its first record, one of this from when it was begun. */

@@ -11,10 +11,12 @@ import type {
   Topics,
 } from '../contracts/log.ts';
 import type { LogAdmin } from '../contracts/log-admin.ts';
+import type { CopyReport, Progress } from '../contracts/log-tools.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { diskFiles, type Files } from '../lib/files.ts';
 import { recycleBatch } from '../wire/record-batch.ts';
 import { Background, type BackgroundSettings } from './background.ts';
+import { backUp } from './backup.ts';
 import { Ballast } from './ballast.ts';
 import type { CleanRequest } from './cleaner.ts';
 import type { CommitRecord } from './commit-record.ts';
@@ -34,6 +36,7 @@ import type { LogState } from './state.ts';
 import { ReadBatch } from './stored-batch.ts';
 import { removeStrayFiles } from './stray-files.ts';
 import { TimeLookup } from './time-lookup.ts';
+import { verifyLog } from './tools/verify.ts';
 import { TopicChanges } from './topic-changes.ts';
 import { noSuchTopic } from './topic-state.ts';
 import { Transaction, type TransactionLog } from './transaction.ts';
@@ -67,6 +70,11 @@ export interface EmbeddedLog extends Log {
   clean(request?: CleanRequest): Promise<void>;
   /** Checks everything that is stored, as fast as the disk gives it. Resolves to all damage found since the log was opened. */
   scrub(): Promise<readonly Damage[]>;
+  /**
+   * Copies the log, as it is at one moment of the call, into a directory that appears when the copy is whole, durable and can
+   * be read. Commits go on. Throws `log.unwritable`; when the signal aborts or the log closes, nothing is left.
+   */
+  backup(target: string, progress: Progress, signal: AbortSignal): Promise<CopyReport>;
   /** Resolves when everything is on disk and the lock is free. Twice without error. */
   close(): Promise<void>;
   /** Resolves with the error when the log has failed for good; never otherwise. */
@@ -141,6 +149,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
   readonly #epochs = new Map<string, number>();
   readonly #ends = new WeakMap<Partition, bigint>();
   #stagedFiles = 0;
+  readonly #ending = new AbortController();
+  #backup: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | null = null;
 
   constructor(
@@ -247,6 +257,16 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     return this.#background.scrub();
   }
 
+  /** One after the other. */
+  backup(target: string, progress: Progress, signal: AbortSignal): Promise<CopyReport> {
+    const parts = { state: this.#state, wal: this.#wal, flusher: this.#flusher, paths: this.#paths };
+    const either = AbortSignal.any([signal, this.#ending.signal]);
+    const verify = (dir: string) => verifyLog(dir, () => {});
+    const backup = this.#backup.then(() => backUp(parts, target, progress, verify, either));
+    this.#backup = backup.catch(() => {});
+    return backup;
+  }
+
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
@@ -339,7 +359,8 @@ class DiskLog implements EmbeddedLog, TransactionLog {
 
   async #close(): Promise<void> {
     this.#waiters.end(new TailraceError('log.closed', 'the log is closed'));
-    await this.#background.stop();
+    this.#ending.abort(new TailraceError('log.closed', 'the log is closed'));
+    await Promise.all([this.#background.stop(), this.#backup]);
     await this.#wal.drained();
     try {
       if (this.#wal.error === null) await this.#flusher.finish();
@@ -353,7 +374,7 @@ class DiskLog implements EmbeddedLog, TransactionLog {
       await this.#ballast.close();
       for (const transaction of this.#writers.values()) await transaction.release();
       for (const partition of this.#state.partitions()) await partition.close();
-      for (const staged of this.#state.staged) await staged.close();
+      for (const staged of [...this.#state.staged, ...this.#state.moved]) await staged.close();
       this.#lock.release();
     }
   }

@@ -2,13 +2,17 @@
  * Log checkpoints: what only the write-ahead log holds is moved into segments, then a snapshot says so, then the files of the
  * write-ahead log are used again. Commits go on meanwhile; they wait only when too much memory is held.
  */
+import { TailraceError } from '../contracts/errors.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import type { Files } from '../lib/files.ts';
 import type { Ballast } from './ballast.ts';
 import type { DataPaths } from './data-directory.ts';
+import type { Partition } from './partition.ts';
+import type { Segment } from './segment.ts';
 import { type Snapshot, writeSnapshot } from './snapshot-file.ts';
 import type { LogState } from './state.ts';
 import { removePartitionFiles } from './stray-files.ts';
+import type { TopicState } from './topic-state.ts';
 import type { Wal } from './wal.ts';
 
 const RETRY_MS = 500;
@@ -52,6 +56,19 @@ export class Flusher {
     this.onCommit();
   }
 
+  /**
+   * One now; then the step, before the write-ahead files that the checkpoint has made superfluous are used again and before
+   * the next checkpoint. Throws what stands in the way, and what the step throws.
+   */
+  async checkpointThen<T>(step: () => Promise<T>): Promise<T> {
+    const { wal } = this.#options;
+    if (wal.error !== null || this.#stopped) throw wal.error ?? new TailraceError('log.closed', 'the log is closed');
+    let result: Promise<T> | undefined;
+    await this.#flush(() => (result = step()));
+    this.onCommit();
+    return result!;
+  }
+
   /** Undefined while there is room. */
   room(): Promise<void> | undefined {
     const { wal } = this.#options;
@@ -79,7 +96,8 @@ export class Flusher {
   /** Much outside of segments, many files of commits that are in segments already, or deleted topics that fill the disk. */
   #isDue(): boolean {
     const { state, wal, flushBytes } = this.#options;
-    return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES || state.deleted.length > 0;
+    const removes = state.deleted.length > 0 && !state.isPinned;
+    return state.recentBytes >= flushBytes || wal.usedFiles > MAX_USED_FILES || removes;
   }
 
   #hasWork(): boolean {
@@ -87,16 +105,20 @@ export class Flusher {
   }
 
   /** One after the other. */
-  #flush(): Promise<void> {
-    const flush = this.#flushing.then(() => this.#flushNow());
+  #flush(step: () => Promise<unknown> = async () => {}): Promise<void> {
+    const flush = this.#flushing.then(() => this.#flushNow(step));
     this.#flushing = flush.catch(() => {});
     return flush;
   }
 
-  async #flushNow(): Promise<void> {
+  async #flushNow(step: () => Promise<unknown>): Promise<void> {
     const { ballast, wal } = this.#options;
     const sequence = await ballast.spend(() => flushState(this.#options, wal.nextEpoch));
-    await wal.recycle(sequence);
+    try {
+      await step();
+    } finally {
+      await wal.recycle(sequence);
+    }
     if (ballast.isSpent) await this.#refill();
     if (this.#hasRoom()) for (const resolve of this.#waiting.splice(0)) resolve();
   }
@@ -128,6 +150,11 @@ export class Flusher {
   }
 }
 
+interface Garbage {
+  readonly partition: Partition;
+  readonly segment: Segment;
+}
+
 /** Resolves to the sequence up to which the snapshot now says everything. */
 export async function flushState(
   { state, files, paths }: Pick<FlusherOptions, 'state' | 'files' | 'paths'>,
@@ -149,15 +176,26 @@ export async function flushState(
   // New directories of partitions, before the snapshot names them.
   if (dirty.length > 0) await files.syncDirectory(paths.topics);
   const snapshot: Snapshot = { ...stored, topics: topics(), walEpoch };
-  const garbage = state
+  const garbage: Garbage[] = state
     .partitions()
     .flatMap((partition) => partition.garbage.map((segment) => ({ partition, segment })));
   await writeSnapshot(files, paths.snapshot, snapshot);
   for (const count of counted) count();
   state.staged = state.staged.filter((file) => !staged.includes(file));
-  for (const file of staged) await file.remove();
+  state.moved.push(...staged);
+  if (!state.isPinned) await removeFiles(state, files, { garbage, deleted });
+  return stored.sequence;
+}
+
+/** What no snapshot on disk names any more. What cannot be removed is tried again at the next checkpoint. */
+async function removeFiles(
+  state: LogState,
+  files: Files,
+  { garbage, deleted }: { garbage: readonly Garbage[]; deleted: readonly TopicState[] },
+): Promise<void> {
+  // A start removes those that could not be.
+  for (const file of state.moved.splice(0)) await file.remove().catch(() => {});
   for (const { partition, segment } of garbage) {
-    // What cannot be removed is tried again at the next checkpoint.
     const removed = await segment.remove().then(
       () => true,
       () => false,
@@ -168,5 +206,4 @@ export async function flushState(
     for (const { dir } of topic.partitions) await removePartitionFiles(dir, files, state.open);
     state.deleted = state.deleted.filter((other) => other !== topic);
   }
-  return stored.sequence;
 }

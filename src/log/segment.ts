@@ -68,8 +68,8 @@ export class Segment {
   static async create(files: OpenFiles, dir: string, base: bigint, generation = 0): Promise<Segment> {
     const segment = new Segment(files, dir, base, generation, true);
     // A start that died here before may have left the files.
-    for (const path of [segment.#log, segment.#indexPath]) await files.remove(path);
-    await files.create(segment.#log, async () => {});
+    for (const path of [segment.logPath, segment.#indexPath]) await files.remove(path);
+    await files.create(segment.logPath, async () => {});
     return segment;
   }
 
@@ -83,6 +83,10 @@ export class Segment {
 
   get size(): number {
     return this.#size;
+  }
+
+  get logPath(): string {
+    return `${this.path}.log`;
   }
 
   stored(): StoredSegment {
@@ -218,13 +222,13 @@ export class Segment {
 
   /** Removes the files. Reads that have begun go on; later ones fail. */
   async remove(): Promise<void> {
-    for (const path of [this.#log, this.#indexPath]) await this.#files.remove(path);
+    for (const path of [this.logPath, this.#indexPath]) await this.#files.remove(path);
   }
 
   /** Lets go of files and index; the next use opens them again. */
   async close(): Promise<void> {
     this.#index = null;
-    await Promise.all([this.#files.close(this.#log), this.#files.close(this.#indexPath)]);
+    await Promise.all([this.#files.close(this.logPath), this.#files.close(this.#indexPath)]);
   }
 
   /** Of all that is counted. From its file while that fits; the rest by reading the segment. */
@@ -238,16 +242,12 @@ export class Segment {
 
   /** The index goes when the file does: of a large log, all of them would be too much memory (Invariant 10). */
   #use<T>(run: (file: OpenFile) => Promise<T>): Promise<T> {
-    return this.#files.use(this.#log, run, this.#forget);
+    return this.#files.use(this.logPath, run, this.#forget);
   }
 
   readonly #forget = (): void => {
     if (this.#indexing === null) this.#index = null;
   };
-
-  get #log(): string {
-    return `${this.path}.log`;
-  }
 
   get #indexPath(): string {
     return `${this.path}.index`;
@@ -310,7 +310,7 @@ export class Segment {
       if (step.batch !== null && step.batch.next > offset) return [step.batch];
       if (step.batch !== null || step.to <= offset) continue;
       const range = step.to === NO_END ? `${step.from} to the end of the file` : `${step.from} to ${step.to - 1n}`;
-      throw new TailraceError('log.damaged', `${this.#log} is damaged: the records ${range} cannot be read`, {
+      throw new TailraceError('log.damaged', `${this.logPath} is damaged: the records ${range} cannot be read`, {
         remedy: 'restore the data directory from a backup; records outside of the range can be read',
       });
     }

@@ -15,11 +15,14 @@ export interface Snapshot extends StoredState {
 
 const copyOf = (path: string) => `${path}.copy`;
 
+/** The files of a snapshot. */
+export const snapshotPaths = (path: string): readonly string[] => [path, copyOf(path)];
+
 /** Both copies are on disk when it resolves. */
 export async function writeSnapshot(files: Files, path: string, snapshot: Snapshot): Promise<void> {
   const body = Buffer.from(JSON.stringify(snapshot));
   const bytes = [Buffer.from(`${crc32c(body).toString(16).padStart(8, '0')}\n`), body];
-  const paths = [path, copyOf(path)];
+  const paths = snapshotPaths(path);
   const written = await Promise.allSettled(paths.map((one) => writeTemporary(files, `${one}.tmp`, bytes)));
   for (const result of written) if (result.status === 'rejected') throw result.reason;
   for (const one of paths) await files.rename(`${one}.tmp`, one);

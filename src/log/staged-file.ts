@@ -4,15 +4,15 @@ import type { Files, OpenFile } from '../lib/files.ts';
 
 export class StagedFile {
   readonly name: string;
+  readonly path: string;
   readonly #files: Files;
-  readonly #path: string;
   readonly #file: OpenFile;
   #size = 0;
   #closed = false;
 
   private constructor(files: Files, path: string, name: string, file: OpenFile) {
     this.#files = files;
-    this.#path = path;
+    this.path = path;
     this.name = name;
     this.#file = file;
   }
@@ -50,6 +50,6 @@ export class StagedFile {
 
   async remove(): Promise<void> {
     await this.close();
-    await this.#files.remove(this.#path);
+    await this.#files.remove(this.path);
   }
 }

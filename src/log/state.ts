@@ -38,14 +38,29 @@ export class LogState implements Checkpoints, Lineage {
   sequence = 0;
   /** Staged files whose batches no segment has yet. */
   staged: StagedFile[] = [];
+  /** Staged files whose batches are in segments. */
+  moved: StagedFile[] = [];
   /** Bytes that only the write-ahead log holds. */
   recentBytes = 0;
   /** Topics whose files go when a snapshot without them is on disk. */
   deleted: TopicState[] = [];
+  #pins = 0;
 
   constructor(options: StateOptions) {
     this.open = new OpenFiles(options.files, MAX_OPEN_FILES);
     this.#options = { ...options, open: this.open };
+  }
+
+  /** Files that the log does not need any more stay on disk until the function that it returns is called. */
+  pin(): () => void {
+    this.#pins++;
+    return () => {
+      this.#pins--;
+    };
+  }
+
+  get isPinned(): boolean {
+    return this.#pins > 0;
   }
 
   restore(stored: StoredState): void {

@@ -92,6 +92,12 @@ export class Wal {
     return this.#used.length;
   }
 
+  /** The files of frames that are not to be written over yet, as far as they are on disk, the newest included. */
+  written(): readonly { readonly name: string; readonly bytes: number }[] {
+    const files = this.#current === null ? this.#used : [...this.#used, this.#current];
+    return files.map(({ name, position }) => ({ name, bytes: position }));
+  }
+
   /** Files whose frames all have sequences up to `sequence` may be written over. */
   async recycle(sequence: number): Promise<void> {
     while (this.#used.length > 0 && this.#used[0]!.lastSequence <= sequence) {

@@ -14,6 +14,7 @@ import type {
 } from '../contracts/operations.ts';
 import type { Clock } from '../contracts/plugin.ts';
 import { quoted } from '../lib/printable.ts';
+import { type BackUp, LogBackup } from './backup.ts';
 import { alterTopic, forgetGroups } from './change-topics.ts';
 import { groupReader } from './group-offsets.ts';
 import { readTopic } from './read-records.ts';
@@ -32,6 +33,7 @@ export interface OperationsOptions {
   readonly membership: GroupMembership | null;
   /** Compacts a topic as far as its settings allow; what is not needed any more is off the disk when it resolves. */
   compact(topic: string): Promise<void>;
+  readonly backUp: BackUp;
 }
 
 /** Of a log that is only looked at. */
@@ -40,12 +42,13 @@ export function createLogReader(options: ReaderOptions): LogReader {
 }
 
 export function createOperations(options: OperationsOptions): Operations {
-  const { log, admin, membership } = options;
+  const { log, admin, membership, backUp, clock } = options;
   return {
     topics: topicReader(readerOptions(options)),
     topicWriter: topicWriter(options),
     groups: groupReader(log, membership),
     seeker: groupSeeker({ log, times: admin.times, membership }),
+    backups: new LogBackup(backUp, clock),
   };
 }
 

@@ -13,7 +13,7 @@ import type {
 import { systemClock } from '../lib/clock.ts';
 import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
-import { createLogReader, createOperations, type TopicRules } from './index.ts';
+import { createLogReader, createOperations, type OperationsOptions, type TopicRules } from './index.ts';
 
 const rules: TopicRules = {
   isOpen: (topic) => !topic.startsWith('__'),
@@ -94,10 +94,12 @@ async function fill(seed: number): Promise<void> {
   await transaction.commit();
 }
 
+const backUp: OperationsOptions['backUp'] = (...call) => log.backup(...call);
+
 beforeAll(async () => {
   log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
   await fill(7);
-  operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact });
+  operations = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership, compact, backUp });
 });
 afterAll(async () => {
   await log.close();
@@ -307,7 +309,15 @@ describe('topics', () => {
     await operations.topicWriter.delete('gone');
     expect(forgotten).toEqual(['gone']);
     await operations.topicWriter.create('gone', { partitions: 1, settings: {} });
-    const alone = createOperations({ log, admin: log.admin, rules, clock: systemClock, membership: null, compact });
+    const alone = createOperations({
+      log,
+      admin: log.admin,
+      rules,
+      clock: systemClock,
+      membership: null,
+      compact,
+      backUp,
+    });
     await alone.topicWriter.delete('gone');
     const left = Object.keys(own).filter((name) => log.checkpoints.get(name) !== undefined);
     expect(left).toEqual(['group/a/b/kept/0', 'group/tailrace.p.s/gone/0']);
@@ -401,6 +411,7 @@ describe('groups', () => {
       clock: systemClock,
       membership: null,
       compact,
+      backUp,
     }).seeker;
     await expect(without.apply(preview)).rejects.toMatchObject({ code: 'log.not_offered' });
   });

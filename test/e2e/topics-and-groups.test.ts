@@ -214,6 +214,26 @@ test('invariant 12: records and changes only for who may read the data directory
   expect((await ask('/topics/t/records', 'GET', { authorization, origin: 'https://evil.example' }))[0]).toBe(403);
 });
 
+test('a backup while clients write: refused where something is, restored with everything acknowledged before it', async () => {
+  const { project, tailrace, json } = await started();
+  await tailrace(['topics', 'create', 't']);
+  const lines = Array.from({ length: 500 }, (_, i) => `v${i}`);
+  await tailrace(['topics', 'write', 't'], lines);
+  const backup = join(project.dir, 'backup');
+  const writing = tailrace(['topics', 'write', 't'], lines);
+  expect(await json(['log', 'backup', backup])).toMatchObject({ files: expect.any(Number), unreadable: [] });
+  await writing;
+  expect(await tailrace(['log', 'backup', backup])).toMatchObject({
+    code: 3,
+    err: expect.stringContaining('holds something already'),
+  });
+  expect(await tailrace(['log', 'backup', '--cancel'])).toMatchObject({ code: 3, out: 'nothing was under way\n' });
+  const restored = join(project.dir, 'restored');
+  expect((await tailrace(['log', 'restore', backup, '--data-dir', restored])).code).toBe(0);
+  const held = await json<ShownRecord[]>(['topics', 'read', 't', '--data-dir', restored]);
+  expect(held.slice(0, 500).map(({ value }) => value)).toEqual(lines);
+});
+
 test('without a process the data directory is read, and not changed', async () => {
   const { project, running, kafka, tailrace, json } = await started();
   await tailrace(['topics', 'create', 't', '--partitions', '2']);

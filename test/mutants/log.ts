@@ -12,6 +12,14 @@ const TOPICS = 'src/log/topics.test.ts';
 
 export const logMutants: readonly Mutant[] = [
   {
+    // A backup without the commits that its snapshot knows a part of only.
+    invariant: 3,
+    file: 'src/log/backup.ts',
+    find: `first: [...fixed, ...written]`,
+    replace: `first: fixed.concat(written.slice(0, 0))`,
+    test: ['src/log/backup.test.ts', 'invariant 3'],
+  },
+  {
     // Positions in a deleted topic are taken for positions in the one that has its name now.
     invariant: 11,
     file: 'src/log/topic-changes.ts',

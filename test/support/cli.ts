@@ -108,6 +108,7 @@ export function fakeOperations(parts: { readonly [K in keyof Operations]?: Parti
     topicWriter: { ...never(['create', 'delete', 'write', 'compact']), ...parts.topicWriter },
     groups: { ...never(['list', 'describe']), ...parts.groups },
     seeker: { ...never(['plan', 'apply']), ...parts.seeker },
+    backups: { ...never(['backup', 'startBackup', 'cancelBackup']), ...parts.backups },
   } as Operations;
 }
 

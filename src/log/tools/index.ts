@@ -23,8 +23,11 @@ export function createLogTools({ clock, random }: { readonly clock: Clock; reado
       return verifyLog(dir, progress);
     },
     dump: (dir) => dumpLog(dir),
-    backup: (dir, target, progress) =>
-      copyLog(resolve(dir), target, progress, async (copy) => void (await verifyLog(copy, quiet))),
-    restore: (backup, dir, progress) => copyLog(resolve(backup), dir, progress, reopen),
+    backup: (dir, target, progress) => copyLog(resolve(dir), target, progress, (copy) => verifyLog(copy, quiet)),
+    restore: (backup, dir, progress) =>
+      copyLog(resolve(backup), dir, progress, async (copy) => {
+        await reopen(copy);
+        return verifyLog(copy, quiet);
+      }),
   };
 }
