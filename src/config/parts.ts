@@ -64,7 +64,19 @@ export function readSink(
   if (manifest === undefined || common === undefined || config === undefined) return null;
   const batch = { maxRecords: common.batch.records, maxBytes: common.batch.bytes };
   const maxDeadLettersPerMinute = common.max_dead_letters_per_minute;
-  return { name, manifest, config: config.value, from, transform, batch, maxDeadLettersPerMinute, path };
+  const { dead_letters: deadLetters, rate } = common;
+  return {
+    name,
+    manifest,
+    config: config.value,
+    from,
+    transform,
+    batch,
+    maxDeadLettersPerMinute,
+    ...(deadLetters === undefined ? {} : { deadLetters }),
+    ...(rate === undefined ? {} : { rate }),
+    path,
+  };
 }
 
 function asMap({ file }: ReadContext, { node, path }: PartNode): MapNode | null {

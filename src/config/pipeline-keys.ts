@@ -59,4 +59,13 @@ export const sinkKeys = z.strictObject({
     .min(0)
     .default(100)
     .describe('More refused records than this in a minute pause the sink.'),
+  dead_letters: z
+    .enum(['skip', 'block_key', 'stop'])
+    .optional()
+    .describe(
+      'What becomes of a record that is refused. `skip`: a dead letter; later whole rows and deletes of its row go on. ' +
+        '`block_key`: a dead letter, and all later changes of its row wait behind it. `stop`: the sink stops there. ' +
+        'Default: `skip` where the target keeps the last value of a row, else `block_key`.',
+    ),
+  rate: z.int().min(1).optional().describe('Most records a second. Default: no limit.'),
 });

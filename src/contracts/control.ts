@@ -1,6 +1,7 @@
 /** What a running (or stopped) instance tells of itself. Implemented by pipeline, shown by api and cli. No row values. */
 
-import type { SnapshotCommand, UpstreamStatus } from './upstream.ts';
+import type { ReplayProgress } from './replay.ts';
+import type { SnapshotCommand, SnapshotStatus, UpstreamStatus } from './upstream.ts';
 
 export type TaskState =
   | 'starting'
@@ -46,6 +47,12 @@ export interface SinkStatus {
   readonly records: number;
   readonly deadLetters: number;
   /** Records in the log that this sink has not applied. */
+  /** Records that became dead letters since the process started. Absent: not known. */
+  readonly refused?: number;
+  /** First refusal of the oldest that waits, ms since 1970; null: none does. Absent: not known. */
+  readonly oldestDeadLetterMs?: number | null;
+  /** Of a replay that is under way. */
+  readonly replay?: ReplayProgress;
   readonly lagRecords: number;
   /** Age of the oldest record not applied, ms; 0 when none. */
   readonly lagMs: number;

@@ -1,4 +1,5 @@
 /** A checked pipeline file: what config hands to the runtime. */
+import type { DeadLetterPolicy } from './dead-letters.ts';
 import type { SinkManifest, SourceManifest } from './plugin.ts';
 import type { StepSource } from './rules.ts';
 
@@ -31,6 +32,10 @@ export interface SinkPlan {
   readonly batch: BatchPlan;
   /** Dead letters per minute above which the sink pauses. */
   readonly maxDeadLettersPerMinute: number;
+  /** Absent: `skip` where the target keeps the last value of a row, else `block_key`. */
+  readonly deadLetters?: DeadLetterPolicy;
+  /** Most records a second. Absent: no limit. */
+  readonly rate?: number;
   readonly path: readonly (string | number)[];
 }
 

@@ -81,6 +81,8 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
   /**
    * To look at what the target holds. Throws `verify.unsupported` for a configuration whose target does not hold rows as they
    * are at the source. Absent: the target cannot be read.
+  /** What is written and not flushed before `close` leaves no trace: dead letters can be tried out so. Absent: no. */
+  readonly triesOut?: true;
    */
   inspect?(options: SinkOpenOptions<C>): Promise<SinkInspector>;
 }

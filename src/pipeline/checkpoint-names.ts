@@ -12,6 +12,10 @@ export const groupCheckpoint = (group: string, topic: string, partition: number)
 /** Offset up to which compaction had removed records when the group began with an empty target. */
 export const groupBeganCheckpoint = (group: string, topic: string, partition: number) =>
   `began/${group}/${topic}/${partition}`;
+/** Raised by a replay; absent: 0. */
+export const generationCheckpoint = (group: string) => `generation/${group}`;
+/** A replay that is under way: what is read again, and where it goes on afterwards. */
+export const replayCheckpoint = (group: string) => `replay/${group}`;
 export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;
 /** Dead letters that are tried again: records as they were (or were edited), with the id of the letter in a header. */
 export const retryTopic = (pipeline: string, sink: string) => `__tailrace_retries.${pipeline}.${sink}`;

@@ -4,6 +4,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { PipelinePlan } from '../contracts/plan.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
+import type { DeskSink } from './dead-letters/desk.ts';
 import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
 import { topicStatus } from './topic-status.ts';
 
@@ -52,6 +53,17 @@ export class Instance implements Control, SnapshotControl, Reloadable {
   /** Those that run now. */
   get plans(): readonly PipelinePlan[] {
     return this.#running.plans;
+  }
+
+  /** Every sink, with its dead letters. */
+  get sinks(): readonly DeskSink[] {
+    return this.plans.flatMap((pipeline) => {
+      const tasks = this.#tasks.find(({ name }) => name === pipeline.name)?.sinks ?? [];
+      return pipeline.sinks.flatMap((plan) => {
+        const task = tasks.find(({ name }) => name === plan.name);
+        return task === undefined ? [] : [{ pipeline, plan, ...task.deadLetters }];
+      });
+    });
   }
 
   planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {

@@ -1,97 +1,20 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { scriptedSink, scriptedSource, Target, Upstream } from '../../test/support/scripted-connectors.ts';
+import { rm } from 'node:fs/promises';
+import { describe, expect, test } from 'vitest';
+import { Target, Upstream } from '../../test/support/scripted-connectors.ts';
+import {
+  caughtUp,
+  type SceneOptions,
+  startScene,
+  temporaryDirectory,
+  until,
+} from '../../test/support/scripted-scene.ts';
 import { TailraceError } from '../contracts/errors.ts';
-import type { PipelinePlan } from '../contracts/plan.ts';
-import type { ConnectorContext } from '../contracts/plugin.ts';
-import { createEnvelope } from '../envelope/index.ts';
-import { systemClock } from '../lib/clock.ts';
-import { type EmbeddedLog, openLog } from '../log/embedded-log.ts';
-import { createRules } from '../rules/index.ts';
+import type { EmbeddedLog } from '../log/embedded-log.ts';
 import { deadLetterTopic } from './checkpoint-names.ts';
-import { Instance } from './instance.ts';
 
-let dir: string;
-beforeEach(async () => {
-  dir = await mkdtemp(join(tmpdir(), 'tailrace-pipeline-'));
-});
-afterEach(() => rm(dir, { recursive: true, force: true }));
-
-interface Session {
-  readonly log: EmbeddedLog;
-  readonly instance: Instance;
-  stop(): Promise<void>;
-}
-
-/** Retries come at once: waits end as soon as the event loop turns. */
-const eagerClock = { ...systemClock, sleep: () => new Promise<void>((resolve) => setImmediate(resolve)) };
-
-async function start(
-  upstream: Upstream,
-  target: Target,
-  options: { failpoint?: (name: string) => void; max?: number } = {},
-) {
-  const failpoint = options.failpoint ?? (() => {});
-  const context: ConnectorContext = { log: () => {}, clock: eagerClock, failpoint, random: () => 0.5 };
-  const log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
-  const pipeline: PipelinePlan = {
-    name: 'p',
-    file: 'p.yaml',
-    transform: [],
-    sources: [
-      {
-        name: 'src',
-        manifest: scriptedSource(upstream),
-        config: {},
-        tables: ['public.t'],
-        snapshot: 'initial',
-        onGap: 'stop',
-        transform: [],
-        path: ['source'],
-      },
-    ],
-    sinks: [
-      {
-        name: 'out',
-        manifest: scriptedSink(target),
-        config: {},
-        from: null,
-        transform: [],
-        batch: { maxRecords: 3, maxBytes: 1 << 20 },
-        maxDeadLettersPerMinute: options.max ?? 100,
-        path: ['sink'],
-      },
-    ],
-  };
-  const instance = await Instance.start({
-    instance: { instance: 'main', dataDir: dir, http: null, kafka: null, memoryBytes: 64 << 20, maskKey: null },
-    pipelines: [pipeline],
-    log,
-    envelope: createEnvelope({ productVersion: '0' }),
-    rules: createRules(),
-    context,
-  });
-  const session: Session = {
-    log,
-    instance,
-    stop: async () => {
-      await instance.stop();
-      await log.close();
-    },
-  };
-  return session;
-}
-
-/** Waits for a condition of the status, checked whenever the event loop turns. */
-async function until(condition: () => boolean, what: string, deadlineMs = 20_000): Promise<void> {
-  const end = performance.now() + deadlineMs;
-  while (!condition()) {
-    if (performance.now() > end) throw new Error(`did not happen: ${what}`);
-    await new Promise((resolve) => setImmediate(resolve));
-  }
-}
+const dir = temporaryDirectory();
+const start = (upstream: Upstream, target: Target, options: SceneOptions = {}) =>
+  startScene(dir(), upstream, target, options);
 
 function history(transactions: number): { rows: { op: 'c' | 'u' | 'd'; id: number; v: string }[] }[] {
   return Array.from({ length: transactions }, (_, i) => ({
@@ -115,11 +38,6 @@ function expected(transactions: number): Map<number, string> {
   }
   return rows;
 }
-
-const caughtUp = ({ instance }: Session) => {
-  const { sources, sinks } = instance.status().pipelines[0]!;
-  return { transactions: sources[0]!.transactions, lag: sinks[0]!.lagRecords, source: sources[0]!, sink: sinks[0]! };
-};
 
 describe('delivery', () => {
   test('every row arrives, in order, and a restart repeats nothing that was committed', async () => {
@@ -174,7 +92,7 @@ describe('delivery', () => {
         await second.stop();
         expect(upstream.lost).toBe(0);
         expect(target.rows(), `crash at step ${crashAt}`).toEqual(expected(8));
-        await rm(dir, { recursive: true, force: true });
+        await rm(dir(), { recursive: true, force: true });
       }
     });
   }
@@ -222,7 +140,7 @@ describe('dead letters', () => {
     upstream.add({ rows: [{ op: 'u', id: 2, v: 'mended' }] });
     await until(() => target.rows().get(2) === 'mended', 'the mended row');
     await until(() => caughtUp(session).lag === 0, 'committed');
-    expect((await letters(session.log)).at(-1)).toEqual({ state: 'superseded' });
+    expect((await letters(session.log)).at(-1)).toMatchObject({ state: 'superseded', row: expect.any(String) });
     await session.stop();
   });
 

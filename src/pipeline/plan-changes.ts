@@ -165,6 +165,8 @@ function sinkFields(pipeline: PipelinePlan, sink: SinkPlan): Fields {
     ['transform', shown(steps(transform))],
     ['batch', shown(batch)],
     ['max_dead_letters_per_minute', shown(maxDeadLettersPerMinute)],
+    ['dead_letters', shown(sink.deadLetters ?? 'default')],
+    ['rate', shown(sink.rate ?? 'no limit')],
   ]);
 }
 

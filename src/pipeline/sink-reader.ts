@@ -3,6 +3,7 @@ import type { Envelope } from '../contracts/envelope.ts';
 import type { Log, LogRecord, TopicPartition } from '../contracts/log.ts';
 import type { Change } from '../contracts/row.ts';
 import type { SinkPositions } from '../contracts/sink.ts';
+import { originOf, type RetryOrigin } from './dead-letters/entry.ts';
 import type { ReadGuard } from './read-guard.ts';
 import type { SchemaFeed } from './schema-feed.ts';
 
@@ -14,7 +15,12 @@ export interface ReadRecord extends TopicPartition {
   readonly change: Change | null;
   /** Set instead of `change` when the bytes cannot be decoded. */
   readonly error?: unknown;
+  /** Of a dead letter that is tried again. */
+  readonly origin?: RetryOrigin;
 }
+
+/** Of a topic: whoever comes to `until` goes on at `onward`, which is not below it. */
+export type Leaps = ReadonlyMap<string, { readonly until: bigint; readonly onward: bigint }>;
 
 interface Cursor extends TopicPartition {
   /** Offset after the last record handed out. */
@@ -33,23 +39,20 @@ export interface SinkReaderOptions {
   readonly maxRecords: number;
   /** Bytes read ahead over all partitions (Invariant 10). */
   readonly maxBytes: number;
+  /** Topic of the sink's dead letters that are tried again; read from when it exists. */
+  readonly retries: string;
+  readonly leaps: Leaps;
 }
 
 export class SinkReader {
   readonly #options: SinkReaderOptions;
   readonly #cursors: Cursor[];
   #turn = 0;
+  #wake = new AbortController();
 
   constructor(options: SinkReaderOptions, start: SinkPositions) {
     this.#options = options;
-    this.#cursors = start.map(({ topic, partition, next }) => ({
-      topic,
-      partition,
-      next,
-      fetched: next,
-      buffer: [],
-      taken: 0,
-    }));
+    this.#cursors = start.map(({ topic, partition, next }) => cursorAt(topic, partition, next));
   }
 
   /** Positions after everything handed out so far. */
@@ -60,29 +63,60 @@ export class SinkReader {
   /** Up to `maxRecords` records, in offset order per partition; empty when all are at their end. Never waits for data. */
   async next(): Promise<readonly ReadRecord[]> {
     const { maxRecords } = this.#options;
+    this.#seeRetries();
     const records: ReadRecord[] = [];
     for (let tried = 0; tried < this.#cursors.length && records.length < maxRecords; tried++) {
       const cursor = this.#cursors[(this.#turn + tried) % this.#cursors.length]!;
+      this.#leap(cursor);
       if (cursor.taken === cursor.buffer.length) await this.#fetch(cursor);
       const upTo = Math.min(cursor.buffer.length, cursor.taken + maxRecords - records.length);
-      for (; cursor.taken < upTo; cursor.taken++) records.push(cursor.buffer[cursor.taken]!);
+      const until = this.#options.leaps.get(cursor.topic)?.until;
+      for (; cursor.taken < upTo; cursor.taken++) {
+        const record = cursor.buffer[cursor.taken]!;
+        if (until !== undefined && cursor.next < until && record.offset >= until) break;
+        records.push(record);
+      }
       cursor.next = cursor.taken === cursor.buffer.length ? cursor.fetched : cursor.buffer[cursor.taken]!.offset;
+      this.#leap(cursor);
     }
     this.#turn = (this.#turn + 1) % Math.max(1, this.#cursors.length);
     return records;
   }
 
-  /** Resolves when there is more to read. */
+  /** Resolves when there is more to read, or after `wake`. */
   async wait(signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
-    await log.waitFor(
-      this.#cursors.map(({ topic, partition, fetched }) => ({ topic, partition, offset: fetched })),
-      signal,
-    );
+    this.#wake = new AbortController();
+    if (this.#seeRetries()) return;
+    const either = AbortSignal.any([signal, this.#wake.signal]);
+    const places = this.#cursors.map(({ topic, partition, fetched }) => ({ topic, partition, offset: fetched }));
+    await log.waitFor(places, either).catch((error: unknown) => {
+      if (!this.#wake.signal.aborted || signal.aborted) throw error;
+    });
+  }
+
+  /** Ends a `wait` that is under way. */
+  wake(): void {
+    this.#wake.abort();
+  }
+
+  /** True when the topic of retries has come into being. */
+  #seeRetries(): boolean {
+    const { log, retries } = this.#options;
+    const info = log.topics.get(retries)?.partitions[0];
+    if (info === undefined || this.#cursors.some(({ topic }) => topic === retries)) return false;
+    this.#cursors.push(cursorAt(retries, 0, info.startOffset));
+    return true;
+  }
+
+  #leap(cursor: Cursor): void {
+    const leap = this.#options.leaps.get(cursor.topic);
+    if (leap === undefined || cursor.next < leap.until || cursor.next >= leap.onward) return;
+    Object.assign(cursor, cursorAt(cursor.topic, cursor.partition, leap.onward));
   }
 
   async #fetch(cursor: Cursor): Promise<void> {
-    const { log, envelope, schemas, guard, maxBytes } = this.#options;
+    const { log, schemas, guard, maxBytes } = this.#options;
     cursor.buffer = [];
     cursor.taken = 0;
     // Invariant 5: an offset outside the partition throws, it is never reset.
@@ -90,15 +124,25 @@ export class SinkReader {
     guard.check(cursor, cursor.fetched);
     if (batches.length === 0) return;
     await schemas.catchUp();
-    const { topic, partition, fetched } = cursor;
+    const { fetched } = cursor;
     for (const batch of batches) {
       for (const raw of batch.records()) {
-        if (raw.offset < fetched) continue;
-        cursor.buffer.push({ topic, partition, offset: raw.offset, raw, ...decode(envelope, raw, schemas) });
+        if (raw.offset >= fetched) cursor.buffer.push(this.#record(cursor, raw));
       }
       cursor.fetched = batch.nextOffset;
     }
   }
+
+  #record({ topic, partition }: TopicPartition, raw: LogRecord): ReadRecord {
+    const { envelope, schemas, retries } = this.#options;
+    const record = { topic, partition, offset: raw.offset, raw, ...decode(envelope, raw, schemas) };
+    const origin = topic === retries ? originOf(raw) : undefined;
+    return origin === undefined ? record : { ...record, origin };
+  }
+}
+
+function cursorAt(topic: string, partition: number, next: bigint): Cursor {
+  return { topic, partition, next, fetched: next, buffer: [], taken: 0 };
 }
 
 function decode(envelope: Envelope, raw: LogRecord, schemas: SchemaFeed): { change: Change | null; error?: unknown } {

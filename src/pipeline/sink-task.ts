@@ -5,19 +5,24 @@
  */
 import type { SinkStatus } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
-import { classOf, TailraceError } from '../contracts/errors.ts';
+import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
 import type { SinkPlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
-import type { RowTransform, Rules, RulesContext, StepSource } from '../contracts/rules.ts';
-import type { TableSchema } from '../contracts/schema.ts';
-import type { Sink, SinkPositions, SinkRecord } from '../contracts/sink.ts';
+import type { Rules, RulesContext, StepSource } from '../contracts/rules.ts';
+import type { Sink, SinkPositions } from '../contracts/sink.ts';
 import { backoffMs } from '../lib/backoff.ts';
-import { groupCheckpoint, sinkGroup } from './checkpoint-names.ts';
-import { type DeadLetter, DeadLetters, rowName } from './dead-letters.ts';
+import { replayCheckpoint, retryTopic, sinkGroup } from './checkpoint-names.ts';
+import { type DeadLetter, DeadLetters } from './dead-letters/letters.ts';
+import { refusedLetters, sortOut } from './dead-letters/sort-out.ts';
+import { LetterStore } from './dead-letters/store.ts';
+import { GroupPositions } from './group-positions.ts';
+import { RateLimit } from './rate-limit.ts';
 import { ReadGuard } from './read-guard.ts';
+import { isOver, leapsOf, progressOf, readReplay } from './replay-state.ts';
 import { SchemaFeed } from './schema-feed.ts';
 import { type ReadRecord, SinkReader } from './sink-reader.ts';
+import { SinkRules } from './sink-rules.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
 
 export interface SinkTaskOptions {
@@ -38,58 +43,75 @@ export interface SinkTaskOptions {
 interface Session {
   readonly sink: Sink;
   readonly epoch: number;
-  readonly letterEpoch: number;
   readonly reader: SinkReader;
+  readonly rate: RateLimit | null;
 }
 
 export class SinkTask {
   readonly #options: SinkTaskOptions;
   readonly #keeper: TaskStateKeeper;
+  readonly #store: LetterStore;
   readonly #letters: DeadLetters;
   readonly #schemas: SchemaFeed;
   readonly #guard: ReadGuard;
-  readonly #transforms = new Map<string, RowTransform>();
+  readonly #group: string;
+  readonly #places: GroupPositions;
+  readonly #rules: SinkRules;
   #positions: SinkPositions = [];
+  #reader: SinkReader | null = null;
   #oldestMs: number | null = null;
   #records = 0;
   #attempt = 0;
 
   constructor(options: SinkTaskOptions) {
-    const { plan, pipeline, log, envelope, context, sources } = options;
+    const { plan, pipeline, pipelineTransform, log, envelope, context, sources, topics, rules, rulesContext } = options;
     this.#options = options;
     this.#keeper = new TaskStateKeeper(context.log, context.clock, { sink: `${pipeline}/${plan.name}` });
     this.#schemas = new SchemaFeed(log, envelope, sources);
-    this.#positions = this.#committedPositions();
-    this.#guard = new ReadGuard(log, this.#group(), plan.manifest.keeps === 'append');
+    this.#group = sinkGroup(pipeline, plan.name);
+    this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
+    this.#rules = new SinkRules([...pipelineTransform, ...plan.transform], rules, rulesContext);
+    this.#positions = this.#places.committed();
+    this.#guard = new ReadGuard(log, this.#group, plan.manifest.keeps === 'append');
     this.#guard.moved(this.#positions);
-    this.#letters = new DeadLetters({
-      log,
-      envelope,
-      clock: context.clock,
-      pipeline,
-      sink: plan.name,
-      keeps: plan.manifest.keeps,
-      maxPerMinute: plan.maxDeadLettersPerMinute,
-    });
+    const names = { log, envelope, clock: context.clock, pipeline, sink: plan.name };
+    this.#store = new LetterStore({ ...names, sent: () => this.#reader?.wake() });
+    const policy = plan.deadLetters ?? (plan.manifest.keeps === 'append' ? 'block_key' : 'skip');
+    this.#letters = new DeadLetters({ ...names, policy, maxPerMinute: plan.maxDeadLettersPerMinute }, this.#store);
+  }
+
+  get name(): string {
+    return this.#options.plan.name;
+  }
+
+  /** Its dead letters, for whoever works them. */
+  get deadLetters(): { readonly store: LetterStore; readonly letters: DeadLetters } {
+    return { store: this.#store, letters: this.#letters };
+  }
+
+  /** Where it stands: what it has committed. */
+  get positions(): SinkPositions {
+    return this.#positions;
   }
 
   status(): SinkStatus {
     const { plan, log, context } = this.#options;
-    let lag = 0n;
-    for (const { topic, partition, next } of this.#positions) {
-      const end = log.topics.get(topic)?.partitions[partition]?.endOffset ?? next;
-      if (end > next) lag += end - next;
-    }
+    const lag = this.#places.lag(this.#positions);
     const oldest = lag === 0n ? null : this.#oldestMs;
+    const now = context.clock.now();
+    const replay = readReplay(log.checkpoints.get(replayCheckpoint(this.#group)));
     return {
       name: plan.name,
       type: plan.manifest.type,
       state: this.#keeper.state,
       problem: this.#keeper.problem,
       records: this.#records,
-      deadLetters: this.#letters.total,
+      deadLetters: this.#letters.waiting,
+      refused: this.#letters.total,
+      oldestDeadLetterMs: this.#letters.oldestMs,
       lagRecords: Number(lag),
-      lagMs: oldest === null ? 0 : Math.max(0, context.clock.now() - oldest),
+      lagMs: oldest === null ? 0 : Math.max(0, now - oldest),
+      ...(replay === null ? {} : { replay: progressOf(replay, this.#positions, now) }),
     };
   }
 
@@ -119,137 +141,102 @@ export class SinkTask {
 
   async #deliver(signal: AbortSignal): Promise<void> {
     const session = await this.#open();
+    const { reader, sink } = session;
+    this.#reader = reader;
     try {
       this.#keeper.enter('running');
+      await this.#letters.release();
       while (!signal.aborted) {
-        const records = await session.reader.next();
-        if (records.length === 0) await session.reader.wait(signal);
-        else await this.#deliverBatch(session, records, signal);
+        const records = await reader.next();
+        if (records.length > 0 || this.#endsReplay(reader.positions())) {
+          await session.rate?.take(records.length, signal);
+          await this.#deliverBatch(session, records, signal);
+        } else await reader.wait(signal);
       }
     } finally {
-      await session.sink.close();
+      this.#reader = null;
+      await sink.close();
     }
   }
 
   async #open(): Promise<Session> {
-    const { plan, pipeline, log, envelope, context, maxBytes } = this.#options;
-    const epoch = await log.fence(this.#group());
-    const letterEpoch = await this.#letters.fence();
-    await this.#letters.load();
+    const { plan, pipeline, log, context, maxBytes } = this.#options;
+    const epoch = await log.fence(this.#group);
+    await this.#store.load();
     const { sink, resume } = await plan.manifest.open({
       config: plan.config,
       id: `${pipeline}.${plan.name}`,
       pipeline,
-      generation: 0,
+      generation: this.#places.generation,
       lineage: log.lineage,
       maxBytes,
       context,
     });
+    try {
+      return { sink, epoch, ...(await this.#begin(resume)) };
+    } catch (error) {
+      await sink.close();
+      throw error;
+    }
+  }
+
+  async #begin(resume: SinkPositions | null): Promise<Pick<Session, 'reader' | 'rate'>> {
+    const { plan, pipeline, log, envelope, context, maxBytes } = this.#options;
     // DESIGN § 3, Sink: what the target holds wins over the group's offsets, which are then a mirror for lag.
-    this.#positions = resume === null ? this.#committedPositions() : this.#heldPositions(resume);
+    this.#positions = resume === null ? this.#places.committed() : this.#places.held(resume);
+    const retries = retryTopic(pipeline, plan.name);
+    await this.#letters.load(this.#positions.find(({ topic }) => topic === retries)?.next ?? 0n);
     const known = (topic: string) =>
       resume === null
-        ? log.checkpoints.get(groupCheckpoint(this.#group(), topic, 0)) !== undefined
+        ? this.#places.isCommitted(topic)
         : resume.some((position) => position.topic === topic && position.partition === 0);
     this.#guard.begin(this.#positions, ({ topic }) => !known(topic));
-    const { maxRecords } = plan.batch;
-    const limit = Math.min(maxBytes, plan.batch.maxBytes);
-    const reader = new SinkReader(
-      { log, envelope, schemas: this.#schemas, guard: this.#guard, maxRecords, maxBytes: limit },
-      this.#positions,
-    );
-    return { sink, epoch, letterEpoch, reader };
+    const replay = readReplay(log.checkpoints.get(replayCheckpoint(this.#group)));
+    const perSecond = replay?.rate ?? plan.rate ?? null;
+    const rate = perSecond === null ? null : new RateLimit(context.clock, perSecond);
+    const maxRecords = Math.min(plan.batch.maxRecords, rate?.most ?? plan.batch.maxRecords);
+    const limits = { maxRecords, maxBytes: Math.min(maxBytes, plan.batch.maxBytes) };
+    const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, retries, leaps: leapsOf(replay) };
+    return { reader: new SinkReader({ ...shared, ...limits }, this.#positions), rate };
   }
 
   async #deliverBatch(session: Session, records: readonly ReadRecord[], signal: AbortSignal): Promise<void> {
-    const { sink, epoch, letterEpoch, reader } = session;
+    const { sink, epoch, reader } = session;
     const { failpoint } = this.#options.context;
-    this.#oldestMs = records[0]!.raw.timestamp;
-    const letters: DeadLetter[] = [];
-    const passed = this.#transform(records, letters);
+    this.#oldestMs = records[0]?.raw.timestamp ?? null;
+    const { passed, letters } = sortOut(records, this.#letters, this.#rules);
     const next = reader.positions();
     const batch = { records: passed.flatMap(({ outputs }) => outputs), next, epoch };
-    for (const { record, error } of await sink.write(batch, signal)) {
-      const original = records.find((r) => r.offset === record.offset && r.topic === record.topic)!;
-      letters.push({ record: original, state: 'open', error });
-    }
+    const rejections = await sink.write(batch, signal);
+    if (rejections.length > 0 && this.#letters.stops) throw rejections[0]!.error;
+    letters.push(...refusedLetters(records, rejections));
     failpoint('sink.after-write');
     const refused = new Set(letters.map(({ record }) => record));
     const applied = passed.map(({ record }) => record).filter((record) => !refused.has(record));
-    await this.#letters.write(letters, applied, letterEpoch);
+    await this.#letters.write(letters, applied);
     this.#report(letters);
     await sink.flush(signal);
     failpoint('sink.after-flush');
-    await this.#commit(next, epoch);
+    await this.#commit(next, applied, epoch);
     this.#positions = next;
     this.#records += records.length;
     this.#attempt = 0;
+    if (applied.some(({ origin }) => origin !== undefined)) await this.#letters.release();
   }
 
-  #transform(records: readonly ReadRecord[], letters: DeadLetter[]): { record: ReadRecord; outputs: SinkRecord[] }[] {
-    const passed: { record: ReadRecord; outputs: SinkRecord[] }[] = [];
-    const refused = new Set<string>();
-    for (const record of records) {
-      const { topic, partition, offset, change } = record;
-      try {
-        if (record.error !== undefined) throw record.error;
-        if (change === null) continue;
-        if (this.#letters.holds(topic, change, refused)) {
-          const error = new TailraceError('sink.rejected', 'held behind an open dead letter');
-          letters.push({ record, state: 'held', error });
-          continue;
-        }
-        const outputs = this.#compiled(change.table).apply(change);
-        passed.push({ record, outputs: outputs.map((output) => ({ topic, partition, offset, change: output })) });
-      } catch (error) {
-        throwUnlessPoison(error);
-        letters.push({ record, state: 'open', error });
-        if (change !== null) refused.add(rowName(topic, change));
-      }
-    }
-    return passed;
-  }
-
-  #compiled(table: TableSchema): RowTransform {
-    const { pipelineTransform, plan, rules, rulesContext } = this.#options;
-    let compiled = this.#transforms.get(table.id);
-    if (compiled === undefined) {
-      compiled = rules.compile([...pipelineTransform, ...plan.transform], table, rulesContext);
-      this.#transforms.set(table.id, compiled);
-    }
-    return compiled;
-  }
-
-  async #commit(next: SinkPositions, epoch: number): Promise<void> {
-    const transaction = this.#options.log.begin(this.#group(), epoch);
-    const before = new Map(this.#positions.map((p) => [p.topic, p.next]));
-    for (const { topic, partition, next: offset } of next) {
-      if (before.get(topic) !== offset) {
-        transaction.checkpoint(groupCheckpoint(this.#group(), topic, partition), String(offset));
-      }
-    }
+  /** Offsets, and what has become of dead letters that were tried again, in one commit. */
+  async #commit(next: SinkPositions, applied: readonly ReadRecord[], epoch: number): Promise<void> {
+    const transaction = this.#options.log.begin(this.#group, epoch);
+    this.#places.stage(transaction, this.#positions, next);
     for (const [name, value] of this.#guard.checkpoints()) transaction.checkpoint(name, value);
-    await transaction.commit();
+    if (this.#endsReplay(next)) transaction.checkpoint(replayCheckpoint(this.#group), null);
+    await this.#letters.commit(transaction, applied);
     this.#guard.moved(next);
   }
 
-  #committedPositions(): SinkPositions {
-    return this.#options.topics.map((topic) => {
-      const saved = this.#options.log.checkpoints.get(groupCheckpoint(this.#group(), topic, 0));
-      return { topic, partition: 0, next: saved === undefined ? this.#startOf(topic) : BigInt(saved) };
-    });
-  }
-
-  /** A target that was emptied gets everything again, whatever the group has committed. */
-  #heldPositions(resume: SinkPositions): SinkPositions {
-    return this.#options.topics.map((topic) => {
-      const held = resume.find((position) => position.topic === topic && position.partition === 0);
-      return { topic, partition: 0, next: held?.next ?? this.#startOf(topic) };
-    });
-  }
-
-  #startOf(topic: string): bigint {
-    return this.#options.log.topics.get(topic)?.partitions[0]?.startOffset ?? 0n;
+  #endsReplay(positions: SinkPositions): boolean {
+    const replay = readReplay(this.#options.log.checkpoints.get(replayCheckpoint(this.#group)));
+    return replay !== null && isOver(replay, positions);
   }
 
   #report(letters: readonly DeadLetter[]): void {
@@ -267,12 +254,4 @@ export class SinkTask {
       offset: String(offset),
     });
   }
-
-  #group(): string {
-    return sinkGroup(this.#options.pipeline, this.#options.plan.name);
-  }
-}
-
-function throwUnlessPoison(error: unknown): void {
-  if (classOf(error) !== 'poison') throw error;
 }

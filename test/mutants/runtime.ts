@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const RUNTIME = 'src/pipeline/pipeline.test.ts';
+const LETTERS = 'src/pipeline/dead-letters/dead-letters.test.ts';
 
 export const runtimeMutants: readonly Mutant[] = [
   {
@@ -28,9 +29,33 @@ export const runtimeMutants: readonly Mutant[] = [
     // A poison record forgotten instead of kept.
     invariant: 6,
     file: 'src/pipeline/sink-task.ts',
-    find: `    await this.#letters.write(letters, applied, letterEpoch);`,
+    find: `    await this.#letters.write(letters, applied);`,
     replace: '',
     test: [RUNTIME, 'invariant 6'],
+  },
+  {
+    // What does not say all of its row passes the refused change that it builds on.
+    invariant: 6,
+    file: 'src/pipeline/dead-letters/letters.ts',
+    find: `    if (this.#blocksKey || !isWhole(change)) return true;`,
+    replace: `    if (this.#blocksKey) return true;`,
+    test: [LETTERS, 'invariant 6: a change that does not say all'],
+  },
+  {
+    // Under block_key whole rows pass the refused one.
+    invariant: 6,
+    file: 'src/pipeline/dead-letters/letters.ts',
+    find: `    if (this.#blocksKey || !isWhole(change)) return true;`,
+    replace: `    if (!isWhole(change)) return true;`,
+    test: [LETTERS, 'invariant 6: block_key'],
+  },
+  {
+    // A delete leaves older dead letters of its row as they were.
+    invariant: 7,
+    file: 'src/pipeline/dead-letters/letters.ts',
+    find: `      if (versionOf(entry) < change.version || isItself) yield id;`,
+    replace: `      if (change.after !== null && (versionOf(entry) < change.version || isItself)) yield id;`,
+    test: [LETTERS, 'invariant 7: cannot bring back'],
   },
   {
     // A sink reads on where compaction has removed deletes that it has not read.

@@ -6,12 +6,14 @@
 import { z } from 'zod';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import type { SinkManifest, SourceManifest } from '../../src/contracts/plugin.ts';
+import { NOT_SENT } from '../../src/contracts/row.ts';
 import type { TableDescription } from '../../src/contracts/schema.ts';
 import type { SinkBatch, SinkPositions, SinkRecord } from '../../src/contracts/sink.ts';
 import type { SourceOutput } from '../../src/contracts/source.ts';
 
 export interface ScriptedTransaction {
-  readonly rows: readonly { readonly op: 'c' | 'u' | 'd'; readonly id: number; readonly v: string }[];
+  /** `v` null: the source does not send it. */
+  readonly rows: readonly { readonly op: 'c' | 'u' | 'd'; readonly id: number; readonly v: string | null }[];
 }
 
 const COLUMNS = [
@@ -54,8 +56,8 @@ function writeTransaction(output: SourceOutput, index: number, transaction: Scri
     writer.side(op === 'd' ? 'before' : 'after');
     const key = Buffer.from(String(id));
     writer.text(0, key, 0, key.length);
-    const value = Buffer.from(v);
-    if (op === 'd') writer.unchanged(1);
+    const value = Buffer.from(v ?? '');
+    if (op === 'd' || v === null) writer.unchanged(1);
     else writer.text(1, value, 0, value.length);
     writer.end();
   }
@@ -104,14 +106,16 @@ export class Target {
   /** Ids that this target refuses. */
   readonly poison = new Set<number>();
 
-  /** Last value per id, applying repeats by version as a guarded sink does (Invariant 7). */
+  /** Last value per id, applying repeats by version as a guarded sink does (Invariant 7); `?` where none was ever sent. */
   rows(): Map<number, string> {
     const rows = new Map<number, { version: bigint; v: string | null }>();
     for (const { change } of this.applied) {
       const id = Number(JSON.parse(change.key).id);
       const seen = rows.get(id);
       if (seen !== undefined && seen.version > change.version) continue;
-      rows.set(id, { version: change.version, v: change.after === null ? null : String(change.after.get(1)) });
+      const sent = change.after?.get(1);
+      const v = change.after === null ? null : sent === NOT_SENT ? (seen?.v ?? '?') : String(sent);
+      rows.set(id, { version: change.version, v });
     }
     return new Map([...rows].flatMap(([id, { v }]) => (v === null ? [] : [[id, v] as const])));
   }

@@ -1,0 +1,71 @@
+/** Sending what the log has to a sink once more. Implemented by pipeline, called by api and cli. Offsets are decimal text. */
+import type { ErrorCode } from './errors.ts';
+
+/** How far a replay is: counted in offsets of the log, compacted ones included. */
+export interface ReplayProgress {
+  /** ms since 1970. */
+  readonly startedMs: number;
+  /** Records a second; null: as the sink is set. */
+  readonly rate: number | null;
+  readonly done: number;
+  readonly total: number;
+  readonly percent: number;
+  /** At the rate since it began; null before anything was read. */
+  readonly etaSeconds: number | null;
+}
+
+/**
+ * A place in the log. `position`: a commit position of the source, as records show it (`source.lsn`); the first record of
+ * that transaction or, when the log has none of it, of the first one behind it.
+ */
+export type ReplayPlace =
+  | { readonly at: 'start' }
+  | { readonly at: 'offset'; readonly offset: string }
+  | { readonly at: 'time'; readonly ms: number }
+  | { readonly at: 'position'; readonly position: string };
+
+export interface ReplayRequest {
+  readonly pipeline: string;
+  readonly sink: string;
+  readonly from: ReplayPlace;
+  /** Not included; null: where the sink stands now. */
+  readonly to: ReplayPlace | null;
+  /** `table` or `schema.table`; null: all that the sink takes. */
+  readonly tables: readonly string[] | null;
+  /** Records a second; null: as the sink is set. */
+  readonly rate: number | null;
+  /** Null: the same target. Else the name of the new one, beside it. */
+  readonly into: string | null;
+}
+
+export interface ReplayedRange {
+  readonly topic: string;
+  readonly from: string;
+  readonly until: string;
+}
+
+export interface ReplayPlan {
+  readonly ranges: readonly ReplayedRange[];
+  readonly records: number;
+  /** What the result will not be, in words: history that the log has no more. */
+  readonly notes: readonly string[];
+}
+
+export type SinkJobState = 'running' | 'done' | 'cancelled' | 'failed';
+
+/** A replay into a new target, or a rebuild. */
+export interface SinkJob {
+  readonly pipeline: string;
+  readonly sink: string;
+  readonly kind: 'replay' | 'rebuild';
+  readonly state: SinkJobState;
+  /** In words, what is being done. */
+  readonly step: string;
+  /** ms since 1970. */
+  readonly startedMs: number;
+  readonly endedMs: number | null;
+  readonly progress: ReplayProgress | null;
+  /** Where the result is, or where the old one is kept; in words. */
+  readonly notes: readonly string[];
+  readonly problem: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | null } | null;
+}

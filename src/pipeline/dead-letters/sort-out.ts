@@ -1,0 +1,51 @@
+/** What of a batch goes to the target, and what aside. */
+import { classOf, TailraceError } from '../../contracts/errors.ts';
+import type { Rejection } from '../../contracts/sink.ts';
+import type { ReadRecord } from '../sink-reader.ts';
+import { type Passed, passedRecord, type SinkRules } from '../sink-rules.ts';
+import { isWhole, rowName } from './entry.ts';
+import type { DeadLetter, DeadLetters } from './letters.ts';
+
+export interface SortedOut {
+  readonly passed: readonly Passed[];
+  readonly letters: DeadLetter[];
+}
+
+/** Throws what is no fault of a single record, and under the policy `stop` every fault. */
+export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters, rules: SinkRules): SortedOut {
+  const passed: Passed[] = [];
+  const letters: DeadLetter[] = [];
+  /** Rows of this batch with a letter that is not written yet. */
+  const unwritten = new Set<string>();
+  for (const record of records) {
+    const { topic, offset, change, origin } = record;
+    // Given up, superseded or sent another time meanwhile.
+    if (origin !== undefined && !deadLetters.isCurrent(origin.id, offset)) continue;
+    try {
+      if (record.error !== undefined) throw record.error;
+      if (change === null) continue;
+      if (deadLetters.holds(record, change, unwritten)) {
+        const error = new TailraceError('sink.rejected', 'held behind an open dead letter');
+        letters.push({ record, state: 'held', error });
+      } else passed.push(passedRecord(record, rules.apply(change)));
+    } catch (error) {
+      if (classOf(error) !== 'poison' || deadLetters.stops) throw error;
+      letters.push({ record, state: 'open', error });
+      if (change !== null) unwritten.add(rowName(origin?.topic ?? topic, change));
+    }
+  }
+  return { passed, letters };
+}
+
+/** Letters of what the target has refused: a change that it has put behind another one of its row is `held`. */
+export function refusedLetters(records: readonly ReadRecord[], rejections: readonly Rejection[]): DeadLetter[] {
+  const rows = new Set<string>();
+  return rejections.map(({ record: { topic, offset }, error }) => {
+    const record = records.find((one) => one.offset === offset && one.topic === topic)!;
+    const change = record.change!;
+    const row = rowName(record.origin?.topic ?? topic, change);
+    const state = rows.has(row) && !isWhole(change) ? 'held' : 'open';
+    rows.add(row);
+    return { record, state, error };
+  });
+}
