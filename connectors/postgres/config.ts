@@ -1,10 +1,11 @@
 /** Configuration of the `postgres` source. */
 import { secret, z } from '../../src/sdk/index.ts';
+import { CONNECTION_STRING } from './connection-string.ts';
 
 export const sourceConfig = z.strictObject({
   url: secret()
     .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
-    .describe('Connection string, `postgres://user:password@host:port/database`; `sslmode` as libpq has it.'),
+    .describe(CONNECTION_STRING),
   slot: z
     .string()
     .regex(/^[a-z0-9_]{1,63}$/, { error: 'may hold lower-case letters, digits and _, 63 at most' })

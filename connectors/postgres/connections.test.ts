@@ -1,12 +1,11 @@
-/** The ways to a server: TCP, TLS, a Unix socket. What is read does not depend on them. */
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+/** The ways to a server: TCP, a Unix socket (TLS: connections-tls.test.ts). What is read does not depend on them. */
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
 import { read, sourceOptions } from '../../test/support/postgres-source.ts';
-import { CERTIFICATE, PRIVATE_KEY } from '../../test/support/tls-proxy.ts';
 import { source } from './index.ts';
 
 const ROWS = 3_000;
@@ -38,25 +37,10 @@ async function expectAllRead(url: string, writer: string): Promise<void> {
 
 test('TLS that the server does not have', async () => {
   const started = await server({});
+  await expectAllRead(started.url, started.url);
   const refused = await source.check(sourceOptions(`${started.url}?sslmode=verify-full`, 's', ['public.t']) as never);
   expect(refused).toMatchObject([
     { level: 'problem', code: 'source.not_ready', remedy: expect.stringContaining('sslmode') },
-  ]);
-});
-
-test('TLS, with and without a certificate that is checked', async () => {
-  const started = await server({});
-  const files = { cert: join(started.dataDir, 'server.crt'), key: join(started.dataDir, 'server.key') };
-  await writeFile(files.cert, CERTIFICATE);
-  await writeFile(files.key, PRIVATE_KEY, { mode: 0o600 });
-  await started.restart({ ssl: 'on' });
-  const at = (parameters: string) => `${started.url.replace('127.0.0.1', 'localhost')}?${parameters}`;
-  for (const parameters of ['sslmode=no-verify', `sslmode=verify-full&sslrootcert=${files.cert}`]) {
-    await expectAllRead(at(parameters), started.url);
-  }
-  const refused = await source.check(sourceOptions(at('sslmode=verify-full'), 's', ['public.t']) as never);
-  expect(refused).toMatchObject([
-    { level: 'problem', code: 'source.not_ready', message: expect.stringMatching(/CERT|SELF/) },
   ]);
 });
 

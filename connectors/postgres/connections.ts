@@ -1,13 +1,11 @@
 /** Connections to the source: one for SQL, kept and renewed; others whose socket is taken over after start-up. */
-import type { Socket } from 'node:net';
+import { Socket } from 'node:net';
 import pg from 'pg';
 import { TailraceError } from '../../src/sdk/index.ts';
 import type { SourceOptions } from './names.ts';
+import { openClient, streamOf } from './open-client.ts';
 import { createSocket } from './read-buffer.ts';
 import { asSourceError } from './source-errors.ts';
-
-const CONNECT_MS = 10_000;
-const KEEP_ALIVE_MS = 10_000;
 
 /** Pinned, so that texts are the canonical ones and can be copied (Invariant 9), whatever roles and databases have set. */
 const SETTINGS = {
@@ -45,38 +43,22 @@ const PIN_SQL = `
   UNION ALL
   SELECT set_config('client_encoding', CASE getdatabaseencoding() WHEN 'SQL_ASCII' THEN 'SQL_ASCII' ELSE 'UTF8' END, false)`;
 
-function clientConfig({ config, name }: SourceOptions): pg.ClientConfig {
-  return {
-    connectionString: config.url,
-    application_name: `tailrace ${name}`,
-    connectionTimeoutMillis: CONNECT_MS,
-    keepAlive: true,
-    keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-  };
-}
-
 /** A client for statements; the caller ends it. Throws typed errors. */
 export function connectSql(options: SourceOptions): Promise<pg.Client> {
-  return connect(options, clientConfig(options));
+  return connect(options, false);
 }
 
 /** A walsender connection: takes replication commands as simple queries. */
 export function connectReplication(options: SourceOptions): Promise<pg.Client> {
-  // `replication` is a parameter of the start-up packet that pg passes on and its types do not know.
-  return connect(options, {
-    ...clientConfig(options),
-    stream: createSocket,
-    replication: 'database',
-  } as pg.ClientConfig);
+  return connect(options, true);
 }
 
-async function connect({ config }: SourceOptions, settings: pg.ClientConfig): Promise<pg.Client> {
+async function connect({ config, name }: SourceOptions, isReplication: boolean): Promise<pg.Client> {
   let client: pg.Client | undefined;
   try {
-    client = new pg.Client(settings);
-    // A line that breaks while idle is reported by the next query.
-    client.on('error', () => {});
-    await client.connect();
+    const applicationName = `tailrace ${name}`;
+    const makeSocket = isReplication ? createSocket : () => new Socket();
+    client = await openClient({ url: config.url, side: 'source', applicationName, isReplication, makeSocket });
     await client.query(PIN_SQL);
     return client;
   } catch (error) {
@@ -90,7 +72,7 @@ async function connect({ config }: SourceOptions, settings: pg.ClientConfig): Pr
  * still notices when the socket closes, so that its `end` resolves.
  */
 export function takeSocket(client: pg.Client): Socket {
-  const { stream } = (client as unknown as { connection: { stream: Socket } }).connection;
+  const stream = streamOf(client);
   stream.pause();
   stream.removeAllListeners('data');
   return stream;
@@ -117,13 +99,20 @@ export function closeSocket(socket: Socket): Promise<void> {
 export class SqlSession {
   readonly #options: SourceOptions;
   #client: Promise<pg.Client> | null = null;
+  #former: Promise<unknown> = Promise.resolve();
   #closed = false;
 
   constructor(options: SourceOptions) {
     this.#options = options;
   }
 
-  async rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
+  rows<T extends object>(sql: string, values: unknown[] = []): Promise<T[]> {
+    const run = this.#former.then(() => this.#run<T>(sql, values));
+    this.#former = run.catch(() => {});
+    return run;
+  }
+
+  async #run<T extends object>(sql: string, values: unknown[]): Promise<T[]> {
     if (this.#closed) throw new TailraceError('source.unreachable', 'the source is being closed');
     const connecting = (this.#client ??= connectSql(this.#options));
     try {

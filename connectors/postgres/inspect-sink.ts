@@ -1,5 +1,5 @@
 /** Looks at the rows of target tables, on a connection of its own that changes nothing. The server compares the values. */
-import pg from 'pg';
+import type pg from 'pg';
 import type { Change, Column, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
@@ -7,11 +7,11 @@ import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { openClient } from './open-client.ts';
 import type { SinkConfig } from './sink-config.ts';
 import { asSinkError, refusesRecord } from './sink-errors.ts';
 import { TextArray } from './sink-parameters.ts';
 
-const CONNECT_MS = 10_000;
 const PAGE_ROWS = 1_000;
 
 /** Texts as the log has them, whatever the role has set. */
@@ -41,20 +41,13 @@ interface HeldTable {
 }
 
 export async function inspectSink({ config, id }: SinkOpenOptions<SinkConfig>): Promise<SinkInspector> {
-  const client = new pg.Client({
-    connectionString: config.url,
-    fallback_application_name: `tailrace verify ${id}`,
-    connectionTimeoutMillis: CONNECT_MS,
-    keepAlive: true,
-  });
-  // A line that breaks while idle is reported by the next query.
-  client.on('error', () => {});
+  let client: pg.Client | undefined;
   try {
-    await client.connect();
+    client = await openClient({ url: config.url, side: 'sink', applicationName: `tailrace verify ${id}` });
     await client.query(SETTINGS);
     return new PostgresSinkInspector(client, config);
   } catch (error) {
-    await client.end().catch(() => {});
+    await client?.end().catch(() => {});
     throw asSinkError(error, { url: config.url });
   }
 }

@@ -2,11 +2,12 @@
 import { secret, z } from '../../src/sdk/index.ts';
 import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
+import { CONNECTION_STRING } from './connection-string.ts';
 
 export const sinkConfig = z.strictObject({
   url: secret()
     .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
-    .describe('`postgres://user:password@host:port/database`, with `sslmode` and the like as parameters.'),
+    .describe(CONNECTION_STRING),
   schema: z
     .string()
     .min(1)

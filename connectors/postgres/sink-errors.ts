@@ -40,11 +40,15 @@ export function refusesRecord(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && classOfSqlState(error.code) === 'record';
 }
 
-/** `host:port/database` without user and password (Invariant 12). */
+/** `host:port/database`, or the name of the service, without user and password (Invariant 12). */
 export function placeOf(url: string): string {
   try {
     const { host, pathname, searchParams } = new URL(url);
-    return `${host === '' ? (searchParams.get('host') ?? 'local socket') : host}${pathname}`;
+    const service = searchParams.get('service');
+    // A slip has put part of the login there.
+    if (pathname.includes('@')) return 'the configured url';
+    if (host === '' && service !== null) return `service ${service}`;
+    return `${host || searchParams.get('host') || 'the default host'}${pathname}`;
   } catch {
     return 'the configured url';
   }
@@ -98,7 +102,7 @@ function clientError(error: unknown, where: string): TailraceError {
   const { code, message } = error instanceof Error ? (error as Error & { code?: string }) : { code: '', message: '' };
   if (/SASL|password/i.test(message)) {
     return new TailraceError('sink.auth', `login to PostgreSQL at ${where} is not possible as configured`, {
-      remedy: 'put user and password into `url` of the sink',
+      remedy: 'put user and password into `url` of the sink, or the password into .pgpass',
       detail: message,
     });
   }

@@ -1,7 +1,8 @@
 /** Opens and checks the `postgres` sink. */
-import pg from 'pg';
+import type pg from 'pg';
 import { type Finding, type OpenSink, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier } from '../../src/sdk/sql-target/identifiers.ts';
+import { openClient } from './open-client.ts';
 import { type SinkConfig, serviceSchema } from './sink-config.ts';
 import { asSinkError, placeOf } from './sink-errors.ts';
 import { createServiceTables, TargetOffsets } from './sink-offsets.ts';
@@ -10,8 +11,6 @@ import { serviceTables } from './sink-statements.ts';
 import { TargetTables } from './sink-tables.ts';
 import { PostgresSink } from './sink-writer.ts';
 
-const CONNECT_MS = 10_000;
-const KEEP_ALIVE_MS = 10_000;
 /** hashtextextended; older ones are out of support anyway. */
 const OLDEST_VERSION = 120_000;
 
@@ -39,23 +38,11 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
   }
 }
 
-async function connect({ config, id, context }: SinkOpenOptions<SinkConfig>): Promise<pg.Client> {
-  const place = { url: config.url };
-  let client: pg.Client;
+async function connect({ config, id }: SinkOpenOptions<SinkConfig>): Promise<pg.Client> {
   try {
-    client = new pg.Client({
-      connectionString: config.url,
-      fallback_application_name: `tailrace ${id}`,
-      connectionTimeoutMillis: CONNECT_MS,
-      keepAlive: true,
-      keepAliveInitialDelayMillis: KEEP_ALIVE_MS,
-    });
-    // A line that breaks while idle is reported by the next query.
-    client.on('error', () => context.log('debug', 'connection to the target lost', { sink: id }));
-    await client.connect();
-    return client;
+    return await openClient({ url: config.url, side: 'sink', applicationName: `tailrace ${id}` });
   } catch (error) {
-    throw asSinkError(error, place);
+    throw asSinkError(error, { url: config.url });
   }
 }
 

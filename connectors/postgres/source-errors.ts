@@ -30,14 +30,9 @@ export function asSourceError(error: unknown, url: string): TailraceError {
   if (isSqlState(code)) return sqlStateError(error, code, message, where);
   if (/SASL|password/i.test(message)) {
     return new TailraceError('source.auth', `login to PostgreSQL at ${where} is not possible as configured`, {
-      remedy: 'put user and password into `url` of the source',
+      remedy: 'put user and password into `url` of the source, or the password into .pgpass',
       detail: message,
     });
-  }
-  const tls = tlsRemedy(code, message);
-  if (tls !== null) {
-    const words = `a TLS connection to PostgreSQL at ${where} cannot be made${code === undefined ? '' : ` (${code})`}`;
-    return new TailraceError('source.not_ready', words, { remedy: tls, detail: message });
   }
   if (!isNetworkError(code, message)) {
     return new TailraceError('internal.bug', `reading from ${where} failed: unexpected ${(error as Error)?.name}`, {
@@ -55,17 +50,9 @@ export function asSourceError(error: unknown, url: string): TailraceError {
   );
 }
 
-/** What to do about a certificate that is not trusted, or a server without TLS; null for other errors. */
-function tlsRemedy(code: string | undefined, message: string): string | null {
-  if (/not support SSL/.test(message)) return 'take `sslmode` out of `url` of the source, or set up TLS on the server';
-  if (code === undefined || !/CERT|UNABLE_TO_VERIFY|UNABLE_TO_GET_ISSUER/.test(code)) return null;
-  return 'name the authority that signed the server’s certificate in `url` of the source: `sslrootcert=<file>`; host must be the name in it';
-}
-
 /** Codes of the system and of TLS, and the words of `pg` for a line that broke. */
 function isNetworkError(code: string | undefined, message: string): boolean {
-  if (code !== undefined)
-    return /^(E[A-Z]+|ERR_(TLS|SSL|SOCKET|STREAM)_.*|.*CERT.*|UNABLE_TO_.*|HOSTNAME_.*)$/.test(code);
+  if (code !== undefined) return /^(E[A-Z]+|ERR_(TLS|SSL|SOCKET|STREAM)_.*)$/.test(code);
   return /connection (terminated|error|timeout)|timeout expired|not queryable|was closed|SSL/i.test(message);
 }
 

@@ -22,8 +22,9 @@ export class MessageProxy extends TcpProxy {
 
   protected override relay(client: Socket, server: Socket): void {
     let counter: MessageCounter | null = null;
-    client.once('data', (startup) => {
-      if (startup.includes('replication\0')) counter = new MessageCounter(this.limit);
+    // The start-up packet may come behind a request for TLS.
+    client.on('data', (bytes) => {
+      if (counter === null && bytes.includes('replication\0')) counter = new MessageCounter(this.limit);
     });
     server.on('data', (bytes) => {
       if (client.writableEnded) return;

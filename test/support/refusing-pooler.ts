@@ -10,7 +10,13 @@ const REFUSAL = 'SFATAL\0VFATAL\0C08P01\0Munsupported startup parameter: replica
 export async function startRefusingPooler(targetPort: number): Promise<Server> {
   const server = createServer((client) => {
     client.on('error', () => {});
-    client.once('data', (startUp) => {
+    const takeStartUp = (startUp: Buffer) => {
+      // SSLRequest: no TLS here.
+      if (startUp.length === 8) {
+        client.once('data', takeStartUp);
+        client.write('N');
+        return;
+      }
       if (startUp.includes('replication\0')) {
         const message = Buffer.from(`E\0\0\0\0${REFUSAL}`);
         message.writeInt32BE(message.length - 1, 1);
@@ -23,7 +29,8 @@ export async function startRefusingPooler(targetPort: number): Promise<Server> {
       client.on('close', () => target.destroy());
       target.write(startUp);
       client.pipe(target).pipe(client);
-    });
+    };
+    client.once('data', takeStartUp);
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   return server;

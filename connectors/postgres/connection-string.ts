@@ -1,0 +1,96 @@
+/**
+ * What a connection string says, as libpq reads it (manual, 32.1.1.2): parameter → value. Messages hold none of its values
+ * but those of closed lists: a slip may put the password anywhere (Invariant 12).
+ */
+import { TailraceError } from '../../src/sdk/index.ts';
+
+/** Of whom the string is: in whose configuration the remedy is to be done. */
+export type Side = 'source' | 'sink';
+
+/** Of the key `url`. */
+export const CONNECTION_STRING =
+  'Connection string, `postgres://user:password@host:port/database?parameter=value`. What it leaves out comes, as with libpq, ' +
+  'from a service (`service`, `pg_service.conf`), from `PG*` variables and `.pgpass`. TLS is used whenever the server offers ' +
+  'it, and its certificate is checked; otherwise by `sslmode` (`disable` to `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, ' +
+  '`sslcrl`, `sslnegotiation`, `channel_binding`.';
+
+export type Parameters = ReadonlyMap<string, string>;
+
+/** Those that are obeyed. */
+const OBEYED = new Set([
+  'host',
+  'hostaddr',
+  'port',
+  'dbname',
+  'user',
+  'password',
+  'passfile',
+  'service',
+  'servicefile',
+  'options',
+  'application_name',
+  'fallback_application_name',
+  'connect_timeout',
+  'channel_binding',
+  'ssl',
+  'sslmode',
+  'sslnegotiation',
+  'sslrootcert',
+  'sslcert',
+  'sslkey',
+  'sslpassword',
+  'sslcrl',
+  'sslsni',
+  'ssl_min_protocol_version',
+  'ssl_max_protocol_version',
+]);
+/** Those whose wish is met without them, or does not matter here. */
+const MET = /^(client_encoding|keepalives(_\w+)?|tcp_user_timeout|sslcompression|krbsrvname|gss\w+|uselibpqcompat)$/;
+/** Values with which others ask for nothing. */
+const NOTHING_ASKED: Readonly<Record<string, string>> = { target_session_attrs: 'any', load_balance_hosts: 'disable' };
+
+/** A setting that cannot be used as it stands. */
+export function settingError(side: Side, message: string, remedy: string): TailraceError {
+  return new TailraceError(`${side}.not_ready`, message, { remedy });
+}
+
+/** Throws `<side>.not_ready` for a string that cannot be read and for parameters that are not known. */
+export function parseConnectionString(url: string, side: Side): Parameters {
+  const parts = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::([^/?]*))?(?:\/([^?]*))?(?:\?(.*))?$/s.exec(
+    url,
+  );
+  if (parts === null || parts[4]?.includes('@') === true) throw unreadable(side);
+  const [, login = '', host = '', port = '', dbname = '', query = ''] = parts;
+  const colon = login.indexOf(':');
+  const [user, password] = colon < 0 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)];
+  const said = Object.entries({ user, password, host: host.replace(/^\[(.*)\]$/, '$1'), port, dbname });
+  const pairs = query.split('&').map((pair): [string, string] => {
+    const [, name, value] = /^([^=]*)=?(.*)$/s.exec(pair)!;
+    return [name!, value!.replaceAll('+', '%20')];
+  });
+  try {
+    const decoded = [...said, ...pairs].map(([name, text]): [string, string] => [
+      decodeURIComponent(name),
+      decodeURIComponent(text),
+    ]);
+    const parameters = new Map(decoded.filter(([name, text]) => name !== '' && text !== ''));
+    for (const [name, value] of parameters) checkParameter(name, value, `\`url\` of the ${side}`, side);
+    return parameters;
+  } catch (error) {
+    throw error instanceof URIError ? unreadable(side) : error;
+  }
+}
+
+/** Throws for one that is not known, or asks for what is not offered. @param place where it stands */
+export function checkParameter(name: string, value: string, place: string, side: Side): void {
+  if (OBEYED.has(name) || MET.test(name) || NOTHING_ASKED[name] === value) return;
+  // A slip in the password may look as if it were a parameter.
+  const which = /^[a-z_]{1,40}$/.test(name) ? `the parameter ${name}` : 'a parameter';
+  throw settingError(side, `${place} has ${which}, which is not offered`, 'take it out');
+}
+
+function unreadable(side: Side): TailraceError {
+  const remedy =
+    'write postgres://user:password@host:port/database; in user, password and database each of :/?#[]@% as %XX (@ is %40, / is %2F)';
+  return settingError(side, `the \`url\` of the ${side} cannot be read`, remedy);
+}
