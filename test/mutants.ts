@@ -10,6 +10,7 @@ import { protocolMutants } from './mutants/protocol.ts';
 import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
+import { snapshotMutants } from './mutants/snapshots.ts';
 
 export type { Mutant };
 export const mutants: readonly Mutant[] = [
@@ -17,6 +18,7 @@ export const mutants: readonly Mutant[] = [
   ...logMutants,
   ...runtimeMutants,
   ...postgresMutants,
+  ...snapshotMutants,
   ...mysqlMutants,
   ...sinkMutants,
   ...configMutants,

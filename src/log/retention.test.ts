@@ -49,11 +49,11 @@ async function opened(config: TopicConfig, options: Partial<OpenLogOptions> = {}
 }
 
 /** Batches of one record of about 1 kB, at the clock's time. */
-async function append({ log, clock }: Opened, count: number): Promise<void> {
+async function append({ log, clock }: Opened, count: number, key: string | null = null): Promise<void> {
   for (let i = 0; i < count; i++) {
     const builder = new RecordBatchBuilder();
     builder.begin(clock.now());
-    builder.append(clock.now(), null, VALUE);
+    builder.append(clock.now(), key === null ? null : Buffer.from(key), VALUE);
     const transaction = log.begin('w', 0);
     await transaction.append('t', 0, builder.finish());
     await transaction.commit();
@@ -101,6 +101,35 @@ test('retention.bytes: the oldest segments go while what is left is not less', a
   expect(await firstAt(log, startOffset)).toBe(startOffset);
   await log.reopen();
   expect(place(log).startOffset).toBe(startOffset);
+});
+
+test('compact,delete: the last record of each key, of what is not too old', async () => {
+  const log = await opened({ 'cleanup.policy': 'compact,delete', 'retention.ms': String(10 * HOUR) });
+  await append(log, 30, 'a');
+  await log.clock.advance(6 * HOUR);
+  await append(log, 30, 'b');
+  await log.log.clean({ compact: 't' });
+  const keys = async () => {
+    const found = [];
+    const { startOffset, endOffset } = place(log);
+    for (let next = startOffset; next < endOffset; ) {
+      const [batch] = await log.log.read('t', 0, next, 1);
+      for (const { key, offset } of batch!.records()) found.push([String(key), offset]);
+      next = batch!.nextOffset;
+    }
+    return found;
+  };
+  expect(await keys()).toEqual([
+    ['a', 29n],
+    ['b', 59n],
+  ]);
+  await log.clock.advance(6 * HOUR);
+  await append(log, 12, 'b');
+  await log.log.clean();
+  await log.clock.advance(6 * HOUR);
+  await log.log.clean();
+  expect((await keys())[0]).toEqual(['b', expect.any(BigInt)]);
+  expect(place(log).startOffset).toBeGreaterThan(29n);
 });
 
 test('nothing goes where the policy is not to delete', async () => {

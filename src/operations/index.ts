@@ -177,5 +177,5 @@ function checkNew(
 }
 
 function cleanupOf(settings: Readonly<Record<string, string>>): 'compact' | 'delete' {
-  return settings['cleanup.policy'] === 'compact' ? 'compact' : 'delete';
+  return settings['cleanup.policy']?.includes('compact') ? 'compact' : 'delete';
 }

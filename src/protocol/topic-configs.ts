@@ -14,7 +14,7 @@ export interface ConfigKey {
   /** The broker's setting that gives the default; left out: Kafka's clients are told of none. */
   readonly brokerName?: string;
   readonly fixed?: true;
-  /** Allowed values; numbers have limits instead. */
+  /** Allowed values, of a list its elements; numbers have limits instead. */
   readonly values?: readonly string[];
   readonly min?: number;
   readonly max?: number;
@@ -33,7 +33,7 @@ export const TOPIC_CONFIGS: readonly ConfigKey[] = [
     byDefault: 'delete',
     brokerName: 'log.cleanup.policy',
     values: ['delete', 'compact'],
-    text: 'delete: old segments go; compact: the last record of each key stays.',
+    text: 'delete: old segments go; compact: the last record of each key stays; both: of what is not too old.',
   },
   {
     name: 'compression.type',
@@ -154,6 +154,7 @@ export function configProblem(name: string, value: string | null): string | null
   const key = byName.get(name);
   if (key === undefined) return configNameProblem(name);
   if (value === null) return `${name} needs a value`;
+  if (key.type === 'list') return listProblem(key, listOf(value));
   if (key.values !== undefined) {
     return key.values.includes(value) ? null : `${name} must be ${key.values.join(' or ')}`;
   }
@@ -162,6 +163,23 @@ export function configProblem(name: string, value: string | null): string | null
   const { min = 0, max = Number.MAX_VALUE } = key;
   if (!form.test(value) || number < min || number > max) return `${name} must be a number from ${min} to ${max}`;
   return null;
+}
+
+/** Elements of a value of type `list`. */
+export function listOf(value: string): string[] {
+  return value.split(',').map((element) => element.trim());
+}
+
+function listProblem({ name, values = [] }: ConfigKey, elements: readonly string[]): string | null {
+  const known = elements.every((element) => values.includes(element));
+  if (known && new Set(elements).size === elements.length) return null;
+  return `${name} must be ${values.join(' or ')}, or ${values.join(',')}`;
+}
+
+/** The key, if its values are lists. */
+export function listConfig(name: string): ConfigKey | undefined {
+  const key = byName.get(name);
+  return key?.type === 'list' ? key : undefined;
 }
 
 /** Whether a log without configuration of its topics behaves so anyway. */

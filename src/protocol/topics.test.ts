@@ -283,7 +283,19 @@ describe('topics', () => {
     expect(await incremental([{ name: 'retention.ms', configOperation: 1, value: null }])).toBe(0);
     expect(await value('retention.ms')).toBe('604800000');
     const bad = KafkaError.INVALID_CONFIG;
-    expect(await incremental([{ name: 'cleanup.policy', configOperation: 2, value: 'delete' }])).toBe(bad);
+    expect(await incremental([{ name: 'retention.ms', configOperation: 2, value: '1' }])).toBe(bad);
+    const list = (configOperation: number, to: string) =>
+      incremental([{ name: 'cleanup.policy', configOperation, value: to }]);
+    expect([await list(2, 'delete'), await value('cleanup.policy')]).toEqual([0, 'compact,delete']);
+    expect([await list(2, 'compact'), await value('cleanup.policy')]).toEqual([0, 'compact,delete']);
+    expect(log.topics.get('a')?.settings.cleanup).toBe('compact');
+    expect([await list(3, 'compact'), await value('cleanup.policy')]).toEqual([0, 'delete']);
+    expect([await list(3, 'delete'), await list(2, 'erase'), await list(4, 'compact')]).toEqual([bad, bad, bad]);
+    for (const to of ['compact, delete', 'delete,compact'])
+      expect(await incremental([set('cleanup.policy', to)])).toBe(0);
+    for (const to of ['', 'delete,', 'compact,compact', 'both']) {
+      expect(await incremental([set('cleanup.policy', to)])).toBe(bad);
+    }
     expect(await incremental([{ name: 'no.such', configOperation: 1, value: null }])).toBe(bad);
     expect(await incremental([set('retention.ms', null)])).toBe(KafkaError.INVALID_REQUEST);
     expect(await incremental([set('segment.ms', '1'), set('segment.ms', '2')])).toBe(KafkaError.INVALID_REQUEST);

@@ -87,7 +87,7 @@ export class Topics {
     this.#creating.add(name);
     try {
       if (this.admin !== null) return await this.admin.create(name, { partitions, config });
-      const cleanup = config[CLEANUP_POLICY] === 'compact' ? 'compact' : 'delete';
+      const cleanup = config[CLEANUP_POLICY]?.includes('compact') ? 'compact' : 'delete';
       return await this.#topics.ensure(name, { partitions, cleanup });
     } finally {
       this.#creating.delete(name);

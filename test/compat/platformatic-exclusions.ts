@@ -33,10 +33,6 @@ export const platformaticExclusions: readonly Exclusion[] = [
     ],
   },
   {
-    reason: 'cleanup.policy is delete or compact, not both',
-    tests: ['incrementalAlterConfigs should be able to set, append, subtract, and delete configs'],
-  },
-  {
     reason:
       'the test compares with texts of Kafka: the documentation of a configuration, the path of its data directory',
     tests: [

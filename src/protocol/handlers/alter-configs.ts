@@ -9,12 +9,14 @@ import { handler } from '../request.ts';
 import type { Access } from '../security/access.ts';
 import { Operation } from '../security/acls.ts';
 import { changeRefusal, type Problem } from '../topic-changes.ts';
-import { configNameProblem, configProblem } from '../topic-configs.ts';
+import { configNameProblem, configProblem, listConfig, listOf } from '../topic-configs.ts';
 import { TOPIC } from './config-numbers.ts';
 
-/** Operations of IncrementalAlterConfigs. Appending to a list and taking away from it are not offered: none has several values. */
+/** Operations of IncrementalAlterConfigs; the latter two change lists. */
 const SET = 0;
 const DELETE = 1;
+const APPEND = 2;
+const SUBTRACT = 3;
 
 interface Resource {
   readonly resourceType: number;
@@ -49,19 +51,44 @@ export function incrementalAlterConfigsHandler(broker: Broker, admin: TopicAdmin
   return handler(incrementalAlterConfigs, async ({ resources, validateOnly }, { access }) => ({
     responses: await Promise.all(
       resources.map((resource) => {
-        const { configs } = resource;
-        const unknown = configs.find(({ configOperation }) => configOperation !== SET && configOperation !== DELETE);
-        if (unknown !== undefined) {
-          const message = `${unknown.name} can only be set or deleted`;
-          return answered(resource, [KafkaError.INVALID_CONFIG, message]);
+        const current = admin.describe(resource.resourceName)?.config ?? {};
+        const changes: Change[] = [];
+        for (const change of resource.configs) {
+          const changed = incremental(change, current[change.name]);
+          if (typeof changed === 'string') return answered(resource, [KafkaError.INVALID_CONFIG, changed]);
+          changes.push(changed);
         }
-        const changes = configs.map(({ name, value, configOperation }) => {
-          return { name, value, toDefault: configOperation === DELETE };
-        });
         return alter(broker, access, admin, resource, changes, validateOnly);
       }),
     ),
   }));
+}
+
+interface IncrementalChange {
+  readonly name: string;
+  readonly value: string | null;
+  readonly configOperation: number;
+}
+
+/** @param current value of the topic; undefined: the default  @returns a text: what is wrong with it */
+function incremental(
+  { name, value, configOperation }: IncrementalChange,
+  current: string | undefined,
+): Change | string {
+  if (configOperation === SET || configOperation === DELETE) {
+    return { name, value, toDefault: configOperation === DELETE };
+  }
+  const list = listConfig(name);
+  if (list === undefined || (configOperation !== APPEND && configOperation !== SUBTRACT)) {
+    return configNameProblem(name) ?? `${name} can only be set or deleted`;
+  }
+  const elements = listOf(current ?? list.byDefault);
+  const named = listOf(value ?? '');
+  const changed =
+    configOperation === APPEND
+      ? [...elements, ...named.filter((element) => !elements.includes(element))]
+      : elements.filter((element) => !named.includes(element));
+  return { name, value: changed.join(','), toDefault: false };
 }
 
 async function alter(
