@@ -161,13 +161,15 @@ async function verificationsOf(
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, log: Logger) {
   if (http === null) return null;
   const { running, store, envelope, rules, isOpen, groups: membership, options, verification } = served;
-  const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, topics] = await Promise.all([
-    import('./api/server.ts'),
-    import('./operations/index.ts'),
-    import('./pipeline/inspect/inspector.ts'),
-    import('./pipeline/file-reload.ts'),
-    topicRules(isOpen),
-  ]);
+  const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, { NamedSnapshots }, topics] =
+    await Promise.all([
+      import('./api/server.ts'),
+      import('./operations/index.ts'),
+      import('./pipeline/inspect/inspector.ts'),
+      import('./pipeline/file-reload.ts'),
+      import('./pipeline/snapshot-places.ts'),
+      topicRules(isOpen),
+    ]);
   const operations = createOperations({
     log: store,
     admin: store.admin,
@@ -178,9 +180,13 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
     backUp: (...call) => store.backup(...call),
   });
   const pipelines = () => running.plans;
+  const snapshots = new NamedSnapshots(running);
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   const reloader = new FileReload(running, options.load, options.redact);
-  return start({ control: running, operations, inspector, reloader, verification, version }, { ...http, dataDir, log });
+  return start(
+    { control: running, operations, inspector, reloader, verification, snapshots, version },
+    { ...http, dataDir, log },
+  );
 }
 
 function holdLimitOf({ holdLimit }: InstancePlan) {

@@ -16,6 +16,7 @@ const STATE: SnapshotState = {
   ],
   over: false,
   where: null,
+  absent: [],
   cancelled: false,
   rows: 0,
   estimate: null,

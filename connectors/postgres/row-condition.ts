@@ -29,11 +29,11 @@ export async function conditionOf(
 }
 
 /**
- * Keys that become deletes where there is no row; null: none do. Throws `source.not_ready` for a key whose texts in the log are
+ * Keys that become deletes where there is no row. Throws `source.not_ready` for a key whose texts in the log are
  * not those of the server.
  */
-export function absentKeys(rows: RowsWanted, table: CapturedTable, order: KeyOrder): readonly Key[] | null {
-  if (rows === null || rows === undefined || !('keys' in rows) || rows.absent === undefined) return null;
+export function absentKeys(rows: RowsWanted, table: CapturedTable, order: KeyOrder): Key[] {
+  if (rows === null || rows === undefined || !('keys' in rows) || rows.absent === undefined) return [];
   if (order.natives.includes('bytea')) {
     throw new TailraceError(
       'source.not_ready',

@@ -12,7 +12,7 @@ import { absentKeys, conditionOf, type RowsWanted } from './row-condition.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
 import { droppedMeanwhile, type Round, readRound } from './snapshot-round.ts';
-import { frontier, type Key, openRanges, type SnapshotState } from './snapshot-state.ts';
+import { frontier, openRanges, type SnapshotState } from './snapshot-state.ts';
 import type { SourceProgress } from './source-progress.ts';
 import type { StreamGate } from './stream-gate.ts';
 
@@ -47,8 +47,6 @@ export class SnapshotRunner {
   #connections: SnapshotConnections | null = null;
   #reading: string | null = null;
   #woken = Promise.withResolvers<void>();
-  /** By table: keys that are asked for and become deletes where there is no row. */
-  readonly #absent = new Map<string, readonly Key[]>();
 
   constructor(options: SnapshotRunnerOptions) {
     const { clock } = options.options.context;
@@ -95,9 +93,7 @@ export class SnapshotRunner {
       await options.context.clock.sleep(RETRY_MS);
     }
     this.#ready.delete(table.label);
-    this.#absent.delete(table.label);
-    if (absent !== null) this.#absent.set(table.label, absent);
-    this.#options.progress.setSnapshot(table.label, { ...newState(order, null, 'refresh'), where });
+    this.#options.progress.setSnapshot(table.label, { ...newState(order, null, 'refresh'), where, absent });
     this.wake();
   }
 
@@ -153,7 +149,7 @@ export class SnapshotRunner {
       const state = known.estimate === null ? { ...known, estimate } : known;
       const ranges = await this.#ranges(finder, state);
       const isLast = ranges.bounds.at(-1) === null;
-      const absent = (isLast && state.where !== null && this.#absent.get(label)) || [];
+      const absent = isLast ? state.absent : [];
       const round = { table, published: this.#published(table), state, order, absent, ...ranges };
       if (!(await this.#round(round, signal))) return;
     }
@@ -216,5 +212,6 @@ export class SnapshotRunner {
 
 function newState(order: KeyOrder, estimate: number | null, kind: SnapshotState['kind']): SnapshotState {
   const key = order.fingerprint;
-  return { id: '', kind, key, ranges: [], over: false, where: null, cancelled: false, rows: 0, estimate };
+  const none = { ranges: [], over: false, where: null, absent: [], cancelled: false, rows: 0 };
+  return { id: '', kind, key, ...none, estimate };
 }

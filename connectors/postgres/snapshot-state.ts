@@ -40,6 +40,8 @@ export const snapshotState = z.strictObject({
   over: z.boolean(),
   /** SQL condition of the rows that are read; null: all. */
   where: z.string().nullable(),
+  /** Become deletes where the last step finds no row. */
+  absent: z.array(key).default([]),
   /** Nothing more is read; what was is still held against the stream. */
   cancelled: z.boolean(),
   /** Read so far. */

@@ -70,6 +70,7 @@ const FREE = [
   '/topics/:topic',
   '/groups',
   '/groups/:group',
+  '/snapshots',
   '/verifications',
 ];
 

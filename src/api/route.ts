@@ -3,7 +3,7 @@
  * of a request, its access and the OpenAPI document come from the declaration.
  */
 import { z } from 'zod';
-import type { Control } from '../contracts/control.ts';
+import type { Control, SnapshotPlaces } from '../contracts/control.ts';
 import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
 import type { FileReloader } from '../contracts/reload.ts';
@@ -25,6 +25,7 @@ export interface Subjects {
   readonly inspector: Inspector;
   readonly reloader: FileReloader;
   readonly verification?: VerificationControl;
+  readonly snapshots?: SnapshotPlaces;
   /** Of the product. */
   readonly version: string;
 }

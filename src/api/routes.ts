@@ -14,6 +14,7 @@ import { apply, plan } from './routes/plan.ts';
 import { planSeek } from './routes/plan-seek.ts';
 import { readRecords } from './routes/read-records.ts';
 import { seek } from './routes/seek.ts';
+import { cancelSnapshot, pauseSnapshots, resumeSnapshots, snapshots, startSnapshot } from './routes/snapshots.ts';
 import { status } from './routes/status.ts';
 import { tap } from './routes/tap.ts';
 import { topic } from './routes/topic.ts';
@@ -50,6 +51,11 @@ export const routes: readonly Route[] = [
   logBackup,
   startLogBackup,
   cancelLogBackup,
+  snapshots,
+  startSnapshot,
+  pauseSnapshots,
+  resumeSnapshots,
+  cancelSnapshot,
   verifications,
   verification,
   verify,

@@ -13,6 +13,7 @@ import { plan } from './commands/plan.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { secrets } from './commands/secrets.ts';
+import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { tap } from './commands/tap.ts';
 import { teardown } from './commands/teardown.ts';
@@ -37,6 +38,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   tap,
   trace,
   graph,
+  snapshot,
   verify,
   topics,
   groups,

@@ -50,7 +50,10 @@ async function run(command: Command, args: readonly string[], app: () => Promise
   return command.kind === 'running' ? command.run(context) : answer(command, context);
 }
 
-/** The command and the words that follow its name; a group where its help is asked for. Without a verb it is the first. */
+/**
+ * The command and the words that follow its name; a group where its help is asked for. Without a verb it is the first. The verb
+ * may stand behind what it is about: `snapshot shop pause`.
+ */
 function find([name = '', ...rest]: readonly string[]): {
   readonly command: Command | CommandGroup;
   readonly words: readonly string[];
@@ -61,8 +64,12 @@ function find([name = '', ...rest]: readonly string[]): {
   const [verb, ...words] = rest;
   if (verb === '--help' || verb === '-h') return { command, words };
   if (verb === undefined || verb.startsWith('-')) return { command: command.commands[0]!, words: rest };
-  const found = command.commands.find((candidate) => candidate.name === `${name} ${verb}`);
+  const named = (word: string | undefined) =>
+    command.commands.find((candidate) => candidate.name === `${name} ${word}`);
+  const found = named(verb);
   if (found !== undefined) return { command: found, words };
+  const behind = named(words[0]);
+  if (behind !== undefined) return { command: behind, words: [verb, ...words.slice(1)] };
   throw new TailraceError('cli.usage', `tailrace ${name} has no command ${quoted(verb)}`, {
     remedy: didYouMean(verb, verbsOf(command)) ?? `it has: ${verbsOf(command).join(', ')}`,
   });

@@ -120,7 +120,9 @@ test('what cannot be meant is refused, and nothing is told', async () => {
   expect(await err('start', 'db', 't', '--keys', '[1')).toContain('is no list of keys');
   expect(await err('start', 'db', 't', '--keys', '1', '--where', 'true')).toContain('exclude each other');
   expect(await err('start', 'db', '--keys', '1')).toContain('those of one table');
-  expect(await err('start', 'db', 't', '--keys', Array.from({ length: 1_001 }, String).join())).toContain('at most 1000');
+  expect(await err('start', 'db', 't', '--keys', Array.from({ length: 1_001 }, String).join())).toContain(
+    'at most 1000',
+  );
   expect(await err('strat', 'db')).toContain('did you mean "start"?');
   expect(told).toEqual([]);
 });

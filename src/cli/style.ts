@@ -8,11 +8,21 @@ export type Colour = keyof typeof CODES;
 export interface Style {
   readonly colours: boolean;
   paint(colour: Colour, text: string): string;
-  readonly signs: { readonly ok: string; readonly problem: string; readonly warning: string; readonly arrow: string };
+  readonly signs: Signs;
 }
 
-const UNICODE = { ok: '✓', problem: '✗', warning: '!', arrow: '→' };
-const ASCII = { ok: '+', problem: 'x', warning: '!', arrow: '->' };
+interface Signs {
+  readonly ok: string;
+  readonly problem: string;
+  readonly warning: string;
+  readonly arrow: string;
+  /** Of a bar. */
+  readonly full: string;
+  readonly empty: string;
+}
+
+const UNICODE: Signs = { ok: '✓', problem: '✗', warning: '!', arrow: '→', full: '█', empty: '░' };
+const ASCII: Signs = { ok: '+', problem: 'x', warning: '!', arrow: '->', full: '#', empty: '.' };
 
 /** No colours without a terminal or with NO_COLOR; plain signs where the locale has no UTF-8. */
 export function styleOf(output: Output, env: Io['env']): Style {

@@ -92,6 +92,29 @@ export interface Control {
 
 /** Snapshots of running sources. */
 export interface SnapshotControl {
-  /** @throws `source.not_ready` when there is no such source at work, or it cannot do that now */
+  /**
+   * Resolves when the command is durable: it outlives whatever happens next.
+   * @throws `source.not_ready` when there is no such source at work, or it cannot do that now
+   */
   snapshots(source: string, command: SnapshotCommand): Promise<void>;
+}
+
+/** What a source is reading, or is to read. */
+export interface SourceSnapshots {
+  readonly pipeline: string;
+  readonly source: string;
+  readonly state: TaskState;
+  readonly snapshots: readonly SnapshotStatus[];
+}
+
+/** Snapshots by the names that people use. Implemented by pipeline, called by api. */
+export interface SnapshotPlaces {
+  /** @param place of a source, or of a pipeline: all its sources. @throws `pipeline.not_found` */
+  list(place: string | null): readonly SourceSnapshots[];
+  /**
+   * Tables stand in it as `schema.table`, or as `table` where that is the name of one only. Resolves as
+   * `SnapshotControl.snapshots`, with what is to be read then.
+   * @throws `pipeline.not_found`, `source.not_ready`: nothing was done then, or with several sources by those before
+   */
+  tell(place: string, command: SnapshotCommand): Promise<readonly SourceSnapshots[]>;
 }

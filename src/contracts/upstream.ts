@@ -59,6 +59,6 @@ export type SnapshotCommand =
 export interface KeysWanted {
   /** Texts in key order. */
   readonly keys: readonly (readonly string[])[];
-  /** Keys without a row become deletes, in the same step; lost when the reader ends before. Absent: they are left out. */
+  /** Keys without a row become deletes, in the last step. Absent: they are left out. */
   readonly absent?: 'delete';
 }

@@ -14,11 +14,14 @@ import type { RowWriter } from '../contracts/row.ts';
 import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceMarker, SourceOutput, SourceTransaction } from '../contracts/source.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
 
 /** Encoded bytes above which an open transaction is handed to the log to be staged. */
 const STAGE_BYTES = 1 << 20;
 /** A commit of nothing but a position: at most one in this time (Invariant 1). */
 const HEARTBEAT_MS = 1_000;
+/** Between two looks whether a transaction that is being written has ended. */
+const SAVED_POLL_MS = 20;
 
 export interface SourceOutputOptions {
   readonly name: string;
@@ -37,6 +40,9 @@ export interface SourceOutputOptions {
   readonly reading: (what: SourceTransaction['kind'] | 'idle') => void;
   /** Called once when a commit failed; nothing is acknowledged afterwards. */
   readonly failed: (error: unknown) => void;
+  /** Closed with the output. Null: nothing is filled in. */
+  readonly rehydration: Rehydration | null;
+  readonly since: UnbrokenSince;
 }
 
 /** One durable commit of a source. */
@@ -56,6 +62,8 @@ export interface SourceCheckpoint {
   /** Highest record version given, decimal. */
   readonly version: string;
   readonly snapshots: OpenSnapshots;
+  /** Absent: of a log that was begun when none were kept. */
+  readonly since?: UnbrokenSince;
 }
 
 export class LogSourceOutput implements SourceOutput {
@@ -69,6 +77,10 @@ export class LogSourceOutput implements SourceOutput {
   #working: Promise<void> | null = null;
   #error: { readonly cause: unknown } | null = null;
   #lastCommit = Number.NEGATIVE_INFINITY;
+  /** Begun, and of those durable. */
+  #commits = 0;
+  #done = 0;
+  #isClosed = false;
 
   constructor(options: SourceOutputOptions) {
     this.#options = options;
@@ -113,6 +125,7 @@ export class LogSourceOutput implements SourceOutput {
 
   drain(): Promise<void> | undefined {
     if (this.#error !== null) return Promise.reject(this.#error.cause);
+    if (this.#options.rehydration?.needsRest === true && !this.#inTransaction) return this.#untilDurable();
     const pending = this.#encoder.pendingBytes;
     if (pending < STAGE_BYTES) return undefined;
     if (this.#working !== null) return pending < this.#options.maxBytes ? undefined : this.#afterWork();
@@ -123,6 +136,21 @@ export class LogSourceOutput implements SourceOutput {
     return undefined;
   }
 
+  /** Resolves when a position that is given after this call, or just before it, is durable. Rejects when that cannot be. */
+  async saved(): Promise<void> {
+    // A commit that goes on already has a position from before.
+    const wanted = this.#commits + 1;
+    const closed = new TailraceError('source.not_ready', 'the source stopped before that was saved', {
+      remedy: '`tailrace status` says why; tell it again when it is at work',
+    });
+    while (this.#done < wanted) {
+      if (this.#error !== null) throw this.#error.cause;
+      if (this.#isClosed) throw closed;
+      if (this.#working === null && !this.#inTransaction) this.#startCommit();
+      await (this.#working ?? this.#options.clock.sleep(SAVED_POLL_MS));
+    }
+  }
+
   /** Resolves when everything ended so far is durable; an unfinished transaction is dropped. */
   async close(): Promise<void> {
     while (this.#working !== null) await this.#working;
@@ -130,8 +158,20 @@ export class LogSourceOutput implements SourceOutput {
       this.#startCommit();
       await this.#working;
     }
+    this.#options.rehydration?.close(this.#isDurable);
     await this.#open?.abort();
     this.#open = null;
+    this.#isClosed = true;
+  }
+
+  /** Everything that was written is durable. */
+  get #isDurable(): boolean {
+    return !this.#inTransaction && this.#open === null && this.#encoder.pendingBytes === 0 && this.#error === null;
+  }
+
+  async #untilDurable(): Promise<void> {
+    while (this.#working !== null) await this.#afterWork();
+    if (this.#isDurable) this.#options.rehydration?.rest();
   }
 
   async #afterWork(): Promise<void> {
@@ -173,18 +213,22 @@ export class LogSourceOutput implements SourceOutput {
   async #commit(position: Position): Promise<void> {
     const { name, clock, failpoint } = this.#options;
     const transactions = this.#endedTransactions;
+    const number = ++this.#commits;
     const commitMs = transactions > 0 ? this.#commitMs : null;
     const version = this.#encoder.version();
     const snapshots = this.#encoder.openSnapshots();
     this.#endedTransactions = 0;
     this.#lastCommit = clock.monotonic();
     const transaction = await this.#stageForCommit();
-    const checkpoint: SourceCheckpoint = { v: 1, position, version, snapshots };
+    const checkpoint: SourceCheckpoint = { v: 1, position, version, snapshots, since: this.#options.since };
     transaction.checkpoint(sourceCheckpoint(name), JSON.stringify(checkpoint));
     transaction.checkpoint(gapCheckpoint('source', name), null);
     failpoint('source.before-commit');
     const ends = await transaction.commit();
+    this.#done = number;
     failpoint('source.after-commit');
+    this.#options.rehydration?.committed(ends);
+    if (this.#isDurable) this.#options.rehydration?.rest();
     this.#options.acknowledge(position);
     this.#options.committed({ ends, transactions, position, commitMs });
   }

@@ -54,6 +54,7 @@ export class SourceTask {
   status(): SourceStatus {
     const { plan } = this.#options;
     const upstream = this.#reader?.upstream?.();
+  #output: LogSourceOutput | null = null;
     const { state } = this.#keeper;
     // Beside a snapshot that goes on there is a stream as well.
     const reads = state === 'streaming' && upstream?.snapshots.some(({ kind }) => kind === 'initial') === true;
@@ -70,11 +71,15 @@ export class SourceTask {
     };
   }
 
-  /** Throws `source.not_ready` when the source is not at work or cannot do that. */
+  /** Resolves when it is durable. Throws `source.not_ready` when the source is not at work or cannot do that. */
   async snapshots(command: SnapshotCommand): Promise<void> {
     const { name } = this.#options.plan;
-    const reader = this.#reader;
-    if (reader?.snapshots !== undefined) return reader.snapshots(command);
+    const [reader, output] = [this.#reader, this.#output];
+    if (reader?.snapshots !== undefined && output !== null) {
+      await reader.snapshots(command);
+      reader.hasten?.();
+      return output.saved();
+    }
     const message = reader === null ? `${name} is not at work` : `${name} has no snapshots that can be told what to do`;
     throw new TailraceError('source.not_ready', message, { remedy: '`tailrace status` says what it is doing' });
   }
@@ -149,7 +154,7 @@ export class SourceTask {
     const signal = AbortSignal.any([outer, inner.signal]);
     const reader = await plan.manifest.open({ config, name, instance, tables, snapshot, context });
     const failure: { error?: unknown } = {};
-    const output = this.#output(reader, epoch, checkpoint, (error) => {
+    const output = this.#outputOf(reader, epoch, checkpoint, kept, (error) => {
       failure.error = error;
       inner.abort(error);
     });
@@ -170,6 +175,7 @@ export class SourceTask {
       await reader.close();
     }
   }
+      this.#output = output;
 
   /**
    * Before the first row: a step that names columns which no table has does nothing, and what it was to keep from the disk
@@ -178,6 +184,7 @@ export class SourceTask {
   async #checkRules(): Promise<void> {
     const { plan, instance, context, rules, rulesOf } = this.#options;
     const { manifest, config, name, tables, snapshot } = plan;
+      this.#output = null;
     const described = await manifest.describe({ config, name, instance, tables, snapshot, context });
     const wrong = rules.lintTables(rulesOf(described)).find(({ level }) => level === 'error');
     if (wrong !== undefined) {
@@ -188,7 +195,13 @@ export class SourceTask {
     this.#rulesChecked = true;
   }
 
-  #output(reader: SourceReader, epoch: number, saved: SourceCheckpoint | null, failed: (error: unknown) => void) {
+  #outputOf(
+    reader: SourceReader,
+    epoch: number,
+    saved: SourceCheckpoint | null,
+    kept: Kept,
+    failed: (error: unknown) => void,
+  ) {
     const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
     const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
     const encoder = envelope.encoder({

@@ -1,11 +1,11 @@
 /** What the status of an instance looks like in answers: the contract of `contracts/control.ts` as schemas. */
 import { z } from 'zod';
 import type { InstanceStatus, PipelineStatus, SinkStatus, SourceStatus, TaskProblem } from '../../contracts/control.ts';
-import type { UpstreamStatus } from '../../contracts/upstream.ts';
+import type { SnapshotStatus, UpstreamStatus } from '../../contracts/upstream.ts';
 
 const ms = () => z.number().describe('ms since 1970');
 
-const state = z.enum([
+export const taskState = z.enum([
   'starting',
   'snapshot',
   'streaming',
@@ -24,19 +24,19 @@ const problem: z.ZodType<TaskProblem> = z.object({
   since: ms(),
 });
 
+export const snapshotAnswer: z.ZodType<SnapshotStatus> = z.object({
+  table: z.string(),
+  kind: z.enum(['initial', 'refresh']),
+  state: z.enum(['waiting', 'reading', 'paused']),
+  rows: z.number(),
+  estimatedRows: z.number().nullable(),
+  percent: z.number().nullable(),
+  rowsPerSecond: z.number().nullable(),
+  etaSeconds: z.number().nullable(),
+});
+
 const upstream: z.ZodType<UpstreamStatus> = z.object({
-  snapshots: z.array(
-    z.object({
-      table: z.string(),
-      kind: z.enum(['initial', 'refresh']),
-      state: z.enum(['waiting', 'reading', 'paused']),
-      rows: z.number(),
-      estimatedRows: z.number().nullable(),
-      percent: z.number().nullable(),
-      rowsPerSecond: z.number().nullable(),
-      etaSeconds: z.number().nullable(),
-    }),
-  ),
+  snapshots: z.array(snapshotAnswer),
   retention: z
     .object({
       retainedBytes: z.number(),
@@ -50,7 +50,7 @@ const upstream: z.ZodType<UpstreamStatus> = z.object({
 const source: z.ZodType<SourceStatus> = z.object({
   name: z.string(),
   type: z.string(),
-  state,
+  state: taskState,
   problem: problem.nullable(),
   rows: z.number().describe('records written to the log since the process started'),
   transactions: z.number(),
@@ -62,7 +62,7 @@ const source: z.ZodType<SourceStatus> = z.object({
 const sink: z.ZodType<SinkStatus> = z.object({
   name: z.string(),
   type: z.string(),
-  state,
+  state: taskState,
   problem: problem.nullable(),
   records: z.number().describe('records applied since the process started'),
   deadLetters: z.number(),

@@ -3,6 +3,7 @@ import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { count, counted, duration, table } from '../format.ts';
 import { DATA_DIR, LOOK_DETAILS, lookAt } from '../instance.ts';
+import { snapshotLines } from '../snapshot-text.ts';
 import type { Colour, Style } from '../style.ts';
 
 export const status: AnswerCommand = {
@@ -56,11 +57,28 @@ function withProblems(
   const lines = table(rows, 2).split('\n');
   const blocks = tasks.map(({ state, problem }, i) => {
     const line = lines[i]!.replace(` ${state}`, () => ` ${style.paint(COLOURS[state] ?? 'dim', state)}`);
-    if (problem === null) return `${line}\n`;
-    const next = problem.remedy === null ? '' : `      ${style.signs.arrow} ${printable(problem.remedy)}\n`;
-    return `${line}\n    ${style.signs.problem} ${problem.code}  ${printable(problem.message)}\n${next}`;
+    const wrong = problem === null ? '' : problemText(style.signs.problem, problem.code, problem, style);
+    return `${line}\n${upstreamText(tasks[i]!, style)}${wrong}`;
   });
   return `${head}${blocks.join('')}`;
+}
+
+/** What a source is reading, and what will become a problem. */
+function upstreamText(task: SourceStatus | SinkStatus, style: Style): string {
+  if (!('upstream' in task) || task.upstream === undefined) return '';
+  const { snapshots, warnings } = task.upstream;
+  const warned = warnings.map((one) => problemText(style.signs.warning, 'warning', one, style));
+  return `${snapshotLines(snapshots, style, 4)}${warned.join('')}`;
+}
+
+function problemText(
+  sign: string,
+  code: string,
+  { message, remedy }: { readonly message: string; readonly remedy: string | null },
+  { signs }: Style,
+): string {
+  const next = remedy === null ? '' : `      ${signs.arrow} ${printable(remedy)}\n`;
+  return `    ${sign} ${code}  ${printable(message)}\n${next}`;
 }
 
 const COLOURS: Readonly<Partial<Record<TaskState, Colour>>> = {

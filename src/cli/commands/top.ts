@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { InstanceStatus, SinkStatus, SourceStatus } from '../../contracts/control.ts';
+import type { SnapshotStatus } from '../../contracts/upstream.ts';
 import type { RunningCommand } from '../command.ts';
 import { count, duration, table } from '../format.ts';
 import { INSTANCE_OPTIONS, lookAt } from '../instance.ts';
@@ -11,8 +12,8 @@ export const top: RunningCommand = {
   name: 'top',
   summary: 'watch rates, lag and errors, live',
   arguments: '',
-  details: `Of each source and sink: state, records a second, what is behind, and how long that takes at the present rate. Until stopped; in a
-file, or with --once, one look. With --json one object a look.`,
+  details: `Of each source and sink, and of each table that is read: state, records a second, what is behind, and how long that takes at
+the present rate. Until stopped; in a file, or with --once, one look. With --json one object a look.`,
   options: {
     every: { type: 'string', value: 'SECONDS', summary: 'between two looks (2)' },
     once: { type: 'boolean', summary: 'look once: what happened within one interval' },
@@ -47,7 +48,8 @@ file, or with --once, one look. With --json one object a look.`,
 };
 
 interface Row {
-  readonly kind: 'source' | 'sink';
+  /** `table`: one that is read, or waits for it. */
+  readonly kind: 'source' | 'table' | 'sink';
   readonly name: string;
   readonly state: string;
   /** Null: not known, because it was not there before. */
@@ -64,13 +66,14 @@ function rowsOf(before: InstanceStatus, now: InstanceStatus, seconds: number): R
   return now.pipelines.flatMap((pipeline) => {
     const old = before.pipelines.find(({ name }) => name === pipeline.name);
     return [
-      ...pipeline.sources.map((source) =>
+      ...pipeline.sources.flatMap((source) => [
         sourceRow(
           source,
           old?.sources.find(({ name }) => name === source.name),
           seconds,
         ),
-      ),
+        ...(source.upstream?.snapshots ?? []).map((snapshot) => tableRow(source.name, snapshot)),
+      ]),
       ...pipeline.sinks.map((sink) =>
         sinkRow(
           pipeline.name,
@@ -96,6 +99,21 @@ function sourceRow(source: SourceStatus, old: SourceStatus | undefined, seconds:
     etaSeconds: etas.length === 0 ? null : Math.max(...etas),
     deadLetters: null,
     problem: problem?.code ?? null,
+  };
+}
+
+function tableRow(source: string, snapshot: SnapshotStatus): Row {
+  const { table, state, percent, rows, estimatedRows, rowsPerSecond, etaSeconds } = snapshot;
+  return {
+    kind: 'table',
+    name: `${source} ${table}`,
+    state: percent === null ? state : `${state} ${percent}%`,
+    perSecond: rowsPerSecond,
+    lagRecords: estimatedRows === null ? null : Math.max(0, estimatedRows - rows),
+    lagMs: null,
+    etaSeconds,
+    deadLetters: null,
+    problem: null,
   };
 }
 
