@@ -45,6 +45,7 @@ export class SourceTask {
   #snapshot: 'ahead' | 'begun' | 'none' = 'none';
   /** At work. */
   #reader: SourceReader | null = null;
+  #output: LogSourceOutput | null = null;
 
   constructor(options: SourceTaskOptions) {
     this.#options = options;
@@ -54,7 +55,6 @@ export class SourceTask {
   status(): SourceStatus {
     const { plan } = this.#options;
     const upstream = this.#reader?.upstream?.();
-  #output: LogSourceOutput | null = null;
     const { state } = this.#keeper;
     // Beside a snapshot that goes on there is a stream as well.
     const reads = state === 'streaming' && upstream?.snapshots.some(({ kind }) => kind === 'initial') === true;
@@ -154,7 +154,7 @@ export class SourceTask {
     const signal = AbortSignal.any([outer, inner.signal]);
     const reader = await plan.manifest.open({ config, name, instance, tables, snapshot, context });
     const failure: { error?: unknown } = {};
-    const output = this.#outputOf(reader, epoch, checkpoint, kept, (error) => {
+    const output = this.#outputOf(reader, epoch, checkpoint, (error) => {
       failure.error = error;
       inner.abort(error);
     });
@@ -165,17 +165,18 @@ export class SourceTask {
       // Durable, though the process that made it so may have died before it could say so.
       if (from !== null) reader.acknowledge(from);
       this.#reader = reader;
+      this.#output = output;
       await reader.run(from, output, signal);
       if ('error' in failure) throw failure.error;
     } catch (error) {
       throw 'error' in failure ? failure.error : error;
     } finally {
       this.#reader = null;
+      this.#output = null;
       await output.close();
       await reader.close();
     }
   }
-      this.#output = output;
 
   /**
    * Before the first row: a step that names columns which no table has does nothing, and what it was to keep from the disk
@@ -184,7 +185,6 @@ export class SourceTask {
   async #checkRules(): Promise<void> {
     const { plan, instance, context, rules, rulesOf } = this.#options;
     const { manifest, config, name, tables, snapshot } = plan;
-      this.#output = null;
     const described = await manifest.describe({ config, name, instance, tables, snapshot, context });
     const wrong = rules.lintTables(rulesOf(described)).find(({ level }) => level === 'error');
     if (wrong !== undefined) {
@@ -195,13 +195,7 @@ export class SourceTask {
     this.#rulesChecked = true;
   }
 
-  #outputOf(
-    reader: SourceReader,
-    epoch: number,
-    saved: SourceCheckpoint | null,
-    kept: Kept,
-    failed: (error: unknown) => void,
-  ) {
+  #outputOf(reader: SourceReader, epoch: number, saved: SourceCheckpoint | null, failed: (error: unknown) => void) {
     const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
     const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
     const encoder = envelope.encoder({
