@@ -76,13 +76,13 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
    * same place. Compared by lint, never shown. Absent: tables of equal name, by sinks of equal configuration, share a place.
    */
   targets?(config: C, tables: readonly string[]): readonly string[];
+  /** What is written and not flushed before `close` leaves no trace: dead letters can be tried out so. Absent: no. */
+  readonly triesOut?: true;
   check(options: SinkOpenOptions<C>): Promise<readonly Finding[]>;
   open(options: SinkOpenOptions<C>): Promise<OpenSink>;
   /**
    * To look at what the target holds. Throws `verify.unsupported` for a configuration whose target does not hold rows as they
    * are at the source. Absent: the target cannot be read.
-  /** What is written and not flushed before `close` leaves no trace: dead letters can be tried out so. Absent: no. */
-  readonly triesOut?: true;
    */
   inspect?(options: SinkOpenOptions<C>): Promise<SinkInspector>;
 }
