@@ -1,6 +1,7 @@
 /** Change records ⇄ bytes. `src/envelope` implements it; the runtime gets it from main. */
 import type { LogRecord, PendingBatch } from './log.ts';
 import type { Change, RowWriter } from './row.ts';
+import type { RowMemory } from './row-memory.ts';
 import type { RowTransform } from './rules.ts';
 import type { TableDescription, TableSchema } from './schema.ts';
 import type { SourceMarker, SourceTransaction } from './source.ts';
@@ -44,6 +45,8 @@ export interface SourceEncoderOptions {
   readonly warn?: (message: string) => void;
   /** The source's own steps; null when it has none. */
   readonly transform: ((table: TableSchema) => RowTransform) | null;
+  /** Fills in what updates leave out. Absent: it stays absent. */
+  readonly memory?: RowMemory;
 }
 
 /** Schemas by id, fed from a source's `__schemas` topic. */

@@ -52,6 +52,10 @@ const catalogue = {
     'retry',
     'Transactions that still run at the source could not be kept on disk; they are read again.',
   ],
+  'source.rehydrate': [
+    'retry',
+    'The columns that updates leave out could not be kept beside the log; they are taken from it again.',
+  ],
   'source.unreachable': ['retry', 'The source server cannot be reached or closed the connection.'],
   'source.auth': ['environment', 'The source server refused the user, password or database.'],
   'source.not_ready': ['environment', 'The source is not set up for capture; each problem is listed with its remedy.'],

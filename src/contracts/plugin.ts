@@ -56,6 +56,11 @@ interface PluginManifest<C> {
 
 export interface SourceManifest<C = unknown> extends PluginManifest<C> {
   readonly emits: readonly Op[];
+  /**
+   * Of columns that updates may leave out (`Column.unsent`): whether they are filled in from what the log had before. Absent:
+   * the source has no such columns, or sends them as they are.
+   */
+  rehydrates?(config: C): boolean;
   /** Checks reachability, privileges and settings. Changes nothing. Throws only for what it cannot put into findings. */
   check(options: SourceOpenOptions<C>): Promise<readonly Finding[]>;
   /** The named tables as the stream will describe them, so that rules can be checked against them. Changes nothing. Throws as `check` connects. */

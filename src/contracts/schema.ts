@@ -45,6 +45,24 @@ export interface Column {
   readonly enum?: readonly string[];
   /** 1-based place in the record key; absent for other columns. */
   readonly keyOrdinal?: number;
+  /** Updates may come without the column. Absent: it is always sent. */
+  readonly unsent?: UnsentRule;
+}
+
+/**
+ * When an update that leaves a column as it was may come without it: large values that the source keeps beside the row, row
+ * images that hold only what changed. Sizes are those of values as JSON text.
+ */
+export interface UnsentRule {
+  /** NULL, and values of at most so many bytes, are always sent; -1: no value is sure to be sent. */
+  readonly aboveBytes: number;
+  /**
+   * Of a row whose columns with such a rule had at most so many bytes together in a change, the next update sends all that
+   * the change sent. Says nothing of a row read by a snapshot: an earlier version of it may have been larger.
+   */
+  readonly aboveRowBytes: number;
+  /** The source's own number of the column, which it keeps when it is renamed. Absent: it is known by its name. */
+  readonly number?: number;
 }
 
 /** One version of one table. Immutable: a changed table is a new object with a new id. */

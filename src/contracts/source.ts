@@ -27,6 +27,8 @@ export interface SourceTransaction {
   readonly timeUs: number;
   /** Commit position as text, for the records' `source.lsn`. */
   readonly position: string;
+  /** Of a snapshot: no value of its rows is such that the next update may leave it out (`Column.unsent`). */
+  readonly sendsAll?: boolean;
 }
 
 export type SourceMarker =

@@ -4,8 +4,10 @@
  */
 import { TailraceError } from '../contracts/errors.ts';
 import type { ColumnTarget, RowOp, RowWriter } from '../contracts/row.ts';
+import type { TableMemory } from '../contracts/row-memory.ts';
 import type { RecordBatchBuilder } from '../wire/record-batch.ts';
 import { writeValue } from './json-text.ts';
+import { KeptColumns } from './kept-columns.ts';
 import type { TableRecords } from './table-records.ts';
 import type { ColumnTemplate, TableTemplate } from './table-template.ts';
 
@@ -32,21 +34,25 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
   readonly #records: TableRecords;
   readonly #builder: RecordBatchBuilder;
   readonly #template: TableTemplate;
-  /** Where the key's values start and end, from the start of the record's value; -1 when not sent. */
-  readonly #keyFrom: number[];
-  readonly #keyTo: number[];
+  /** Where values start and end by their slot, from the start of the record's value; -1 when not sent. */
+  readonly #from: number[];
+  readonly #to: number[];
+  readonly #kept: KeptColumns | null;
+  #recordKey: Buffer = Buffer.alloc(0);
   #op: RowOp | null = null;
   #side: 'none' | 'before' | 'after' = 'none';
   #next = 0;
   /** What the next column's head starts with: a brace for the first. */
   #lead = OPEN;
 
-  constructor(records: TableRecords) {
+  /** @param memory of the columns that updates leave out; null: they stay absent */
+  constructor(records: TableRecords, memory: TableMemory | null = null) {
     this.#records = records;
     this.#builder = records.builder;
     this.#template = records.template;
-    this.#keyFrom = records.template.keyHeads.map(() => -1);
-    this.#keyTo = records.template.keyHeads.map(() => -1);
+    this.#from = new Array<number>(records.template.slots).fill(-1);
+    this.#to = new Array<number>(records.template.slots).fill(-1);
+    this.#kept = memory === null ? null : new KeptColumns(memory, records.template, this.#from, this.#to);
   }
 
   begin(op: RowOp): void {
@@ -66,14 +72,15 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     this.#side = side;
     this.#next = 0;
     this.#lead = OPEN;
-    for (let i = 0; i < this.#keyFrom.length; i++) this.#keyFrom[i] = -1;
+    for (let i = 0; i < this.#from.length; i++) this.#from[i] = this.#to[i] = -1;
+    this.#kept?.begin(this.#builder.at - this.#builder.valueAt);
   }
 
   text(column: number, buf: Uint8Array, from: number, to: number): void {
     const template = this.#openColumn(column);
     const start = this.#builder.at;
     if (!writeValue(this.#builder, template.form, buf, from, to)) throw unreadable(this.#template, template);
-    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+    if (template.slot >= 0) this.#note(template.slot, start);
   }
 
   json(column: number, buf: Uint8Array, from: number, to: number): void {
@@ -87,7 +94,7 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     if (length <= SHORT_BYTES) for (let i = 0; i < length; i++) bytes[start + i] = buf[from + i]!;
     else Buffer.prototype.copy.call(buf, bytes, start, from, to);
     builder.at = start + length;
-    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+    if (template.slot >= 0) this.#note(template.slot, start);
   }
 
   jsonText(column: number, text: string): void {
@@ -96,7 +103,7 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     const start = builder.at;
     builder.reserve(text.length * MAX_UTF8_BYTES);
     builder.at = start + writeUtf8(builder.bytes, start, text);
-    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+    if (template.slot >= 0) this.#note(template.slot, start);
   }
 
   string(column: number, text: string): void {
@@ -105,20 +112,21 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     const start = builder.at;
     builder.reserve(text.length * MAX_ESCAPED_BYTES + 2);
     builder.at = start + writeString(builder.bytes, start, text);
-    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+    if (template.slot >= 0) this.#note(template.slot, start);
   }
 
   null(column: number): void {
     const template = this.#openColumn(column);
     const start = this.#builder.at;
     this.#builder.write(NULL);
-    if (template.keyIndex >= 0) this.#keepKey(template.keyIndex, start);
+    if (template.slot >= 0) this.#note(template.slot, start);
   }
 
   unchanged(column: number): void {
     // Invariant 9: what the source did not send is absent, never null.
     if (column !== this.#next || this.#side === 'none') throw misuse(this.#template, `column ${column} out of turn`);
     this.#next = column + 1;
+    if (this.#kept !== null && this.#side === 'after') this.#kept.gap(column, this.#builder.at - this.#builder.valueAt);
   }
 
   end(): void {
@@ -126,9 +134,16 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
       throw misuse(this.#template, 'a row with the wrong sides');
     }
     const keyBytes = this.#keyBytes();
+    if (this.#kept?.hasGaps === true) this.#fillIn(this.#kept, keyBytes);
     const keyAt = this.#close(keyBytes, false);
-    if (keyBytes >= 0) this.#writeKey(keyAt);
+    if (keyBytes >= 0) this.#writeKey(this.#builder.bytes, keyAt);
     this.#finish(keyAt, keyBytes);
+  }
+
+  #fillIn(kept: KeptColumns, keyBytes: number): void {
+    if (this.#recordKey.length < keyBytes) this.#recordKey = Buffer.allocUnsafeSlow(2 * keyBytes);
+    this.#writeKey(this.#recordKey, 0);
+    kept.fillIn(this.#op!, this.#recordKey.subarray(0, keyBytes), this.#builder);
   }
 
   /**
@@ -162,10 +177,10 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     return template;
   }
 
-  #keepKey(index: number, start: number): void {
+  #note(slot: number, start: number): void {
     const { valueAt, at } = this.#builder;
-    this.#keyFrom[index] = start - valueAt;
-    this.#keyTo[index] = at - valueAt;
+    this.#from[slot] = start - valueAt;
+    this.#to[slot] = at - valueAt;
   }
 
   #closeSide(): void {
@@ -187,6 +202,10 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
 
   #finish(keyAt: number, keyBytes: number): void {
     const hasTombstone = this.#op === 'd' && keyBytes >= 0;
+    if (this.#kept !== null) {
+      const { streamed, transaction } = this.#records.session;
+      this.#kept.written(this.#op!, streamed || transaction?.sendsAll === true, keyAt, keyBytes, this.#builder);
+    }
     this.#op = null;
     if (hasTombstone) this.#records.doneWithTombstone(keyAt, keyBytes);
     else this.#records.done();
@@ -194,26 +213,28 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
 
   /** Length of the key, or -1 for a table without one. */
   #keyBytes(): number {
-    if (this.#keyFrom.length === 0) return -1;
-    let bytes = this.#template.keyFixedBytes;
-    for (let i = 0; i < this.#keyFrom.length; i++) {
-      if (this.#keyFrom[i]! < 0) throw keyMissing(this.#template);
-      bytes += this.#keyTo[i]! - this.#keyFrom[i]!;
+    const { keyHeads, keyFixedBytes } = this.#template;
+    if (keyHeads.length === 0) return -1;
+    let bytes = keyFixedBytes;
+    for (let i = 0; i < keyHeads.length; i++) {
+      if (this.#from[i]! < 0) throw keyMissing(this.#template);
+      bytes += this.#to[i]! - this.#from[i]!;
     }
     return bytes;
   }
 
-  #writeKey(start: number): void {
+  #writeKey(target: Uint8Array, start: number): void {
     const { bytes, valueAt } = this.#builder;
+    const { keyHeads } = this.#template;
     let at = start;
-    for (let i = 0; i < this.#keyFrom.length; i++) {
-      const head = this.#template.keyHeads[i]!;
-      bytes.set(head, at);
+    for (let i = 0; i < keyHeads.length; i++) {
+      const head = keyHeads[i]!;
+      target.set(head, at);
       at += head.length;
-      const to = valueAt + this.#keyTo[i]!;
-      for (let from = valueAt + this.#keyFrom[i]!; from < to; from++) bytes[at++] = bytes[from]!;
+      const to = valueAt + this.#to[i]!;
+      for (let from = valueAt + this.#from[i]!; from < to; from++) target[at++] = bytes[from]!;
     }
-    bytes[at] = CLOSE;
+    target[at] = CLOSE;
   }
 }
 

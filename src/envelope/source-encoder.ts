@@ -6,7 +6,8 @@ import type { OpenSnapshots, SourceEncoder, SourceEncoderOptions } from '../cont
 import { TailraceError } from '../contracts/errors.ts';
 import type { PendingBatch } from '../contracts/log.ts';
 import type { RowWriter } from '../contracts/row.ts';
-import type { TableDescription, TableSchema } from '../contracts/schema.ts';
+import type { TableMemory } from '../contracts/row-memory.ts';
+import { keyColumns, type TableDescription, type TableSchema } from '../contracts/schema.ts';
 import type { SourceMarker, SourceTransaction } from '../contracts/source.ts';
 import { canonicalSchema, schemaIdOf } from '../lib/schema-id.ts';
 import { DirectRowWriter } from './direct-row-writer.ts';
@@ -23,6 +24,7 @@ import { TransformingRowWriter } from './transforming-row-writer.ts';
 interface TableState {
   readonly records: TableRecords;
   readonly writer: RowWriter;
+  readonly memory: TableMemory | null;
 }
 
 export class EnvelopeEncoder implements SourceEncoder {
@@ -76,8 +78,9 @@ export class EnvelopeEncoder implements SourceEncoder {
   marker(marker: SourceMarker): void {
     const { serial, clock } = this.#session;
     if (serial === 0) throw new TailraceError('internal.bug', 'a marker was written outside a transaction');
-    const { records } = this.#stateOf(marker.table);
+    const { records, memory } = this.#stateOf(marker.table);
     if (marker.op === 'truncate') {
+      memory?.clear();
       writeMarker(records, marker, null);
       return;
     }
@@ -127,12 +130,16 @@ export class EnvelopeEncoder implements SourceEncoder {
     const session = this.#session;
     const transform = this.#options.transform?.(table) ?? null;
     const schema = transform?.output ?? table;
-    const template = tableTemplate(schema, this.#facts);
-    const records = new TableRecords(session, this.#channelOf(table), template, () => this.#announce(schema));
-    const writer = new DirectRowWriter(records);
-    if (transform === null) return { records, writer };
+    const channel = this.#channelOf(table);
+    const memory =
+      keyColumns(schema).length === 0 ? null : (this.#options.memory?.table(channel.topic, schema) ?? null);
+    const template = tableTemplate(schema, this.#facts, memory?.columns);
+    const records = new TableRecords(session, channel, template, () => this.#announce(schema));
+    const writer = new DirectRowWriter(records, memory);
+    if (transform === null) return { records, writer, memory };
     const input = tableTemplate(table, this.#facts);
-    return { records, writer: new TransformingRowWriter({ session, input, transform, output: template, writer }) };
+    const transforming = new TransformingRowWriter({ session, input, transform, output: template, writer });
+    return { records, writer: transforming, memory };
   }
 
   /** All versions of a table share one channel. */

@@ -17,6 +17,8 @@ export interface ColumnTemplate {
   readonly form: Form;
   /** Place in the record key from 0 on, or -1. */
   readonly keyIndex: number;
+  /** Columns whose places in a record are noted: those of the key in its order, then those that are kept. -1: not noted. */
+  readonly slot: number;
 }
 
 export interface TableTemplate {
@@ -29,6 +31,7 @@ export interface TableTemplate {
   readonly keyHeads: readonly Uint8Array[];
   /** Bytes of all `keyHeads` and the closing brace. */
   readonly keyFixedBytes: number;
+  readonly slots: number;
 }
 
 export interface SourceFacts {
@@ -42,16 +45,22 @@ export interface SourceFacts {
 /** Place of the operation's letter in a tail. */
 export const OP_AT = ',"op":"'.length;
 
-export function tableTemplate(table: TableSchema, facts: SourceFacts): TableTemplate {
+/** @param kept indexes of columns outside of the key */
+export function tableTemplate(table: TableSchema, facts: SourceFacts, kept: readonly number[] = []): TableTemplate {
   const keys = keyColumns(table);
   const keyHeads = keys.map(({ name }, i) => bytesOf(`${i === 0 ? '{' : ','}${JSON.stringify(name)}:`));
   return {
     table,
-    columns: table.columns.map((column) => columnTemplate(column, keys.indexOf(column))),
+    columns: table.columns.map((column, i) => {
+      const keyIndex = keys.indexOf(column);
+      const place = kept.indexOf(i);
+      return columnTemplate(column, keyIndex, keyIndex >= 0 || place < 0 ? keyIndex : keys.length + place);
+    }),
     tail: bytesOf(tailText(table, '?', facts)),
     headers: headerTemplate(table.id),
     keyHeads,
     keyFixedBytes: keyHeads.reduce((sum, head) => sum + head.length, 1),
+    slots: keys.length + kept.length,
   };
 }
 
@@ -62,8 +71,8 @@ export function tailText({ schema, table }: TableSchema, letter: string, facts: 
   return `,"op":"${letter}","source":${origin.slice(0, -1)},`;
 }
 
-function columnTemplate({ name, kind }: Column, keyIndex: number): ColumnTemplate {
-  return { name, head: bytesOf(`,${JSON.stringify(name)}:`), form: FORMS[kind] ?? 'text', keyIndex };
+function columnTemplate({ name, kind }: Column, keyIndex: number, slot: number): ColumnTemplate {
+  return { name, head: bytesOf(`,${JSON.stringify(name)}:`), form: FORMS[kind] ?? 'text', keyIndex, slot };
 }
 
 const FORMS: { readonly [kind in Kind]?: Form } = {

@@ -23,6 +23,13 @@ interface DescribedColumn {
   readonly element?: string;
   readonly enum?: readonly string[];
   readonly keyOrdinal?: number;
+  readonly unsent?: DescribedUnsentRule;
+}
+
+interface DescribedUnsentRule {
+  readonly aboveBytes: number;
+  readonly aboveRowBytes: number;
+  readonly number?: number;
 }
 
 /** Every field of a column, in the canonical order. */
@@ -37,12 +44,21 @@ const COLUMN_FIELDS = [
   'element',
   'enum',
   'keyOrdinal',
+  'unsent',
 ] as const satisfies readonly (keyof DescribedColumn)[];
 
 /** JSON without white space, fields in a fixed order, absent ones left out. */
 export function canonicalSchema({ source, schema, table, columns }: DescribedTable): string {
-  const ordered = columns.map((column) => Object.fromEntries(COLUMN_FIELDS.map((field) => [field, column[field]])));
+  const ordered = columns.map((column) =>
+    Object.fromEntries(COLUMN_FIELDS.map((field) => [field, fieldOf(column, field)])),
+  );
   return JSON.stringify({ source, schema, table, columns: ordered });
+}
+
+function fieldOf(column: DescribedColumn, field: (typeof COLUMN_FIELDS)[number]): unknown {
+  if (field !== 'unsent' || column.unsent === undefined) return column[field];
+  const { aboveBytes, aboveRowBytes, number } = column.unsent;
+  return { aboveBytes, aboveRowBytes, number };
 }
 
 /** First 8 bytes of SHA-256 of the canonical JSON, as 16 hex digits. */

@@ -170,6 +170,7 @@ export class RunningPipelines implements Reloadable {
       ...shared,
       plan,
       instance: instance.instance,
+      dataDir: instance.dataDir,
       tableTopics: new Set(sourceTopics(envelope, plan)),
       rulesOf: (tables) => tableRules(current(), plan, tables),
     });

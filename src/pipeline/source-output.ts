@@ -14,6 +14,7 @@ import type { RowWriter } from '../contracts/row.ts';
 import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { Position, SourceMarker, SourceOutput, SourceTransaction } from '../contracts/source.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
 
 /** Encoded bytes above which an open transaction is handed to the log to be staged. */
 const STAGE_BYTES = 1 << 20;
@@ -39,6 +40,9 @@ export interface SourceOutputOptions {
   readonly reading: (what: SourceTransaction['kind'] | 'idle') => void;
   /** Called once when a commit failed; nothing is acknowledged afterwards. */
   readonly failed: (error: unknown) => void;
+  /** Closed with the output. Null: nothing is filled in. */
+  readonly rehydration: Rehydration | null;
+  readonly since: UnbrokenSince;
 }
 
 /** One durable commit of a source. */
@@ -58,6 +62,8 @@ export interface SourceCheckpoint {
   /** Highest record version given, decimal. */
   readonly version: string;
   readonly snapshots: OpenSnapshots;
+  /** Absent: of a log that was begun when none were kept. */
+  readonly since?: UnbrokenSince;
 }
 
 export class LogSourceOutput implements SourceOutput {
@@ -119,6 +125,7 @@ export class LogSourceOutput implements SourceOutput {
 
   drain(): Promise<void> | undefined {
     if (this.#error !== null) return Promise.reject(this.#error.cause);
+    if (this.#options.rehydration?.needsRest === true && !this.#inTransaction) return this.#untilDurable();
     const pending = this.#encoder.pendingBytes;
     if (pending < STAGE_BYTES) return undefined;
     if (this.#working !== null) return pending < this.#options.maxBytes ? undefined : this.#afterWork();
@@ -151,9 +158,20 @@ export class LogSourceOutput implements SourceOutput {
       this.#startCommit();
       await this.#working;
     }
+    this.#options.rehydration?.close(this.#isDurable);
     await this.#open?.abort();
     this.#open = null;
     this.#isClosed = true;
+  }
+
+  /** Everything that was written is durable. */
+  get #isDurable(): boolean {
+    return !this.#inTransaction && this.#open === null && this.#encoder.pendingBytes === 0 && this.#error === null;
+  }
+
+  async #untilDurable(): Promise<void> {
+    while (this.#working !== null) await this.#afterWork();
+    if (this.#isDurable) this.#options.rehydration?.rest();
   }
 
   async #afterWork(): Promise<void> {
@@ -202,13 +220,15 @@ export class LogSourceOutput implements SourceOutput {
     this.#endedTransactions = 0;
     this.#lastCommit = clock.monotonic();
     const transaction = await this.#stageForCommit();
-    const checkpoint: SourceCheckpoint = { v: 1, position, version, snapshots };
+    const checkpoint: SourceCheckpoint = { v: 1, position, version, snapshots, since: this.#options.since };
     transaction.checkpoint(sourceCheckpoint(name), JSON.stringify(checkpoint));
     transaction.checkpoint(gapCheckpoint('source', name), null);
     failpoint('source.before-commit');
     const ends = await transaction.commit();
     this.#done = number;
     failpoint('source.after-commit');
+    this.#options.rehydration?.committed(ends);
+    if (this.#isDurable) this.#options.rehydration?.rest();
     this.#options.acknowledge(position);
     this.#options.committed({ ends, transactions, position, commitMs });
   }

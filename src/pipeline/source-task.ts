@@ -13,6 +13,8 @@ import type { Position, SourceReader } from '../contracts/source.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
+import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
@@ -28,8 +30,15 @@ export interface SourceTaskOptions {
   /** Names of the topics that the captured tables go to. */
   readonly tableTopics: ReadonlySet<string>;
   readonly maxBytes: number;
+  /** Where what is filled in is kept; absent: nothing is. */
+  readonly dataDir?: string;
   /** The steps that the source's tables go through. */
   readonly rulesOf: (tables: readonly TableDescription[]) => readonly TableRules[];
+}
+
+interface Kept {
+  readonly rehydration: Rehydration | null;
+  readonly since: UnbrokenSince;
 }
 
 export class SourceTask {
@@ -40,7 +49,8 @@ export class SourceTask {
   #position: Position | null = null;
   #lastCommitMs: number | null = null;
   #attempt = 0;
-  #rulesChecked = false;
+  /** Null: to be asked for. */
+  #tables: readonly TableDescription[] | null = null;
   /** Of this connection: not read yet, being read, or neither. */
   #snapshot: 'ahead' | 'begun' | 'none' = 'none';
   /** At work. */
@@ -145,21 +155,27 @@ export class SourceTask {
   async #readOnce(outer: AbortSignal, afresh: boolean): Promise<void> {
     const { plan, log, instance, context } = this.#options;
     const { config, name, tables, snapshot } = plan;
-    if (!this.#rulesChecked) await this.#checkRules();
+    this.#tables ??= await this.#describe();
     const epoch = await log.fence(sourceCheckpoint(name));
     const saved = log.checkpoints.get(sourceCheckpoint(name));
     const checkpoint = saved === undefined ? null : (JSON.parse(saved) as SourceCheckpoint);
     this.#position = checkpoint?.position ?? null;
     const inner = new AbortController();
     const signal = AbortSignal.any([outer, inner.signal]);
-    const reader = await plan.manifest.open({ config, name, instance, tables, snapshot, context });
+    const from = afresh ? null : this.#position;
+    const kept = await this.#kept(from, checkpoint, outer);
+    const reader = await plan.manifest
+      .open({ config, name, instance, tables, snapshot, context })
+      .catch((error: unknown) => {
+        kept.rehydration?.close();
+        throw error;
+      });
     const failure: { error?: unknown } = {};
-    const output = this.#outputOf(reader, epoch, checkpoint, (error) => {
+    const output = this.#outputOf(reader, epoch, checkpoint, kept, (error) => {
       failure.error = error;
       inner.abort(error);
     });
     try {
-      const from = afresh ? null : this.#position;
       this.#snapshot = from === null && snapshot === 'initial' ? 'ahead' : 'none';
       this.#keeper.attempt(this.#snapshot === 'ahead' ? 'snapshot' : 'streaming');
       // Durable, though the process that made it so may have died before it could say so.
@@ -169,6 +185,8 @@ export class SourceTask {
       await reader.run(from, output, signal);
       if ('error' in failure) throw failure.error;
     } catch (error) {
+      // Perhaps the tables are not as they were described.
+      if ((error as { code?: unknown }).code === 'source.rehydrate') this.#tables = null;
       throw 'error' in failure ? failure.error : error;
     } finally {
       this.#reader = null;
@@ -182,7 +200,7 @@ export class SourceTask {
    * Before the first row: a step that names columns which no table has does nothing, and what it was to keep from the disk
    * would be there.
    */
-  async #checkRules(): Promise<void> {
+  async #describe(): Promise<readonly TableDescription[]> {
     const { plan, instance, context, rules, rulesOf } = this.#options;
     const { manifest, config, name, tables, snapshot } = plan;
     const described = await manifest.describe({ config, name, instance, tables, snapshot, context });
@@ -192,10 +210,25 @@ export class SourceTask {
         remedy: `${wrong.fix === undefined ? '' : `${wrong.fix}; `}\`tailrace check\` shows every place`,
       });
     }
-    this.#rulesChecked = true;
+    return described;
   }
 
-  #outputOf(reader: SourceReader, epoch: number, saved: SourceCheckpoint | null, failed: (error: unknown) => void) {
+  /** What is filled in. Caught up with the log before the source is read. */
+  async #kept(from: Position | null, saved: SourceCheckpoint | null, signal: AbortSignal): Promise<Kept> {
+    const { tableTopics, log, dataDir, ...options } = this.#options;
+    const since = from === null ? unbrokenFromNow(log, tableTopics) : (saved?.since ?? {});
+    if (dataDir === undefined) return { since, rehydration: null };
+    const asked = { ...options, log, dataDir, since, tables: this.#tables! };
+    return { since, rehydration: await openRehydration(asked, signal) };
+  }
+
+  #outputOf(
+    reader: SourceReader,
+    epoch: number,
+    saved: SourceCheckpoint | null,
+    kept: Kept,
+    failed: (error: unknown) => void,
+  ) {
     const { plan, log, envelope, rules, rulesContext, context, maxBytes, tableTopics } = this.#options;
     const compile = (table: TableSchema) => rules.compile(plan.transform, table, rulesContext);
     const encoder = envelope.encoder({
@@ -206,8 +239,10 @@ export class SourceTask {
       connector: plan.manifest.type,
       warn: (message) => context.log('warn', message, { source: plan.name }),
       transform: plan.transform.length === 0 ? null : compile,
+      ...(kept.rehydration === null ? {} : { memory: kept.rehydration }),
     });
     return new LogSourceOutput({
+      ...kept,
       name: plan.name,
       epoch,
       log,

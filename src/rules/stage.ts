@@ -1,6 +1,6 @@
 /** A table as it stands between two steps: which columns there are, where their values come from, what was found wrong. */
 import type { Problem } from '../contracts/rules.ts';
-import type { Column, TableDescription } from '../contracts/schema.ts';
+import type { Column, TableDescription, UnsentRule } from '../contracts/schema.ts';
 import type { CompiledExpression } from './expression/compile.ts';
 import type { ExpressionScope, ScopeColumn } from './expression/scope.ts';
 import { type ColumnType, columnTypeOf, typeOfColumn, UNRESOLVED } from './expression/types.ts';
@@ -32,18 +32,20 @@ export class Stage implements ExpressionScope {
   readonly registers: Register[] = [];
   readonly problems: Problem[] = [];
   readonly absences: Absence[] = [];
+  readonly #input: readonly Column[];
   /** More columns may exist than are known. */
   #isOpen: boolean;
   readonly #gone = new Map<string, string>();
 
-  private constructor(columns: StageColumn[], isOpen: boolean) {
-    this.columns = columns;
+  private constructor(input: readonly Column[], isOpen: boolean) {
+    this.#input = input;
+    this.columns = input.map(inputColumn);
     this.#isOpen = isOpen;
   }
 
   /** A table that is known. */
   static of({ columns }: Pick<TableDescription, 'columns'>): Stage {
-    return new Stage(columns.map(inputColumn), false);
+    return new Stage(columns, false);
   }
 
   /** Any table: a column is taken to exist as soon as it is named. */
@@ -96,12 +98,26 @@ export class Stage implements ExpressionScope {
 
   /** Columns as the row describes them after the steps so far. */
   describe(): Column[] {
-    return this.columns.map(({ name, nullable, keyOrdinal, is }) => ({
+    return this.columns.map(({ name, nullable, keyOrdinal, is, slot, inputs }) => ({
       name,
       ...(is ?? columnTypeOf(UNRESOLVED)),
       nullable,
       ...(keyOrdinal !== undefined && { keyOrdinal }),
+      ...this.#unsent(slot, inputs),
     }));
+  }
+
+  /** What is computed from a column that was not sent is not sent either, whatever its size. */
+  #unsent(slot: number, inputs: readonly number[]): { readonly unsent?: UnsentRule } {
+    if (slot < 0) {
+      const isComplete = inputs.every((input) => this.#input[input]?.unsent === undefined);
+      return isComplete ? {} : { unsent: { aboveBytes: -1, aboveRowBytes: -1 } };
+    }
+    const rule = this.#input[slot]?.unsent;
+    if (rule === undefined) return {};
+    const passed = new Set(this.columns.map((column) => column.slot));
+    const isMeasured = this.#input.every(({ unsent }, i) => unsent === undefined || passed.has(i));
+    return { unsent: isMeasured ? rule : { ...rule, aboveRowBytes: -1 } };
   }
 }
 
