@@ -178,7 +178,7 @@ class PostgresSinkInspector implements SinkInspector {
 }
 
 function arrayOf(rows: readonly Row[], index: number): Buffer {
-  const array = new TextArray(rows.length * 16);
+  const array = new TextArray(rows[0]?.columns ?? [], rows.length * 16);
   for (const row of rows) array.pushValue(row, index);
   return array.finish();
 }

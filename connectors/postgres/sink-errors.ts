@@ -40,6 +40,11 @@ export function refusesRecord(error: unknown): error is DatabaseError {
   return error instanceof DatabaseError && classOfSqlState(error.code) === 'record';
 }
 
+/** True when the target takes statements and no COPY: row security, a view. */
+export function refusesCopy(error: unknown): boolean {
+  return error instanceof DatabaseError && error.code === '0A000';
+}
+
 /** `host:port/database`, or the name of the service, without user and password (Invariant 12). */
 export function placeOf(url: string): string {
   try {

@@ -1,5 +1,5 @@
 /** Positions, epoch, floors and remembered deletes in the target, in the same transactions as the data. */
-import type { ClientBase } from 'pg';
+import pg, { type ClientBase, type QueryResult } from 'pg';
 import type { SinkOpenOptions, SinkPositions, TableSchema } from '../../src/sdk/index.ts';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier } from '../../src/sdk/sql-target/identifiers.ts';
@@ -12,6 +12,7 @@ import {
 } from '../../src/sdk/target/positions.ts';
 import type { ServiceTables } from './sink-statements.ts';
 
+const { escapeLiteral } = pg;
 const PRUNE_EVERY_MS = 3_600_000;
 
 export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage' | 'context'>;
@@ -67,13 +68,14 @@ export class TargetOffsets {
   }
 
   /**
-   * At the start of a transaction: one writer of this sink at a time, until its end; refuses an older epoch than the last
-   * writer's, and raises it. The lock and the read are two statements: one would read a snapshot older than the lock.
+   * Opens a transaction with `beginSql`: one writer of this sink at a time, until its end; refuses an older epoch than the
+   * last writer's, and raises it. The lock and the read are two statements: one would read a snapshot older than the lock.
    */
-  async fence(epoch: number): Promise<void> {
+  async begin(beginSql: string, epoch: number): Promise<void> {
     const { id } = this.#options;
-    await this.#client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [`tailrace sink ${id}`]);
-    const stored = await this.#stored();
+    const lock = `SELECT pg_advisory_xact_lock(hashtextextended(${escapeLiteral(`tailrace sink ${id}`)}, 0))`;
+    const results = await this.#client.query(`${beginSql}; ${lock}; ${this.#storedSql()}`);
+    const stored = storedPositions((results as unknown as readonly QueryResult<StoredRow>[]).at(-1)!.rows);
     checkEpoch(stored, epoch, id);
     if (this.#began) return;
     this.#known.verify(stored, id);
@@ -141,15 +143,20 @@ export class TargetOffsets {
   }
 
   async #stored(): Promise<readonly StoredPosition[]> {
-    const { rows } = await this.#client.query<Record<'topic' | 'next' | 'lineage' | 'epoch', string> & Numbers>(
-      `SELECT topic, partition, next::text, lineage, generation, epoch::text FROM ${this.#tables.offsets} WHERE sink = $1`,
-      [this.#options.id],
-    );
-    return rows.map((row) => ({ ...row, next: BigInt(row.next), epoch: Number(row.epoch) }));
+    return storedPositions((await this.#client.query<StoredRow>(this.#storedSql())).rows);
+  }
+
+  #storedSql(): string {
+    return `SELECT topic, partition, next::text, lineage, generation, epoch::text FROM ${this.#tables.offsets}
+      WHERE sink = ${escapeLiteral(this.#options.id)}`;
   }
 }
 
-interface Numbers {
+interface StoredRow extends Record<'topic' | 'next' | 'lineage' | 'epoch', string> {
   readonly partition: number;
   readonly generation: number;
+}
+
+function storedPositions(rows: readonly StoredRow[]): readonly StoredPosition[] {
+  return rows.map((row) => ({ ...row, next: BigInt(row.next), epoch: Number(row.epoch) }));
 }

@@ -1,43 +1,97 @@
-/** Applies the folded rows of one step to one table, a few statements for all of them. */
+/** Applies the changes of one step to one table, a few statements for all of them. */
 import { createHash } from 'node:crypto';
-import type { ClientBase } from 'pg';
-import type { ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
-import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
+import type { Client } from 'pg';
+import type { Column, ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
+import { type FoldedRow, foldRows, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { identityRow } from '../../src/sdk/target/row-image.ts';
+import { lastOfEachRow, oldestOfNewRows, type WholeRows } from '../../src/sdk/target/whole-rows.ts';
+import { copyIn } from './sink-copy-in.ts';
+import { CopyRows } from './sink-copy-rows.ts';
 import { TextArray } from './sink-parameters.ts';
-import { appendSql, boundsSql, deleteSql, partialSql, type ServiceTables, upsertSql } from './sink-statements.ts';
+import {
+  appendSql,
+  boundsSql,
+  copySql,
+  deleteSql,
+  partialSql,
+  type ServiceTables,
+  upsertSql,
+} from './sink-statements.ts';
 import type { TargetColumn, TargetTable } from './sink-tables.ts';
 
 /** Longer keys are remembered by their hash: an index entry has at most 2,704 bytes. */
 const MAX_KEY_CHARACTERS = 500;
+/** What is handed to the socket at once: the server works on it while the next rows are made. */
+const PIECE_BYTES = 1 << 15;
 
 type Upsert = Extract<RowWrite, { kind: 'upsert' }>;
-type Delete = Extract<RowWrite, { kind: 'delete' }>;
 
 export class RowApplier {
-  readonly #client: ClientBase;
+  readonly #client: Client;
   readonly #services: ServiceTables;
   readonly #context: ConnectorContext;
+  /** By label: no delete that is remembered of the table is newer. */
+  readonly #newestDelete = new Map<string, bigint>();
 
-  constructor(client: ClientBase, services: ServiceTables, context: ConnectorContext) {
+  constructor(client: Client, services: ServiceTables, context: ConnectorContext) {
     this.#client = client;
     this.#services = services;
     this.#context = context;
   }
 
+  /** Before the first rows of a table in this session, in a transaction that keeps other writers of this sink out. */
+  async ready({ label }: TargetTable): Promise<void> {
+    if (this.#newestDelete.has(label)) return;
+    const { rows } = await this.#client.query<{ version: string }>(
+      `SELECT coalesce(max(version), 0)::text AS version FROM ${this.#services.deleted} WHERE table_name = $1`,
+      [label],
+    );
+    this.#newestDelete.set(label, BigInt(rows[0]!.version));
+  }
+
+  /**
+   * By COPY, when all changes are new rows, sent whole; else false, and nothing was done. COPY refuses a row whose key is
+   * there, and rows come in only when no remembered delete is newer (Invariant 7), so it cannot bring back anything.
+   */
+  async copy(table: TargetTable, records: readonly SinkRecord[]): Promise<boolean> {
+    const oldest = oldestOfNewRows(records);
+    if (oldest === null || !this.#isNewerThanDeletes(table, oldest)) return false;
+    await copyIn(this.#client, copySql(table), copyPieces(table, records));
+    return true;
+  }
+
   /** Throws the driver's error when the server refuses a row; the caller's savepoint then decides. */
-  async apply(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
+  async apply(table: TargetTable, records: readonly SinkRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    if (table.keys.length === 0) return this.#append(table, records);
+    const whole = lastOfEachRow(records);
+    if (whole === null) return this.applyFolded(table, foldRows(records));
+    await this.#delete(table, whole.deletes);
+    await this.#upsertWhole(table, whole);
+  }
+
+  async applyFolded(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
     if (rows.length === 0) return;
-    if (table.keys.length === 0) return this.#append(table, rows);
+    if (table.keys.length === 0)
+      return this.#append(
+        table,
+        rows.flatMap(({ records }) => records),
+      );
     const writes = await this.#resolve(table, rows);
-    const deletes = writes.filter((write) => write.kind === 'delete');
     const groups = Map.groupBy(
       writes.filter((write) => write.kind === 'upsert'),
       // A row that starts here is written whole: what was not sent has no older value to keep.
       ({ missing, fresh }) => (fresh ? '' : missing.join()),
     );
-    if (deletes.length > 0) await this.#delete(table, deletes);
+    await this.#delete(
+      table,
+      writes.flatMap(({ kind, record }) => (kind === 'delete' ? [record] : [])),
+    );
     for (const [missing, upserts] of groups) await this.#upsert(table, upserts, missing === '');
+  }
+
+  #isNewerThanDeletes({ label }: TargetTable, oldest: bigint): boolean {
+    return oldest >= this.#newestDelete.get(label)!;
   }
 
   /** Rows with layers need the version that the target holds; the others do not depend on it. */
@@ -49,7 +103,7 @@ export class RowApplier {
 
   async #bounds(table: TargetTable, rows: readonly FoldedRow[]): Promise<Map<FoldedRow, bigint>> {
     const identities = rows.map(({ layers }) => identityRow(layers[0]!.record.change));
-    const values = [...columnArrays(identities, table.keys), textArray(rows.map(({ key }) => memoryKey(key)))];
+    const values = [...columnArrays(table, identities, table.keys), textArray(rows.map(({ key }) => memoryKey(key)))];
     const result = await this.#client.query<{ place: number; version: string | null }>(
       boundsSql(table, this.#services),
       [...values, table.label],
@@ -57,13 +111,30 @@ export class RowApplier {
     return new Map(result.rows.map(({ place, version }) => [rows[place - 1]!, BigInt(version ?? 0)]));
   }
 
+  async #upsertWhole(table: TargetTable, { upserts, oldestUpsert }: WholeRows): Promise<void> {
+    if (oldestUpsert === null) return;
+    const guard = this.#isNewerThanDeletes(table, oldestUpsert) ? null : this.#services;
+    const rows = upserts.map(({ change }) => change.after!);
+    const values = columnArrays(table, rows, table.columns);
+    const more = guard === null ? [versionArray(upserts)] : [...guardArrays(upserts), table.label];
+    await this.#client.query(upsertSql(table, table.columns, guard), [...values, ...more]);
+  }
+
   async #upsert(table: TargetTable, writes: readonly Upsert[], whole: boolean): Promise<void> {
     const missing = new Set(whole ? [] : writes[0]!.missing);
     const columns = table.columns.filter(({ index }) => !missing.has(index));
-    const rows = writes.map(({ row }) => row);
-    const values = [...columnArrays(rows, columns), ...guardArrays(writes), table.label];
+    const values = columnArrays(
+      table,
+      writes.map(({ row }) => row),
+      columns,
+    );
+    const guards = guardArrays(writes.map(({ record }) => record));
     const sql = whole ? upsertSql : partialSql;
-    const { rowCount } = await this.#client.query(sql(table, columns, this.#services), values);
+    const { rowCount } = await this.#client.query(sql(table, columns, this.#services), [
+      ...values,
+      ...guards,
+      table.label,
+    ]);
     const incomplete = whole ? writes.filter((write) => write.missing.length > 0).length : (rowCount ?? 0);
     if (incomplete > 0) {
       this.#context.log('warn', 'rows written without columns that the source did not send', {
@@ -73,26 +144,41 @@ export class RowApplier {
     }
   }
 
-  async #delete(table: TargetTable, writes: readonly Delete[]): Promise<void> {
-    const identities = writes.map(({ record }) => identityRow(record.change));
-    const values = [...columnArrays(identities, table.keys), ...guardArrays(writes)];
+  async #delete(table: TargetTable, records: readonly SinkRecord[]): Promise<void> {
+    if (records.length === 0) return;
+    const identities = records.map(({ change }) => identityRow(change));
+    const values = [...columnArrays(table, identities, table.keys), ...guardArrays(records)];
     const now = this.#context.clock.now();
     await this.#client.query(deleteSql(table, this.#services), [...values, table.label, now]);
+    let newest = this.#newestDelete.get(table.label)!;
+    for (const { change } of records) if (change.version > newest) newest = change.version;
+    this.#newestDelete.set(table.label, newest);
   }
 
-  async #append(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
-    const layers = rows.flatMap(({ layers: all }) => all.filter(({ row }) => row !== null));
-    if (layers.length < rows.length) {
+  async #append(table: TargetTable, records: readonly SinkRecord[]): Promise<void> {
+    const kept = records.filter(({ change }) => change.op !== 'delete' && change.after !== null);
+    if (kept.length < records.length) {
       this.#context.log('warn', 'deletes are left out: the table has no key', {
         table: table.label,
-        changes: rows.length - layers.length,
+        changes: records.length - kept.length,
       });
     }
-    if (layers.length === 0) return;
-    const versions = textArray(layers.map(({ record }) => String(record.change.version)));
-    const images = layers.map(({ row }) => row!);
-    await this.#client.query(appendSql(table, table.columns), [...columnArrays(images, table.columns), versions]);
+    if (kept.length === 0) return;
+    const images = kept.map(({ change }) => change.after!);
+    const values = [...columnArrays(table, images, table.columns), versionArray(kept)];
+    await this.#client.query(appendSql(table, table.columns), values);
   }
+}
+
+function* copyPieces({ source, columns }: TargetTable, records: readonly SinkRecord[]): Generator<Buffer> {
+  const rows = new CopyRows(source.columns, PIECE_BYTES * 2);
+  for (const { change } of records) {
+    for (const { index } of columns) rows.pushValue(change.after!, index);
+    rows.pushText(String(change.version));
+    rows.endRow();
+    if (rows.length >= PIECE_BYTES) yield rows.take();
+  }
+  yield rows.take();
 }
 
 /** Every change a row of its own, for tables without key and for trying changes one by one. */
@@ -100,20 +186,26 @@ export function unfolded(record: SinkRecord, layer: FoldedRow['layers'][number])
   return { key: record.change.key, layers: [layer], records: [record] };
 }
 
-function columnArrays(rows: readonly Row[], columns: readonly TargetColumn[]): Buffer[] {
+function columnArrays({ source }: TargetTable, rows: readonly Row[], columns: readonly TargetColumn[]): Buffer[] {
   return columns.map(({ index }) => {
-    const array = new TextArray(rows.length * 16);
+    const array = new TextArray(source.columns, rows.length * 16);
     for (const row of rows) array.pushValue(row, index);
     return array.finish();
   });
 }
 
-function guardArrays(writes: readonly RowWrite[]): Buffer[] {
-  return [textArray(writes.map(({ version }) => String(version))), textArray(writes.map(({ key }) => memoryKey(key)))];
+function versionArray(records: readonly SinkRecord[]): Buffer {
+  return textArray(records.map(({ change }) => String(change.version)));
 }
 
+function guardArrays(records: readonly SinkRecord[]): Buffer[] {
+  return [versionArray(records), textArray(records.map(({ change }) => memoryKey(change.key)))];
+}
+
+const NO_COLUMNS: readonly Column[] = [];
+
 function textArray(texts: readonly string[]): Buffer {
-  const array = new TextArray(texts.length * 20);
+  const array = new TextArray(NO_COLUMNS, texts.length * 20);
   for (const text of texts) array.pushText(text);
   return array.finish();
 }

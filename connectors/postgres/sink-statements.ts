@@ -40,15 +40,18 @@ function sameKey({ keys }: TargetTable, columns: readonly TargetColumn[], source
     .join(' AND ');
 }
 
-/** Parameters: columns…, versions, memory keys, then the table's label. */
-export function upsertSql(table: TargetTable, columns: readonly TargetColumn[], { deleted }: ServiceTables): string {
-  const { from, next } = rows(columns, ['v', 'k']);
+/**
+ * Parameters: columns…, versions, and with `guard` memory keys, then the table's label. Without it the caller knows that no
+ * remembered delete is newer than any of the rows.
+ */
+export function upsertSql(table: TargetTable, columns: readonly TargetColumn[], guard: ServiceTables | null): string {
+  const { from, next } = rows(columns, guard === null ? ['v'] : ['v', 'k']);
   const keys = new Set(table.keys.map(({ index }) => index));
   const assigned = columns.filter(({ index }) => !keys.has(index)).map(({ name }) => `${name} = excluded.${name}`);
   return `
     INSERT INTO ${table.name} AS t (${[...columns.map(({ name }) => name), VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
     SELECT ${[...typed(columns), 's.v::bigint'].join(', ')} FROM ${from}
-    WHERE NOT EXISTS (SELECT FROM ${deleted} d WHERE d.table_name = $${next} AND d.key = s.k AND d.version > s.v::bigint)
+    ${guard === null ? '' : `WHERE NOT EXISTS (${newerDelete(guard, next)}::bigint)`}
     ON CONFLICT (${table.keys.map(({ name }) => name).join(', ')}) DO UPDATE
     SET ${[...assigned, `${VERSION} = excluded.${VERSION}`].join(', ')}
     WHERE t.${VERSION} <= excluded.${VERSION}`;
@@ -57,9 +60,9 @@ export function upsertSql(table: TargetTable, columns: readonly TargetColumn[], 
 /**
  * For rows of which only `columns` were sent: others are left alone. A row that is not there is inserted with what there
  * is; the number of those is the row count. Not ON CONFLICT, which would first demand the columns that may not be null.
- * Parameters as for `upsertSql`.
+ * Parameters as for `upsertSql` with `guard`.
  */
-export function partialSql(table: TargetTable, columns: readonly TargetColumn[], { deleted }: ServiceTables): string {
+export function partialSql(table: TargetTable, columns: readonly TargetColumn[], services: ServiceTables): string {
   const { from, next } = rows(columns, ['v', 'k']);
   const keys = new Set(table.keys.map(({ index }) => index));
   const assigned = columns.flatMap(({ index, name }, i) => (keys.has(index) ? [] : [`${name} = s.c${i}`]));
@@ -74,7 +77,11 @@ export function partialSql(table: TargetTable, columns: readonly TargetColumn[],
     INSERT INTO ${table.name} (${[...names, VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
     SELECT ${[...columns.map((_, i) => `s.c${i}`), 's.v'].join(', ')} FROM s
     WHERE NOT EXISTS (SELECT FROM ${table.name} t WHERE ${sameKey(table, columns, 's', false)})
-      AND NOT EXISTS (SELECT FROM ${deleted} d WHERE d.table_name = $${next} AND d.key = s.k AND d.version > s.v)`;
+      AND NOT EXISTS (${newerDelete(services, next)})`;
+}
+
+function newerDelete({ deleted }: ServiceTables, label: number): string {
+  return `SELECT FROM ${deleted} d WHERE d.table_name = $${label} AND d.key = s.k AND d.version > s.v`;
 }
 
 /** Parameters: key columns…, versions, memory keys, then the label and the time (ms) of remembering. */
@@ -101,6 +108,11 @@ export function boundsSql(table: TargetTable, { deleted }: ServiceTables): strin
     FROM unnest(${parameters.join(', ')}) WITH ORDINALITY AS s(${names.join(', ')}, i)
     LEFT JOIN ${table.name} t ON ${sameKey(table, table.keys, 's', true)}
     LEFT JOIN ${deleted} d ON d.table_name = $${names.length + 1} AND d.key = s.k`;
+}
+
+/** Rows in the order of `columns`, then their versions. Refuses a row whose key is there. */
+export function copySql(table: TargetTable): string {
+  return `COPY ${table.name} (${[...table.columns.map(({ name }) => name), VERSION].join(', ')}) FROM STDIN`;
 }
 
 /** For a table without key. Parameters: columns…, versions. */

@@ -12,7 +12,8 @@ import {
 } from '../../src/sdk/index.ts';
 import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
-import { asSinkError, type ErrorPlace, refusesRecord, rejection } from './sink-errors.ts';
+import { CopyHabit } from './sink-copy-habit.ts';
+import { asSinkError, type ErrorPlace, refusesCopy, refusesRecord, rejection } from './sink-errors.ts';
 import type { TargetOffsets } from './sink-offsets.ts';
 import { type RowApplier, unfolded } from './sink-rows.ts';
 import { sweepSql } from './sink-statements.ts';
@@ -39,7 +40,9 @@ export class PostgresSink implements Sink {
   readonly #parts: WriterParts;
   #floors = new Map<string, bigint>();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
+  /** Which savepoint of the open transaction was set, if any. */
   #savepoint = false;
+  readonly #copies = new CopyHabit();
   #table: string | undefined;
   #broken = false;
 
@@ -96,8 +99,7 @@ export class PostgresSink implements Sink {
 
   async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {
     if (this.#open !== null) return this.#open;
-    await this.#parts.client.query(BEGIN);
-    await this.#parts.offsets.fence(epoch);
+    await this.#parts.offsets.begin(BEGIN, epoch);
     return (this.#open = { next: [], epoch });
   }
 
@@ -105,8 +107,10 @@ export class PostgresSink implements Sink {
     const { tables, offsets } = this.#parts;
     if (tables.get(table) !== undefined) return;
     this.#table = `${table.schema}.${table.table}`;
-    const { label } = await tables.ensure(table);
+    const target = await tables.ensure(table);
+    const { label } = target;
     if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
+    await this.#parts.rows.ready(target);
     this.#table = undefined;
   }
 
@@ -115,38 +119,48 @@ export class PostgresSink implements Sink {
     const before = new Map(this.#floors);
     await client.query(this.#savepoint ? 'RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write' : 'SAVEPOINT tr_write');
     this.#savepoint = true;
-    try {
-      for (const step of steps)
-        await this.#applyStep(step, signal, (table, rows) => this.#parts.rows.apply(table, rows));
-      return [];
-    } catch (error) {
-      if (!refuses(error)) throw error;
-      await client.query('ROLLBACK TO SAVEPOINT tr_write');
+    for (const mayCopy of [true, false]) {
+      try {
+        for (const step of steps)
+          await this.#applyStep(step, signal, (table, records) => this.#applyRows(table, records, mayCopy));
+        return [];
+      } catch (error) {
+        if (!refuses(error) && !(mayCopy && refusesCopy(error))) throw error;
+        await client.query('ROLLBACK TO SAVEPOINT tr_write');
+        this.#floors = new Map(before);
+        // Only a refused COPY is followed by statements for all rows; what refused those will again.
+        if (!this.#copies.refused()) break;
+      }
     }
-    this.#floors = before;
     const refused = new RefusedRows();
-    for (const step of steps) await this.#applyStep(step, signal, (table, rows) => this.#search(table, rows, refused));
+    for (const step of steps)
+      await this.#applyStep(step, signal, (table, records) => this.#search(table, foldedRows(table, records), refused));
     return refused.rejections;
+  }
+
+  async #applyRows(table: TargetTable, records: readonly SinkRecord[], mayCopy: boolean): Promise<void> {
+    const { rows } = this.#parts;
+    if (mayCopy && (await this.#copies.try(table, () => rows.copy(table, records)))) return;
+    await rows.apply(table, records);
   }
 
   async #applyStep(
     step: Step,
     signal: AbortSignal,
-    apply: (table: TargetTable, rows: readonly FoldedRow[]) => Promise<void>,
+    apply: (table: TargetTable, records: readonly SinkRecord[]) => Promise<void>,
   ): Promise<void> {
     signal.throwIfAborted();
     const table = this.#parts.tables.get(step.table)!;
     this.#table = table.name;
     if (step.kind === 'sweep') await this.#sweep(table, step.below);
-    else await apply(table, this.#rowsOf(table, step.records));
+    else await apply(table, this.#live(table, step.records));
     this.#table = undefined;
   }
 
   /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
-  #rowsOf(table: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
+  #live(table: TargetTable, records: readonly SinkRecord[]): readonly SinkRecord[] {
     const floor = this.#floors.get(table.label) ?? 0n;
-    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
-    return table.keys.length === 0 ? live.map((record) => unfolded(record, layerOf(record))) : foldRows(live);
+    return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
   }
 
   async #sweep(table: TargetTable, below: bigint): Promise<void> {
@@ -168,7 +182,7 @@ export class PostgresSink implements Sink {
     const { client } = this.#parts;
     await client.query('SAVEPOINT tr_rows');
     try {
-      await this.#parts.rows.apply(table, rows);
+      await this.#parts.rows.applyFolded(table, rows);
       await client.query('RELEASE SAVEPOINT tr_rows');
       return;
     } catch (error) {
@@ -193,6 +207,10 @@ export class PostgresSink implements Sink {
       if (!refused.holds(record)) await this.#try(table, [unfolded(record, layerOf(record))], refused);
     }
   }
+}
+
+function foldedRows({ keys }: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
+  return keys.length === 0 ? records.map((record) => unfolded(record, layerOf(record))) : foldRows(records);
 }
 
 /** The server's refusal of a row, or our own before it was sent. */

@@ -7,9 +7,19 @@ import type { Column, TableSchema } from '../../contracts/schema.ts';
 export function missingColumns(row: Row): readonly number[] {
   let missing: number[] | undefined;
   for (let i = 0; i < row.columns.length; i++) {
-    if (row.bytes(i) === undefined) (missing ??= []).push(i);
+    if (!hasColumn(row, i)) (missing ??= []).push(i);
   }
   return missing ?? NONE;
+}
+
+/** True when the source did not send some column. */
+export function lacksColumns(row: Row): boolean {
+  for (let i = 0; i < row.columns.length; i++) if (!hasColumn(row, i)) return true;
+  return false;
+}
+
+function hasColumn(row: Row, index: number): boolean {
+  return row.has === undefined ? row.bytes(index) !== undefined : row.has(index);
 }
 
 const NONE: readonly number[] = [];
