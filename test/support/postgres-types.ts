@@ -18,11 +18,14 @@ export interface TypeCase {
 /** Types that the cases need. */
 export const TYPES_DDL = `
   create extension citext; create extension hstore; create extension ltree; create extension cube; create extension isn;
+  create extension seg; create extension intarray;
   create type mood as enum ('sad', 'ok', 'it''s "fine", \\ {really}', 'NULL', 'é');
   create domain small as int2 check (value < 100); create domain smaller as small check (value < 50);
   create domain raw as bytea; create domain stamps as timestamptz[]; create domain moody as mood;
+  create domain filled as text check (length(value) < 3); create domain span as int4range;
   create type pair as (n int, "a text" text, at timestamp, data bytea);
   create type nested as (p pair, list text[]);
+  create domain pairs as pair[]; create domain couple as pair check ((value).n is distinct from 13);
   create type floatrange as range (subtype = float8); create schema "Other, schema";
   create type "Other, schema"."Type" as enum ('x', 'y');`;
 
@@ -120,6 +123,11 @@ const numbers: readonly TypeCase[] = [
   literals('oid', ['0', '4294967295']),
   literals('xid8', ['18446744073709551615']),
   literals('pg_lsn', ['16/B374D848']),
+  literals('numeric(1000,500)', [`${'9'.repeat(500)}.${'0'.repeat(499)}1`, '-1']),
+  literals('numeric(1,0)', ['9', '-9', 'NaN']),
+  literals('xid', ['0', '4294967295']),
+  literals('cid', ['4294967295']),
+  literals('tid', ['(4294967295,65535)', '(0,0)']),
 ];
 
 const characters: readonly TypeCase[] = [
@@ -136,6 +144,7 @@ const characters: readonly TypeCase[] = [
   literals('bit(1)', ['0', '1']),
   literals('bit(11)', ['00000000000', '10101010101']),
   literals('varbit', ['', '1', '1010']),
+  literals('varbit(70)', ['', '1'.repeat(70), `0${'10'.repeat(33)}`]),
   literals('uuid', ['A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', '00000000-0000-0000-0000-000000000000']),
   literals('mood', ['sad', `it's "fine", \\ {really}`, 'NULL', 'é']),
   literals('moody', ['sad', 'NULL']),
@@ -179,6 +188,11 @@ const times: readonly TypeCase[] = [
     `case when v::text like '24:%' then '24:00:00.000000' else to_char(v::time, 'HH24:MI:SS.US') end || substring(v::text from '[+-].*$')`,
   ),
   literals('timestamp', STAMPS, timestamp('')),
+  literals('time(3)', ['12:34:56.7891', '23:59:59.9994'], TIME),
+  literals('timestamp(0)', ['1999-12-31 23:59:59.5', '0044-03-15 12:00:00 BC'], timestamp('')),
+  literals('timestamptz(2)', ['2024-02-29 12:00:00.125+02', 'infinity'], timestamp('Z')),
+  literals('interval year to month', ['1 year 2 mons', '-178956970 years -8 mons']),
+  literals('interval day to second(3)', ['-3 days +04:05:06.7891', '0.0004 s']),
   literals('timestamp(3)', ['2024-02-29 12:00:00.1239', '2024-02-29 12:00:00'], timestamp('')),
   literals(
     'timestamptz',
@@ -222,6 +236,14 @@ const structures: readonly TypeCase[] = [
   literals('daterange', ['[2024-01-01,2024-02-01)', '[-infinity,infinity]']),
   literals('floatrange', ['[0.1,Infinity]']),
   literals('int4multirange', ['{}', '{[1,3),[5,7)}']),
+  literals('int8range', ['[-9223372036854775808,9223372036854775807)', '(,)', 'empty']),
+  literals('tsrange', ['["2024-01-01 00:00:00.000001","infinity")', '(,"0044-03-15 00:00:00 BC"]', 'empty']),
+  literals('int8multirange', ['{(,-5),[7,)}', '{}']),
+  literals('nummultirange', ['{[1.10,2.20],(NaN,)}', '{}']),
+  literals('tsmultirange', ['{["2024-01-01 00:00:00.5","2024-01-02 00:00:00")}']),
+  literals('datemultirange', ['{[2024-01-01,2024-02-01),[2025-01-01,infinity)}', '{}']),
+  literals('span', ['[1,10)', 'empty']),
+  literals('couple', ['(1,"a ""b""",,)', '(,,,)']),
   literals('tstzmultirange', ['{["2024-01-01 00:00:00+00","2024-01-02 00:00:00+00")}']),
   literals('inet', ['192.168.1.5/24', '::ffff:1.2.3.4', '10.0.0.1', '2001:db8::/32'], 'abbrev(v)'),
   literals('cidr', ['192.168.0.0/16', '2001:db8::/32', '10.0.0.1']),
@@ -240,9 +262,25 @@ const structures: readonly TypeCase[] = [
   literals('ltree', ['top.science.astronomy', '']),
   literals('cube', ['(1, 2),(3, 4)']),
   literals('isbn13', ['978-0-393-04002-9']),
+  literals('seg', ['1.50 .. 2.5', '<5', '~3 .. 4']),
+  literals('query_int', ['1&(2|!3)']),
+  literals('lquery', ['Top.*{1,3}.!a|b*@']),
+  literals('ltxtquery', ['Europe & Russia*@ & !Transport']),
+  literals('jsonpath', ['strict $."a b"[*]?(@.x > 1.10 && @ like_regex "^é")']),
   literals('int2vector', ['1 2 3', '']),
   literals('pg_snapshot', ['10:20:10,14,15']),
   literals('regtype', ['int4']),
+  literals('regproc', ['now', '0']),
+  literals('regprocedure', ['lower(text)']),
+  literals('regoperator', ['+(integer,integer)']),
+  literals('regclass', ['pg_class', 'pg_catalog.pg_type']),
+  literals('regnamespace', ['"Other, schema"', 'pg_catalog']),
+  literals('regrole', ['postgres']),
+  literals('regconfig', ['simple']),
+  literals('regdictionary', ['simple']),
+  literals('refcursor', ['a cursor', '']),
+  literals('oidvector', ['23 4294967295', '']),
+  literals('aclitem', ['postgres=arwd/postgres']),
 ];
 
 const SAME = (text: string) => text;
@@ -322,6 +360,22 @@ const arrayTypes: readonly TypeCase[] = [
   arrays('hstore', quoted(['"a"=>"1", "b"=>NULL']), SAME),
   arrays('citext', texts, SAME),
   arrays('"Other, schema"."Type"', quoted(['x']), SAME),
+  arrays('name', quoted(['pg_catalog', '', 'NULL', 'a,b']), SAME),
+  arrays('"char"', quoted(['a', '']), SAME),
+  arrays('varbit', quoted(['', '101']), SAME),
+  arrays('pg_lsn', quoted(['16/B374D848']), SAME),
+  arrays('ltree', quoted(['top.science', '']), SAME),
+  arrays('macaddr', quoted(['08:00:2b:01:02:03']), SAME),
+  arrays('tsvector', quoted([`a:1A 'it''s':3`, '']), SAME),
+  arrays('tstzrange', quoted(['["2024-01-01 00:00:00+02","infinity")', 'empty']), SAME),
+  arrays('xid8', quoted(['18446744073709551615']), SAME),
+  arrays('filled', quoted(['', 'ab']), SAME),
+  {
+    type: 'pairs',
+    values: [`array['(1,"a,b",,)', null]::pairs`, `'{}'::pairs`],
+    canonical: 'to_json(v::text[])::text',
+    element: SAME,
+  },
   arrays('money', quoted(['-1234.5']), SAME),
   {
     type: 'stamps',
