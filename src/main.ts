@@ -5,6 +5,7 @@ import { connectors } from '../connectors/index.ts';
 import { main } from './cli/main.ts';
 import type { App, CheckResult, Running, StartOptions, StoredReader } from './contracts/app.ts';
 import type { InstanceStatus } from './contracts/control.ts';
+import type { DeadLetterDesk } from './contracts/dead-letters.ts';
 import type { Envelope } from './contracts/envelope.ts';
 import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
@@ -92,7 +93,7 @@ async function start(
     if (kafka !== null) closers.push(() => kafka.close());
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
     const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options, verification };
-    const api = await startApi(served, instance, log);
+    const api = await startApi(served, instance, context);
     if (api !== null) closers.push(() => api.close());
     running.begin();
     // Without pipelines there is nothing that could end by itself but the log.
@@ -158,7 +159,16 @@ async function verificationsOf(
   return new Made({ name, pipelines, running, log, envelope, rules, rulesContext: { maskKey }, context });
 }
 
-async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, log: Logger) {
+async function deadLetterDesk(
+  { running, store: log, envelope, rules }: Pick<Served, 'running' | 'store' | 'envelope' | 'rules'>,
+  maskKey: string | null,
+  context: ConnectorContext,
+): Promise<DeadLetterDesk> {
+  const { Desk } = await import('./pipeline/dead-letters/desk.ts');
+  return new Desk({ log, envelope, rules, rulesContext: { maskKey }, context, sinks: () => running.sinks });
+}
+
+async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, context: ConnectorContext) {
   if (http === null) return null;
   const { running, store, envelope, rules, isOpen, groups: membership, options, verification } = served;
   const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, { NamedSnapshots }, topics] =
@@ -181,11 +191,12 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
   });
   const pipelines = () => running.plans;
   const snapshots = new NamedSnapshots(running);
+  const deadLetters = await deadLetterDesk(served, maskKey, context);
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   const reloader = new FileReload(running, options.load, options.redact);
   return start(
-    { control: running, operations, inspector, reloader, verification, snapshots, version },
-    { ...http, dataDir, log },
+    { control: running, operations, inspector, reloader, verification, deadLetters, snapshots, version },
+    { ...http, dataDir, log: context.log },
   );
 }
 
@@ -278,7 +289,10 @@ async function storedReader(instance: InstancePlan): Promise<StoredReader> {
   const sources = log.checkpoints.list('source/').map(([name]) => name.slice('source/'.length));
   const rules = await topicRules(openTopics(() => sources));
   const reader = createLogReader({ log, times: log.times, configOf: log.configOf, rules });
-  return { ...reader, close: () => log.close() };
+  const groups = log.checkpoints.list('group/').map(([name]) => name);
+  const isKnown = (pipeline: string) => groups.some((name) => name.startsWith(`group/tailrace.${pipeline}.`));
+  const { LetterReader } = await import('./pipeline/dead-letters/reader.ts');
+  return { ...reader, deadLetters: new LetterReader(log, isKnown), close: () => log.close() };
 }
 
 export async function createApp(): Promise<App> {

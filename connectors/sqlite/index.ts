@@ -9,6 +9,7 @@ export const sink = defineSink({
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  triesOut: true,
   targets: ({ path }, tables) => tables.map((table) => `${path} ${tableParts(table).table.toLowerCase()}`),
   check: async (options) => (await import('./check.ts')).checkSqlite(options),
   open: async (options) => (await import('./sink.ts')).openSqlite(options),

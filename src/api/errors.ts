@@ -9,6 +9,7 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'group.not_found': 404,
   'verify.not_found': 404,
   'pipeline.not_found': 404,
+  'dlq.not_found': 404,
   'topic.reserved': 403,
   'group.reserved': 403,
   'topic.exists': 409,

@@ -71,6 +71,7 @@ const FREE = [
   '/groups',
   '/groups/:group',
   '/snapshots',
+  '/dead-letters/:pipeline',
   '/verifications',
 ];
 

@@ -4,6 +4,7 @@
  */
 import { z } from 'zod';
 import type { Control, SnapshotPlaces } from '../contracts/control.ts';
+import type { DeadLetterDesk } from '../contracts/dead-letters.ts';
 import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
 import type { FileReloader } from '../contracts/reload.ts';
@@ -25,6 +26,7 @@ export interface Subjects {
   readonly inspector: Inspector;
   readonly reloader: FileReloader;
   readonly verification?: VerificationControl;
+  readonly deadLetters?: DeadLetterDesk;
   readonly snapshots?: SnapshotPlaces;
   /** Of the product. */
   readonly version: string;

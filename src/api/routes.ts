@@ -2,6 +2,14 @@ import type { Route } from './route.ts';
 import { alterTopic } from './routes/alter-topic.ts';
 import { compactTopic } from './routes/compact-topic.ts';
 import { createTopic } from './routes/create-topic.ts';
+import {
+  deadLetter,
+  deadLetters,
+  discardDeadLetters,
+  editDeadLetter,
+  retryDeadLetters,
+  tryDeadLetters,
+} from './routes/dead-letters.ts';
 import { deleteTopic } from './routes/delete-topic.ts';
 import { group } from './routes/group.ts';
 import { groups } from './routes/groups.ts';
@@ -47,15 +55,21 @@ export const routes: readonly Route[] = [
   groups,
   group,
   planSeek,
-  seek,
   logBackup,
   startLogBackup,
   cancelLogBackup,
+  seek,
   snapshots,
   startSnapshot,
   pauseSnapshots,
   resumeSnapshots,
   cancelSnapshot,
+  deadLetters,
+  deadLetter,
+  tryDeadLetters,
+  retryDeadLetters,
+  discardDeadLetters,
+  editDeadLetter,
   verifications,
   verification,
   verify,

@@ -4,6 +4,7 @@ import { check } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
 import { demo } from './commands/demo.ts';
 import { dev } from './commands/dev.ts';
+import { dlq } from './commands/dlq.ts';
 import { graph } from './commands/graph.ts';
 import { groups } from './commands/groups.ts';
 import { init } from './commands/init.ts';
@@ -40,6 +41,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   graph,
   snapshot,
   verify,
+  dlq,
   topics,
   groups,
   log,

@@ -34,16 +34,37 @@ export async function lookAt<T>(
   return answer === undefined ? stopped(context, instance, read) : (answer as T);
 }
 
-/** The same of topics and groups. */
-export function look<T>(context: CommandContext, path: string, read: (reader: StoredReader) => T): Promise<T> {
+/** The same of topics, groups and dead letters. */
+export function look<T>(
+  context: CommandContext,
+  path: string,
+  read: (reader: StoredReader) => T | Promise<T>,
+): Promise<T> {
   return lookAt(context, path, async (offline, instance) => {
     const reader = await offline.open(instance);
     try {
-      return read(reader);
+      return await read(reader);
     } finally {
       await reader.close();
     }
   });
+}
+
+/** The same of what needs the token. */
+export async function callOrLook<T>(
+  context: CommandContext,
+  path: string,
+  read: (reader: StoredReader) => Promise<T>,
+): Promise<T> {
+  const instance = await instanceOf(context);
+  const answer = await callRunning(instance.dataDir, { method: 'GET', path });
+  if (answer !== undefined) return answer as T;
+  const reader = await stopped(context, instance, (offline) => offline.open(instance));
+  try {
+    return await read(reader);
+  } finally {
+    await reader.close();
+  }
 }
 
 /** Lists of the values of a long answer. */

@@ -1,5 +1,6 @@
 /** What main hands to the command line. */
 import type { Control, InstanceStatus } from './control.ts';
+import type { DeadLetterReader } from './dead-letters.ts';
 import type { ErrorCode } from './errors.ts';
 import type { LogTools } from './log-tools.ts';
 import type { LogReader } from './operations.ts';
@@ -38,6 +39,7 @@ export interface TeardownResult {
 }
 
 export interface StoredReader extends LogReader {
+  readonly deadLetters: DeadLetterReader;
   close(): Promise<void>;
 }
 

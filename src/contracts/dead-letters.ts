@@ -138,7 +138,7 @@ export interface RetryReport {
 export interface DeadLetterEdit {
   readonly id: string;
   readonly by: string;
-  /** Column → JSON text of its value, in the form that records have. */
+  /** Column → its new value: `null`, JSON of a number, an array or a string, or the text itself. */
   readonly columns: Readonly<Record<string, string>>;
 }
 

@@ -129,7 +129,11 @@ export function fakeSubjects(parts: Partial<Subjects> = {}): Subjects {
 
 /** A stopped instance with these topics. */
 export function storedTopics(topics: readonly TopicStatus[]): App['offline']['open'] {
-  return async () => ({ ...fakeOperations({ topics: { list: () => topics } }), close: async () => {} });
+  const unexpected = async () => {
+    throw new Error('dead letters were not expected');
+  };
+  const deadLetters = { list: unexpected, show: unexpected };
+  return async () => ({ ...fakeOperations({ topics: { list: () => topics } }), deadLetters, close: async () => {} });
 }
 
 /** A running instance that does what the test says. */

@@ -1,6 +1,7 @@
 /** What the status of an instance looks like in answers: the contract of `contracts/control.ts` as schemas. */
 import { z } from 'zod';
 import type { InstanceStatus, PipelineStatus, SinkStatus, SourceStatus, TaskProblem } from '../../contracts/control.ts';
+import type { ReplayProgress } from '../../contracts/replay.ts';
 import type { SnapshotStatus, UpstreamStatus } from '../../contracts/upstream.ts';
 
 const ms = () => z.number().describe('ms since 1970');
@@ -59,13 +60,25 @@ const source: z.ZodType<SourceStatus> = z.object({
   upstream: upstream.exactOptional(),
 });
 
+export const replayProgress: z.ZodType<ReplayProgress> = z.object({
+  startedMs: ms(),
+  rate: z.number().nullable().describe('records a second; null: as the sink is set'),
+  done: z.number(),
+  total: z.number(),
+  percent: z.number(),
+  etaSeconds: z.number().nullable(),
+});
+
 const sink: z.ZodType<SinkStatus> = z.object({
   name: z.string(),
   type: z.string(),
   state: taskState,
   problem: problem.nullable(),
   records: z.number().describe('records applied since the process started'),
-  deadLetters: z.number(),
+  deadLetters: z.number().describe('dead letters that wait'),
+  refused: z.number().exactOptional().describe('records that became dead letters since the process started'),
+  oldestDeadLetterMs: ms().nullable().exactOptional(),
+  replay: replayProgress.exactOptional().describe('of one that is under way'),
   lagRecords: z.number().describe('records in the log that it has not applied'),
   lagMs: z.number().describe('age of the oldest of them, ms'),
 });

@@ -28,7 +28,7 @@ export function families({ status, groups, version, now }: Measured): Family[] {
     health(sources, sinks),
     ...sourceFamilies(sources, now),
     ...snapshotFamilies(sources),
-    ...sinkFamilies(sinks),
+    ...sinkFamilies(sinks, now),
     ...groupFamilies(groups),
   ];
 }
@@ -140,14 +140,18 @@ function snapshotFamilies(sources: Labelled<SourceStatus>): Family[] {
   ];
 }
 
-function sinkFamilies(sinks: Labelled<SinkStatus>): Family[] {
-  const results = sinks.flatMap(([labels, { records, deadLetters }]) => [
+function sinkFamilies(sinks: Labelled<SinkStatus>, now: number): Family[] {
+  const oldest = ({ oldestDeadLetterMs: first }: SinkStatus) =>
+    first == null ? null : Math.max(0, (now - first) / 1_000);
+  const results = sinks.flatMap(([labels, { records, refused = 0 }]) => [
     [{ ...labels, result: 'applied' }, records] as const,
-    [{ ...labels, result: 'dead_letter' }, deadLetters] as const,
+    [{ ...labels, result: 'dead_letter' }, refused] as const,
   ]);
   return [
     one('tailrace_sink_records_total', 'counter', 'Records by what became of them.', results),
-    each('tailrace_dlq_records', 'gauge', 'Dead letters of the sink.', sinks, ({ deadLetters }) => deadLetters),
+    each('tailrace_dlq_records', 'gauge', 'Dead letters that wait.', sinks, ({ deadLetters }) => deadLetters),
+    each('tailrace_dlq_oldest_age_seconds', 'gauge', 'Since the oldest of them was refused.', sinks, oldest),
+    each('tailrace_replay_percent', 'gauge', 'Of a replay under way.', sinks, ({ replay }) => replay?.percent ?? null),
     each('tailrace_sink_lag_records', 'gauge', 'Records in the log not applied.', sinks, (sink) => sink.lagRecords),
     each('tailrace_sink_lag_seconds', 'gauge', 'Age of the oldest of them.', sinks, ({ lagMs }) => lagMs / 1_000),
   ];

@@ -74,10 +74,10 @@ describe('a retry', () => {
   test('sends what somebody wrote instead, and never the key', async () => {
     const { target, scene } = await withPoison();
     const id = 'p/out/src.public.t-0-1';
-    for (const columns of [{ id: '7' }, { w: '1' }, { v: '{' }]) {
+    for (const columns of [{ id: '7' }, { w: '1' }]) {
       await expect(scene.desk.edit({ id, by: 'ann', columns })).rejects.toMatchObject({ code: 'dlq.invalid' });
     }
-    expect(await scene.desk.edit({ id, by: 'ann', columns: { v: '"mended"' } })).toMatchObject({ isEdited: true });
+    expect(await scene.desk.edit({ id, by: 'ann', columns: { v: 'mended' } })).toMatchObject({ isEdited: true });
     const { value, edited } = await scene.desk.show(id);
     expect(JSON.parse(value as string).after).toEqual({ id: 2, v: 'v2' });
     expect(JSON.parse(edited as string).after).toEqual({ id: 2, v: 'mended' });

@@ -3,10 +3,11 @@
 import type { Envelope, SchemaStore } from '../../contracts/envelope.ts';
 import { TailraceError } from '../../contracts/errors.ts';
 import type { Change } from '../../contracts/row.ts';
+import type { Column, Kind } from '../../contracts/schema.ts';
 import { parseExact } from '../../lib/exact-json.ts';
 import { base64, bytesIn, type Entry } from './entry.ts';
 
-/** Column → JSON text. */
+/** Column → its value: `null`, JSON of a number, an array or a string, or the text itself. */
 export type NewValues = Readonly<Record<string, string>>;
 
 /** The entry with the new values on top of those of an earlier edit. Throws `dlq.invalid`. */
@@ -20,7 +21,7 @@ export function editedEntry(entry: Entry, values: NewValues, envelope: Envelope,
     if (column === undefined) throw invalid(`its table has no column ${JSON.stringify(name)}`);
     if (column.keyOrdinal !== undefined) throw invalid(`${JSON.stringify(name)} is part of the key, which stays`);
     Object.defineProperty(parsed.after, name, {
-      value: json(name, text),
+      value: jsonOf(column, text),
       enumerable: true,
       configurable: true,
       writable: true,
@@ -31,12 +32,17 @@ export function editedEntry(entry: Entry, values: NewValues, envelope: Envelope,
   return { ...entry, edited: base64(edited) };
 }
 
-function json(column: string, text: string): unknown {
+const NUMERIC: readonly Kind[] = ['bool', 'int16', 'int32', 'int64', 'uint64', 'float32', 'float64', 'array'];
+
+/** As it stands in a record (DESIGN § 6): numbers and arrays as JSON, everything else as a string. */
+function jsonOf({ name, kind }: Column, text: string): unknown {
+  if (text === 'null') return null;
   try {
-    return parseExact(text);
+    if (NUMERIC.includes(kind) || /^".*"$/s.test(text)) return parseExact(text);
   } catch {
-    throw invalid(`the new value of ${JSON.stringify(column)} is no JSON`);
+    throw invalid(`the new value of ${JSON.stringify(name)} is no ${kind}`);
   }
+  return text;
 }
 
 /** Null when it cannot be decoded, every column included. */
@@ -54,6 +60,6 @@ function decoded(entry: Entry, value: Uint8Array | null, envelope: Envelope, sch
 
 function invalid(why: string): TailraceError {
   return new TailraceError('dlq.invalid', `the dead letter cannot be edited so: ${why}`, {
-    remedy: '`tailrace dlq show ID` shows the record; values are JSON, e.g. price=12.5 name=\'"tea"\'',
+    remedy: '`tailrace dlq show ID` shows the record',
   });
 }
