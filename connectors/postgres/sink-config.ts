@@ -8,6 +8,15 @@ export const sinkConfig = z.strictObject({
   url: secret()
     .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
     .describe(CONNECTION_STRING),
+  origin: z
+    .string()
+    .regex(/^(?!any$|none$|pg_)[A-Za-z0-9_.-]{1,512}$/, {
+      error: 'may hold letters, digits, _, . and -; not `any`, `none`, `pg_…`',
+    })
+    .optional()
+    .describe(
+      'Replication origin under which the rows are written, of this sink alone: sources of the target database with `origin: none` leave them out. Needs the server itself, not a pooler. Default: none.',
+    ),
   schema: z
     .string()
     .min(1)

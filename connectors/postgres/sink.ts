@@ -6,6 +6,7 @@ import { openClient } from './open-client.ts';
 import { type SinkConfig, serviceSchema } from './sink-config.ts';
 import { asSinkError, placeOf } from './sink-errors.ts';
 import { createServiceTables, TargetOffsets } from './sink-offsets.ts';
+import { originFindings, writeUnder } from './sink-origin.ts';
 import { RowApplier } from './sink-rows.ts';
 import { serviceTables } from './sink-statements.ts';
 import { TargetTables } from './sink-tables.ts';
@@ -23,6 +24,7 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
   try {
     const { rows } = await client.query<{ user: string }>('SELECT quote_ident(current_user) AS user');
     const user = rows[0]!.user;
+    if (config.origin !== undefined) await writeUnder(client, config.origin, user);
     await createServiceTables(client, schema, services).catch((error) => {
       throw asCreateError(error, { ...place, user }, schema);
     });
@@ -87,7 +89,8 @@ export async function checkSink(options: SinkOpenOptions<SinkConfig>): Promise<r
   try {
     client = await connect(options);
     const { rows } = await client.query<Facts>(FACTS_SQL, [schema]);
-    const problems = findings(rows[0]!, schema).map((finding) => ({ ...finding, path }));
+    const problems: Finding[] = findings(rows[0]!, schema).map((finding) => ({ ...finding, path }));
+    if (config.origin !== undefined) problems.push(...(await originFindings(client, rows[0]!.user)));
     if (problems.some(({ level }) => level === 'problem')) return problems;
     return [...problems, { level: 'ok', message: `PostgreSQL at ${placeOf(config.url)} accepts tables` }];
   } catch (error) {
