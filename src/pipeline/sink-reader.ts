@@ -1,6 +1,6 @@
 /** Reads the topics of one sink in turn, from its positions, and hands out decoded records in bounded batches. */
 import type { Envelope } from '../contracts/envelope.ts';
-import type { Log, LogRecord, TopicPartition } from '../contracts/log.ts';
+import type { Log, LogRecord, StoredBatch, TopicPartition } from '../contracts/log.ts';
 import type { Change } from '../contracts/row.ts';
 import type { SinkPositions } from '../contracts/sink.ts';
 import { originOf, type RetryOrigin } from './dead-letters/entry.ts';
@@ -25,10 +25,18 @@ export type Leaps = ReadonlyMap<string, { readonly until: bigint; readonly onwar
 interface Cursor extends TopicPartition {
   /** Offset after the last record handed out. */
   next: bigint;
-  /** Offset after the last batch read into `buffer`. */
+  /** Offset after the last batch that was read. */
   fetched: bigint;
-  buffer: ReadRecord[];
-  taken: number;
+  /** Records read and not handed out; decoded when their turn comes. */
+  waiting: Iterator<LogRecord> | null;
+  /** The first of them; null: there are none. */
+  first: LogRecord | null;
+}
+
+interface ReadBatch {
+  readonly records: readonly ReadRecord[];
+  /** After these records. */
+  readonly positions: SinkPositions;
 }
 
 export interface SinkReaderOptions {
@@ -37,7 +45,7 @@ export interface SinkReaderOptions {
   readonly schemas: SchemaFeed;
   readonly guard: ReadGuard;
   readonly maxRecords: number;
-  /** Bytes read ahead over all partitions (Invariant 10). */
+  /** Bytes held over all partitions, of the batch handed out and of what is read ahead (Invariant 10). */
   readonly maxBytes: number;
   /** Topic of the sink's dead letters that are tried again; read from when it exists. */
   readonly retries: string;
@@ -47,40 +55,61 @@ export interface SinkReaderOptions {
 export class SinkReader {
   readonly #options: SinkReaderOptions;
   readonly #cursors: Cursor[];
+  #positions: SinkPositions;
+  /** The batch after the one handed out, made while that one is on its way to the target. */
+  #ahead: Promise<ReadBatch> | null = null;
   #turn = 0;
   #wake = new AbortController();
 
   constructor(options: SinkReaderOptions, start: SinkPositions) {
     this.#options = options;
     this.#cursors = start.map(({ topic, partition, next }) => cursorAt(topic, partition, next));
+    this.#positions = start;
   }
 
   /** Positions after everything handed out so far. */
   positions(): SinkPositions {
-    return this.#cursors.map(({ topic, partition, next }) => ({ topic, partition, next }));
+    return this.#positions;
   }
 
   /** Up to `maxRecords` records, in offset order per partition; empty when all are at their end. Never waits for data. */
   async next(): Promise<readonly ReadRecord[]> {
+    const ahead = this.#ahead;
+    this.#ahead = null;
+    let batch = ahead === null ? null : await ahead;
+    // One that found nothing looked before this call.
+    if (batch === null || batch.records.length === 0) batch = await this.#read();
+    this.#positions = batch.positions;
+    if (batch.records.length > 0) {
+      this.#ahead = this.#read();
+      this.#ahead.catch(() => {});
+    }
+    return batch.records;
+  }
+
+  async #read(): Promise<ReadBatch> {
     const { maxRecords } = this.#options;
     this.#seeRetries();
     const records: ReadRecord[] = [];
     for (let tried = 0; tried < this.#cursors.length && records.length < maxRecords; tried++) {
       const cursor = this.#cursors[(this.#turn + tried) % this.#cursors.length]!;
       this.#leap(cursor);
-      if (cursor.taken === cursor.buffer.length) await this.#fetch(cursor);
-      const upTo = Math.min(cursor.buffer.length, cursor.taken + maxRecords - records.length);
-      const until = this.#options.leaps.get(cursor.topic)?.until;
-      for (; cursor.taken < upTo; cursor.taken++) {
-        const record = cursor.buffer[cursor.taken]!;
-        if (until !== undefined && cursor.next < until && record.offset >= until) break;
-        records.push(record);
-      }
-      cursor.next = cursor.taken === cursor.buffer.length ? cursor.fetched : cursor.buffer[cursor.taken]!.offset;
+      if (cursor.first === null) await this.#fetch(cursor);
+      this.#take(cursor, records);
       this.#leap(cursor);
     }
     this.#turn = (this.#turn + 1) % Math.max(1, this.#cursors.length);
-    return records;
+    return { records, positions: this.#cursors.map(({ topic, partition, next }) => ({ topic, partition, next })) };
+  }
+
+  #take(cursor: Cursor, records: ReadRecord[]): void {
+    const { maxRecords, leaps } = this.#options;
+    const until = leaps.get(cursor.topic)?.until;
+    for (; cursor.first !== null && records.length < maxRecords; advance(cursor)) {
+      if (until !== undefined && cursor.next < until && cursor.first.offset >= until) break;
+      records.push(this.#record(cursor, cursor.first));
+    }
+    cursor.next = cursor.first?.offset ?? cursor.fetched;
   }
 
   /** Resolves when there is more to read, or after `wake`. */
@@ -117,20 +146,15 @@ export class SinkReader {
 
   async #fetch(cursor: Cursor): Promise<void> {
     const { log, schemas, guard, maxBytes } = this.#options;
-    cursor.buffer = [];
-    cursor.taken = 0;
+    const { topic, partition, fetched } = cursor;
     // Invariant 5: an offset outside the partition throws, it is never reset.
-    const batches = await log.read(cursor.topic, cursor.partition, cursor.fetched, maxBytes / this.#cursors.length);
-    guard.check(cursor, cursor.fetched);
+    const batches = await log.read(topic, partition, fetched, maxBytes / 2 / this.#cursors.length);
+    guard.check(cursor, fetched);
     if (batches.length === 0) return;
     await schemas.catchUp();
-    const { fetched } = cursor;
-    for (const batch of batches) {
-      for (const raw of batch.records()) {
-        if (raw.offset >= fetched) cursor.buffer.push(this.#record(cursor, raw));
-      }
-      cursor.fetched = batch.nextOffset;
-    }
+    cursor.waiting = recordsOf(batches, fetched);
+    cursor.fetched = batches.at(-1)!.nextOffset;
+    advance(cursor);
   }
 
   #record({ topic, partition }: TopicPartition, raw: LogRecord): ReadRecord {
@@ -142,7 +166,16 @@ export class SinkReader {
 }
 
 function cursorAt(topic: string, partition: number, next: bigint): Cursor {
-  return { topic, partition, next, fetched: next, buffer: [], taken: 0 };
+  return { topic, partition, next, fetched: next, waiting: null, first: null };
+}
+
+function advance(cursor: Cursor): void {
+  const result = cursor.waiting?.next();
+  cursor.first = result === undefined || result.done === true ? null : result.value;
+}
+
+function* recordsOf(batches: readonly StoredBatch[], from: bigint): Generator<LogRecord> {
+  for (const batch of batches) for (const record of batch.records()) if (record.offset >= from) yield record;
 }
 
 function decode(envelope: Envelope, raw: LogRecord, schemas: SchemaFeed): { change: Change | null; error?: unknown } {
