@@ -2,11 +2,15 @@
 import { tmpdir } from 'node:os';
 import { measureDisk } from './disk.ts';
 import { currentCommit, publish } from './report.ts';
-import { postgresInserts, postgresMixed, type ReportRow } from './sinks/postgres.ts';
+import { postgresInserts, postgresMixed } from './sinks/postgres.ts';
+import { redisInserts, redisMixed } from './sinks/redis.ts';
+import type { ReportRow } from './sinks/rounds.ts';
 
 const parts: Record<string, () => Promise<ReportRow>> = {
   'postgres-inserts': postgresInserts,
   'postgres-mixed': postgresMixed,
+  'redis-inserts': redisInserts,
+  'redis-mixed': redisMixed,
 };
 
 export const rows: readonly string[] = Object.keys(parts);

@@ -12,6 +12,8 @@ const { dataDir, type, config, name, batch } = JSON.parse(process.argv[2]!) as S
 const log = await openLog({ dir: dataDir, clock: systemClock, random: Math.random, log: () => {} });
 const envelope = createEnvelope({ productVersion: 'bench' });
 const manifest = (await connectors[type]!()).sink!;
+// What `open` would load while the clock runs.
+await import(`../../connectors/${type}/sink.ts`);
 const plan = {
   name,
   manifest,

@@ -1,41 +1,44 @@
 /** Pre-flight of the `redis` sink. Changes nothing. */
 import { type Finding, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
+import { addressOf, placeOf } from './address.ts';
 import type { RedisConfig } from './config.ts';
-import { RedisConnection } from './connection.ts';
-import { placeOf } from './errors.ts';
-import { TargetOffsets } from './offsets.ts';
-import { sinkKey } from './scripts.ts';
+import type { RedisConnection } from './connection.ts';
+import { groupsOn, resumeOf } from './groups.ts';
+import { openServers, type Servers } from './servers.ts';
 
 const OLDEST = 5;
 const PATH = ['url'];
 
 export async function checkRedis(options: SinkOpenOptions<RedisConfig>): Promise<readonly Finding[]> {
   const { config, id, context } = options;
-  let connection: RedisConnection | undefined;
+  const place = placeOf(addressOf(config));
+  let servers: Servers | undefined;
   try {
-    connection = await RedisConnection.open(config.url, id, context);
-    const findings = [...(await serverFindings(connection))];
-    await askPermissions(connection, id);
-    await new TargetOffsets(connection, options).load();
-    if (findings.some(({ level }) => level === 'problem')) return findings;
-    return [...findings, { level: 'ok', message: `Redis at ${placeOf(config.url)} takes rows`, path: PATH }];
+    servers = await openServers(config, id, context);
+    const found: Finding[] = [];
+    for (const connection of servers.all) found.push(...(await serverFindings(connection, config)));
+    const groups = groupsOn(servers, options);
+    await Promise.all(groups.map(({ connection, offsets }) => askPermissions(connection, offsets.key)));
+    await resumeOf(groups);
+    if (found.some(({ level }) => level === 'problem')) return found;
+    return [...found, { level: 'ok', message: `Redis at ${place} takes rows`, path: PATH }];
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
     const { code, message, remedy = 'try again later' } = error;
     return [{ level: 'problem', message, remedy, path: PATH, code }];
   } finally {
-    connection?.close();
+    servers?.close();
   }
 }
 
 const never = new AbortController().signal;
 
 /** Throws what a write would meet first. The script does nothing. */
-async function askPermissions(connection: RedisConnection, id: string): Promise<void> {
-  await connection.call(never, 'EVAL', `return redis.call('EXISTS', KEYS[1])`, '1', sinkKey(id));
+async function askPermissions(connection: RedisConnection, key: string): Promise<void> {
+  await connection.call(never, 'EVAL', `return redis.call('EXISTS', KEYS[1])`, '1', key);
 }
 
-async function serverFindings(connection: RedisConnection): Promise<readonly Finding[]> {
+async function serverFindings(connection: RedisConnection, { cluster }: RedisConfig): Promise<readonly Finding[]> {
   const info = await connection.call(never, 'INFO').catch((error: unknown) => {
     if (error instanceof TailraceError && error.code === 'sink.not_ready') return null;
     throw error;
@@ -53,8 +56,11 @@ async function serverFindings(connection: RedisConnection): Promise<readonly Fin
   if (Number.parseInt(facts.get('redis_version') ?? '', 10) < OLDEST) {
     add('problem', `the server is Redis ${facts.get('redis_version')}`, 'upgrade it to Redis 5 or newer');
   }
-  if (facts.get('redis_mode') === 'cluster') {
-    add('problem', 'the server is a node of a cluster', 'name a Redis server that is not in cluster mode');
+  if (facts.get('redis_mode') === 'cluster' && cluster === undefined) {
+    add('problem', 'the server is a node of a cluster', 'write `cluster: {}` and put {$group} into `key`');
+  }
+  if (facts.get('redis_mode') === 'standalone' && cluster !== undefined) {
+    add('problem', 'the server is no node of a cluster', 'leave `cluster` out, and {$group} out of `key`');
   }
   if (facts.get('role') === 'slave') add('problem', 'the server is a replica', 'name its primary server in `url`');
   if (facts.get('loading') === '1') add('problem', 'the server still loads its data', 'wait and check again');

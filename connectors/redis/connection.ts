@@ -1,40 +1,42 @@
-/** One connection to Redis. It is never repaired: after any failure the runtime opens another session. */
+/** One connection to one server. It is never repaired: after any failure the runtime opens another session. */
+import { isIP } from 'node:net';
 import { Command, Redis } from 'ioredis';
 import type { ConnectorContext } from '../../src/sdk/index.ts';
-import { asSinkError, placeOf } from './errors.ts';
+import { type Address, placeOf } from './address.ts';
+import { asSinkError } from './errors.ts';
 import type { Script } from './scripts.ts';
 
-const CONNECT_MS = 10_000;
+const CONNECT_MS = 5_000;
 /** A command that takes longer has met a dead network: no script of ours runs for seconds. */
 const COMMAND_MS = 30_000;
 const KEEP_ALIVE_MS = 10_000;
 
 export class RedisConnection {
   readonly #client: Redis;
-  readonly #url: string;
+  readonly place: string;
 
-  private constructor(client: Redis, url: string) {
+  private constructor(client: Redis, place: string) {
     this.#client = client;
-    this.#url = url;
+    this.place = place;
   }
 
   /** Throws typed errors. */
-  static async open(url: string, name: string, { log }: ConnectorContext): Promise<RedisConnection> {
-    const client = new Redis(optionsOf(url, name));
+  static async open(address: Address, name: string, { log }: ConnectorContext): Promise<RedisConnection> {
+    const client = new Redis(optionsOf(address, name));
     // ioredis reports a failed login here only, and the connection as closed to who waits for it.
     let reported: unknown;
     client.on('error', (error) => {
       reported ??= error;
       log('debug', 'connection to the target lost', { sink: name });
     });
-    const connection = new RedisConnection(client, url);
+    const connection = new RedisConnection(client, placeOf(address));
     try {
       await client.connect();
       await client.ping();
       return connection;
     } catch (error) {
       client.disconnect();
-      throw asSinkError(isReply(error) ? error : (reported ?? error), placeOf(url));
+      throw asSinkError(isReply(error) ? error : (reported ?? error), connection.place);
     }
   }
 
@@ -66,7 +68,7 @@ export class RedisConnection {
       return await (signal === undefined ? reply : untilAborted(reply, signal));
     } catch (error) {
       if (signal?.aborted === true) throw signal.reason;
-      throw asSinkError(error, placeOf(this.#url));
+      throw asSinkError(error, this.place);
     }
   }
 }
@@ -84,15 +86,14 @@ class EncodedCommand extends Command {
   }
 }
 
-function optionsOf(text: string, name: string) {
-  const url = new URL(text);
+function optionsOf({ host, port, db, username, password, tls }: Address, name: string) {
   return {
-    host: url.hostname.replace(/^\[|\]$/g, ''),
-    port: Number(url.port || 6379),
-    db: Number(url.pathname.slice(1) || 0),
-    ...(url.username !== '' && { username: decodeURIComponent(url.username) }),
-    ...(url.password !== '' && { password: decodeURIComponent(url.password) }),
-    ...(url.protocol === 'rediss:' && { tls: { servername: url.hostname } }),
+    host,
+    port,
+    db,
+    ...(username !== '' && { username }),
+    ...(password !== '' && { password }),
+    ...(tls && { tls: isIP(host) === 0 ? { servername: host } : {} }),
     protocol: 2,
     lazyConnect: true,
     connectionName: `tailrace-${name.replace(/[^\w.-]/g, '_')}`,

@@ -22,9 +22,9 @@ const KINDS: Readonly<Record<string, Kind>> = {
   NOAUTH: 'login',
   WRONGPASS: 'login',
   NOPERM: 'permission',
+  // A slot moved: the next session asks who has it.
   MOVED: 'cluster',
   ASK: 'cluster',
-  CROSSSLOT: 'cluster',
 };
 
 const REMEDIES: Readonly<Record<string, string>> = {
@@ -36,12 +36,6 @@ const REMEDIES: Readonly<Record<string, string>> = {
   [FORGOTTEN]: 'nothing to do: the sink starts again from the position that the server still holds',
   BUSY: 'find the script that blocks the server (SCRIPT KILL)',
 };
-
-/** Host, port and database: the URL without user and password (Invariant 12). */
-export function placeOf(url: string): string {
-  const { hostname, port, pathname } = new URL(url);
-  return `${hostname}:${port || 6379}${pathname === '/' ? '' : pathname}`;
-}
 
 export function asSinkError(error: unknown, place: string): TailraceError {
   if (error instanceof TailraceError) return error;
@@ -84,8 +78,8 @@ function replyError(message: string, place: string): TailraceError {
         ...options,
       });
     case 'cluster':
-      return new TailraceError('sink.not_ready', `Redis at ${place} is a node of a cluster (${word})`, {
-        remedy: 'name a Redis server that is not in cluster mode',
+      return new TailraceError('sink.unreachable', `a hash slot is no longer at ${place} (${word})`, {
+        remedy: 'nothing to do while slots are moved; if the sink has no `cluster` in its settings, add it',
         ...options,
       });
     default:
@@ -107,6 +101,11 @@ function connectionError(message: string, code: string | undefined, place: strin
 /** A record that this key will never take. The server's text names no values, yet `detail` is its place. */
 export function rejection(message: string): TailraceError {
   const word = codeOf(message);
-  const why = word === 'WRONGTYPE' ? 'its key holds another type of value' : 'the server refused it';
+  const why =
+    word === 'WRONGTYPE'
+      ? 'its key holds another type of value'
+      : message.includes('not a valid float')
+        ? 'its score is no number'
+        : 'the server refused it';
   return new TailraceError('sink.rejected', `a row cannot be written: ${why} (${word})`, { detail: message });
 }

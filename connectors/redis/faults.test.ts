@@ -253,7 +253,7 @@ describe.skipIf(server === null)('redis', () => {
         expect(sink.config.safeParse({ url: bad, key: 'x:{id}' }).success, bad).toBe(false);
       }
       expect(sink.config.safeParse({ url: 'rediss://u:p@h:1/2', key: 'x:{id}', as: 'json' }).success).toBe(true);
-      expect(sink.config.safeParse({ url, key: 'x:{id}', ttl: '1d' }).success).toBe(false);
+      expect(sink.config.safeParse({ url, key: 'x:{id}', tlt: '1d' }).success).toBe(false);
     });
   });
 });

@@ -1,11 +1,14 @@
 /** Rows as hashes. Columns that were not sent are left alone, so the changes of a row need no merging: they run one by one. */
-import { type Row, TailraceError } from '../../src/sdk/index.ts';
+import type { SinkRecord } from '../../src/sdk/index.ts';
 import { columnText } from '../../src/sdk/target/column-text.ts';
 import type { FoldedRow, Layer } from '../../src/sdk/target/fold.ts';
-import { identityRow } from '../../src/sdk/target/row-image.ts';
+import { layerOf } from '../../src/sdk/target/fold.ts';
+import { ColumnWords } from './column-words.ts';
 import type { CommandBuffer } from './command-buffer.ts';
+import { APPLY_HASH } from './hash-script.ts';
+import { KeyWords } from './key-words.ts';
+import { versionText } from './names.ts';
 import { RowCalls, type RowReplies, type Session } from './row-calls.ts';
-import { APPLY_HASH, versionText } from './scripts.ts';
 import type { TargetTable } from './tables.ts';
 
 export async function applyHashes(
@@ -13,51 +16,87 @@ export async function applyHashes(
   table: TargetTable,
   rows: readonly FoldedRow[],
 ): Promise<RowReplies<FoldedRow>> {
-  const calls = new RowCalls<FoldedRow>(session, APPLY_HASH, table);
-  const keyless = new Map<FoldedRow, TailraceError>();
+  const calls = new RowCalls<FoldedRow>(session, APPLY_HASH, table, namesOf(table));
+  const keys = new KeyWords<FoldedRow>(table);
   for (const row of rows) {
-    try {
-      const key = table.template.keyOf(identityRow(row.layers[0]!.record.change));
-      for (const layer of row.layers) await calls.add(row, key, (args) => writeLayer(args, table, layer));
-    } catch (error) {
-      if (!(error instanceof TailraceError) || error.code !== 'sink.rejected') throw error;
-      keyless.set(row, error);
+    for (const layer of row.layers) {
+      const group = keys.write(calls, row, layer.record.change);
+      if (group < 0) break;
+      writeLayer(calls.next(group).args, table, layer);
+      const sent = calls.added(group, row, layer.record.change.version);
+      if (sent !== null) await sent;
     }
   }
-  const replies = await calls.finish();
-  return keyless.size === 0 ? replies : { ...replies, refused: new Map([...replies.refused, ...keyless]) };
+  return keys.withRefused(await calls.finish());
 }
 
-function writeLayer(args: CommandBuffer, table: TargetTable, { record, row, missing }: Layer): void {
+export interface DirectReplies extends RowReplies<SinkRecord> {
+  /** How many of the records were written, from the first one on. */
+  readonly taken: number;
+}
+
+/**
+ * Changes in their order, without a look at which are of one row: what is right as long as each says all of its row, a delete
+ * included. Stops before the first that does not.
+ */
+export async function applyWholeHashes(
+  session: Session,
+  table: TargetTable,
+  records: readonly SinkRecord[],
+): Promise<DirectReplies> {
+  const calls = new RowCalls<SinkRecord>(session, APPLY_HASH, table, namesOf(table));
+  const keys = new KeyWords<SinkRecord>(table);
+  const words = new ColumnWords(calls.next(0).args);
+  let taken = 0;
+  for (; taken < records.length; taken++) {
+    const record = records[taken]!;
+    const { change } = record;
+    const { version } = change;
+    const row = change.op === 'delete' ? null : change.after;
+    if (row !== null && !isWhole(row)) break;
+    const group = keys.write(calls, record, change);
+    if (group < 0) continue;
+    const { args } = calls.next(group);
+    const { byteLength, count } = args;
+    args.word(versionText(version));
+    if (row === null || !words.all(args, row)) {
+      args.cut(byteLength, count);
+      writeLayer(args, table, layerOf(record));
+    }
+    const sent = calls.added(group, record, version);
+    if (sent !== null) await sent;
+  }
+  return { ...keys.withRefused(await calls.finish()), taken };
+}
+
+function isWhole(row: Layer['row'] & object): boolean {
+  for (let i = 0; i < row.columns.length; i++) {
+    if (!(row.has === undefined ? row.bytes(i) !== undefined : row.has(i))) return false;
+  }
+  return true;
+}
+
+function namesOf({ source }: TargetTable): readonly string[] {
+  return source.columns.map(({ name }) => name);
+}
+
+/** The long form, see hash-script.ts. */
+function writeLayer(args: CommandBuffer, { source }: TargetTable, { record, row, missing }: Layer): void {
   const version = versionText(record.change.version);
   if (row === null) {
-    args.text('d');
-    args.text(version);
+    args.word('d');
+    args.word(version);
     return;
   }
-  args.text(missing.length === 0 ? 'w' : 'p');
-  args.text(version);
-  const texts = textsOf(row);
-  let set = 0;
-  let remove = 0;
-  for (const text of texts) {
-    if (text === null) remove++;
-    else if (text !== undefined) set++;
-  }
-  args.text(String(set));
-  args.text(String(remove));
-  for (let i = 0; i < texts.length; i++) {
-    const text = texts[i];
+  args.word(missing.length === 0 ? 'w' : 'p');
+  args.word(version);
+  const texts = source.columns.map((_, i) => columnText(row, i));
+  args.word(String(texts.filter((text) => text !== null && text !== undefined).length));
+  args.word(String(texts.filter((text) => text === null).length));
+  for (const [i, text] of texts.entries()) {
     if (text === undefined || text === null) continue;
-    args.encoded(table.fields[i]!);
+    args.text(source.columns[i]!.name);
     args.bytes(text);
   }
-  if (remove === 0) return;
-  for (let i = 0; i < texts.length; i++) if (texts[i] === null) args.encoded(table.fields[i]!);
-}
-
-function textsOf(row: Row): readonly (Uint8Array | null | undefined)[] {
-  const texts = new Array<Uint8Array | null | undefined>(row.columns.length);
-  for (let i = 0; i < texts.length; i++) texts[i] = columnText(row, i);
-  return texts;
+  for (const [i, text] of texts.entries()) if (text === null) args.text(source.columns[i]!.name);
 }

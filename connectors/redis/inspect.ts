@@ -1,5 +1,13 @@
 /** Looks at the rows that Redis holds, on a connection of its own that changes nothing. */
-import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
+import {
+  type Change,
+  type HeldRow,
+  type Row,
+  type SinkInspector,
+  type SinkOpenOptions,
+  type TableSchema,
+  TailraceError,
+} from '../../src/sdk/index.ts';
 import { columnText } from '../../src/sdk/target/column-text.ts';
 import { heldDocument } from '../../src/sdk/target/held-document.ts';
 import { heldRow, unlessRejected } from '../../src/sdk/target/held-row.ts';
@@ -8,106 +16,114 @@ import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
 import type { RedisConfig } from './config.ts';
-import { RedisConnection } from './connection.ts';
-import { KeyTemplate } from './key-template.ts';
-import { jsonRowKey, SOURCE_FIELD } from './scripts.ts';
-import { escapeGlob } from './sweep.ts';
-import { tableId } from './tables.ts';
+import { type Group, groupsOn } from './groups.ts';
+import type { Key } from './key-template.ts';
+import { ROW_PREFIX, rowKey, SOURCE_FIELD, VERSION_DIGITS } from './names.ts';
+import { scan } from './scan.ts';
+import { openServers, type Servers } from './servers.ts';
+import { type TargetTable, targetTable } from './tables.ts';
 
 /** Commands on their way at once. */
 const IN_FLIGHT = 200;
-const SCAN_KEYS = '500';
-const VERSION_DIGITS = 19;
 
 const never = new AbortController().signal;
 
-export async function inspectRedis({ config, id, context }: SinkOpenOptions<RedisConfig>): Promise<SinkInspector> {
-  return new RedisInspector(await RedisConnection.open(config.url, `verify ${id}`, context), config);
+export async function inspectRedis(options: SinkOpenOptions<RedisConfig>): Promise<SinkInspector> {
+  const { config, id, context } = options;
+  if (config.ttl !== undefined) throw unsupported('rows with a `ttl` are gone when it has passed');
+  if (config.as === 'stream') throw unsupported('a stream holds changes, not rows');
+  if (config.as === 'invalidate') throw unsupported('what stands under keys that are only removed is not Tailrace’s');
+  if (config.as === 'set' || config.as === 'sorted-set') throw unsupported('members of sets are not compared');
+  const servers = await openServers(config, `verify ${id}`, context);
+  return new RedisInspector(servers, groupsOn(servers, options), config);
+}
+
+function unsupported(why: string): TailraceError {
+  return new TailraceError('verify.unsupported', `this sink cannot be compared: ${why}`);
 }
 
 class RedisInspector implements SinkInspector {
-  readonly #connection: RedisConnection;
+  readonly #servers: Servers;
+  readonly #groups: readonly Group[];
   readonly #config: RedisConfig;
 
-  constructor(connection: RedisConnection, config: RedisConfig) {
-    this.#connection = connection;
+  constructor(servers: Servers, groups: readonly Group[], config: RedisConfig) {
+    this.#servers = servers;
+    this.#groups = groups;
     this.#config = config;
   }
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
-    const template = new KeyTemplate(this.#config.key, rows[0]!.table);
+    const table = targetTable(this.#config, rows[0]!.table);
+    const { as } = this.#config;
     return this.#each(rows, async ({ after }): Promise<HeldRow> => {
-      const key = unlessRejected(() => template.keyOf(after!));
+      const key = unlessRejected(() => table.key.keyOf(after!));
       if (key === null) return { state: 'missing' };
-      return this.#config.as === 'hash' ? this.#compareHash(key, after!) : this.#compareDocument(key, after!);
+      if (as === 'hash') return this.#compareHash(key, after!);
+      return as === 'string' ? this.#compareString(key, after!, table.value) : this.#compareDocument(key, after!);
     });
   }
 
-  async holds(table: TableSchema, keys: readonly string[]): Promise<readonly boolean[]> {
-    const template = new KeyTemplate(this.#config.key, table);
+  async holds(source: TableSchema, keys: readonly string[]): Promise<readonly boolean[]> {
+    const table = targetTable(this.#config, source);
     return this.#each(keys, async (name) => {
-      const key = unlessRejected(() => template.keyOf(rowOfKey(table, name)));
-      return key !== null && (await this.#call('EXISTS', key)) === 1;
+      const key = unlessRejected(() => table.key.keyOf(rowOfKey(source, name)));
+      return key !== null && (await this.#isOf(table.id, key));
     });
   }
 
-  async *keys(table: TableSchema): AsyncIterable<readonly string[]> {
-    const template = new KeyTemplate(this.#config.key, table);
-    const id = tableId(table, template.filled);
-    const order = keyIndexes(table);
-    let cursor = '0';
-    do {
-      const pattern = `${escapeGlob(template.prefix)}*`;
-      const reply = await this.#call('SCAN', cursor, 'MATCH', pattern, 'COUNT', SCAN_KEYS);
-      const [next, found] = reply as [string, string[]];
-      const owned = await this.#each(found, async (key) => (await this.#isOf(id, key)) && template.textsOf(key));
-      yield owned.flatMap((texts) => {
-        if (texts === false || texts === null) return [];
-        return [
-          keyJson(
-            table,
-            order.map((column) => texts[template.columns.indexOf(column)]!),
-          ),
-        ];
-      });
-      cursor = next;
-    } while (cursor !== '0');
+  async *keys(source: TableSchema): AsyncIterable<readonly string[]> {
+    const table = targetTable(this.#config, source);
+    for (const group of this.#groups) {
+      // A row kept as a string is known by its memory: one whose column is NULL has no key of its own.
+      const before = this.#config.as === 'hash' ? '' : ROW_PREFIX;
+      for await (const found of scan(group, before + table.key.prefixOf(group.index), '', never)) {
+        const texts = found.map((name) => name.slice(before.length));
+        const owned = await this.#each(texts, async (text) => {
+          return (await this.#isOf(table.id, { text, group: group.index })) && table.key.textsOf(text, group.index);
+        });
+        yield owned.flatMap((columns) => (columns === false || columns === null ? [] : [keyOf(table, columns)]));
+      }
+    }
   }
 
   async close(): Promise<void> {
-    this.#connection.close();
+    this.#servers.close();
   }
 
-  async #compareHash(key: string, row: Row): Promise<HeldRow> {
-    const reply = (await this.#call('HGETALL', key)) as readonly string[];
+  async #compareHash(key: Key, row: Row): Promise<HeldRow> {
+    const reply = (await this.#call(key, 'HGETALL', key.text)) as readonly string[];
     if (reply.length === 0) return { state: 'missing' };
     const held = new Map<string, string>();
     for (let i = 0; i < reply.length; i += 2) held.set(reply[i]!, reply[i + 1]!);
-    const columns = row.columns.flatMap(({ name }, i) => {
-      const text = columnText(row, i);
-      const wanted = text === null || text === undefined ? undefined : Buffer.from(text).toString();
-      return wanted === held.get(name) ? [] : [name];
-    });
+    const columns = row.columns.flatMap(({ name }, i) => (textOf(row, i) === held.get(name) ? [] : [name]));
     return heldRow(columns);
   }
 
-  async #compareDocument(key: string, row: Row): Promise<HeldRow> {
-    const text = (await this.#call('GET', key)) as string | null;
+  async #compareDocument(key: Key, row: Row): Promise<HeldRow> {
+    const text = (await this.#call(key, 'GET', key.text)) as string | null;
     return text === null ? { state: 'missing' } : heldDocument(row, documentMembers(text), []);
   }
 
+  async #compareString(key: Key, row: Row, column: number): Promise<HeldRow> {
+    const text = (await this.#call(key, 'GET', key.text)) as string | null;
+    const wanted = textOf(row, column);
+    if (text === (wanted ?? null)) return heldRow([]);
+    return text === null ? { state: 'missing' } : heldRow([row.columns[column]!.name]);
+  }
+
   /** Keys of others may look alike. */
-  async #isOf(id: string, key: string): Promise<boolean> {
+  async #isOf(id: string, key: Key): Promise<boolean> {
     if (this.#config.as === 'hash') {
-      if ((await this.#call('TYPE', key)) !== 'hash') return false;
-      return (await this.#call('HGET', key, SOURCE_FIELD)) === id;
+      if ((await this.#call(key, 'TYPE', key.text)) !== 'hash') return false;
+      return (await this.#call(key, 'HGET', key.text, SOURCE_FIELD)) === id;
     }
-    const memory = (await this.#call('GET', jsonRowKey(key))) as string | null;
+    const memory = (await this.#call(key, 'GET', rowKey(key.text))) as string | null;
     return memory?.slice(VERSION_DIGITS) === id;
   }
 
-  #call(name: string, ...words: readonly string[]): Promise<unknown> {
-    return this.#connection.call(never, name, ...words);
+  #call({ group }: Key, name: string, ...words: readonly string[]): Promise<unknown> {
+    return this.#groups[group]!.connection.call(never, name, ...words);
   }
 
   async #each<T, R>(list: readonly T[], one: (item: T) => Promise<R>): Promise<R[]> {
@@ -117,4 +133,17 @@ class RedisInspector implements SinkInspector {
     }
     return results;
   }
+}
+
+/** Undefined for NULL, which has no field. */
+function textOf(row: Row, column: number): string | undefined {
+  const text = columnText(row, column);
+  return text === null || text === undefined ? undefined : Buffer.from(text).toString();
+}
+
+function keyOf({ source, key }: TargetTable, texts: readonly string[]): string {
+  return keyJson(
+    source,
+    keyIndexes(source).map((column) => texts[key.columns.indexOf(column)]!),
+  );
 }

@@ -1,20 +1,23 @@
-/** Rows as JSON documents. A change without all columns is put together with the document that Redis holds, and written whole. */
+/**
+ * Rows as JSON documents. A change without all columns is put together with the document that Redis holds, and written whole: not
+ * with Lua's own JSON, which would round large numbers.
+ */
 import { TailraceError } from '../../src/sdk/index.ts';
 import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { GrowingBytes } from '../../src/sdk/target/growing-bytes.ts';
 import { writeDocument } from '../../src/sdk/target/json-document.ts';
 import { documentMembers } from '../../src/sdk/target/json-text.ts';
 import { identityRow } from '../../src/sdk/target/row-image.ts';
-import type { CommandBuffer } from './command-buffer.ts';
+import type { Key } from './key-template.ts';
+import { rowKey, VERSION_DIGITS, versionText } from './names.ts';
 import { RowCalls, type RowReplies, type Session } from './row-calls.ts';
-import { APPLY_JSON, jsonRowKey, versionText } from './scripts.ts';
 import type { TargetTable } from './tables.ts';
+import { APPLY_VALUE } from './value-script.ts';
 
 /** Documents read at a time. */
 const READ_ROWS = 100;
 /** There is one writer: another state than the one just read means that the keys were touched by hand. */
 const ATTEMPTS = 5;
-const VERSION_DIGITS = 19;
 
 interface Held {
   /** As the script compares it; empty when the row is neither there nor remembered. */
@@ -23,8 +26,6 @@ interface Held {
 }
 
 const scratch = new GrowingBytes();
-
-const NOTHING: Held = { memory: '', document: null };
 
 export async function applyDocuments(
   session: Session,
@@ -42,12 +43,12 @@ export async function applyDocuments(
         remedy: 'let nothing else write under the keys of this sink',
       });
     }
-    const calls = new RowCalls<FoldedRow>(session, APPLY_JSON, table);
+    const calls = new RowCalls<FoldedRow>(session, APPLY_VALUE, table);
     const pieces = new Set<FoldedRow>();
     for await (const [row, held] of withHeld(session, left, keys)) {
       const write = resolveLayers(row, held === null ? 0n : BigInt(held.memory.slice(0, VERSION_DIGITS) || 0));
       if (write === null) stale++;
-      else if (await addWrite(calls, row, keys.get(row)!, write, held)) pieces.add(row);
+      else if (await addWrite(calls, { row, key: keys.get(row)!, write, held })) pieces.add(row);
     }
     const replies = await calls.finish();
     stale += replies.stale;
@@ -60,10 +61,10 @@ export async function applyDocuments(
 }
 
 function keysOf(table: TargetTable, rows: readonly FoldedRow[], refused: Map<FoldedRow, TailraceError>) {
-  const keys = new Map<FoldedRow, string>();
+  const keys = new Map<FoldedRow, Key>();
   for (const row of rows) {
     try {
-      keys.set(row, table.template.keyOf(identityRow(row.layers[0]!.record.change)));
+      keys.set(row, table.key.keyOf(identityRow(row.layers[0]!.record.change)));
     } catch (error) {
       if (!(error instanceof TailraceError) || error.code !== 'sink.rejected') throw error;
       refused.set(row, error);
@@ -74,50 +75,53 @@ function keysOf(table: TargetTable, rows: readonly FoldedRow[], refused: Map<Fol
 
 /** Every row, with what Redis holds where that matters: where columns are missing, or older changes may show through. */
 async function* withHeld(
-  { connection, signal }: Session,
+  { groups, signal }: Session,
   rows: readonly FoldedRow[],
-  keys: ReadonlyMap<FoldedRow, string>,
+  keys: ReadonlyMap<FoldedRow, Key>,
 ): AsyncGenerator<readonly [FoldedRow, Held | null]> {
-  const matters = ({ layers }: FoldedRow) => layers.length > 1 || layers[0]!.missing.length > 0;
-  for (const row of rows) if (!matters(row)) yield [row, null];
-  const partial = rows.filter(matters);
-  for (let at = 0; at < partial.length; at += READ_ROWS) {
-    const some = partial.slice(at, at + READ_ROWS);
-    const words = some.flatMap((row) => [keys.get(row)!, jsonRowKey(keys.get(row)!)]);
-    const found = (await connection.call(signal, 'MGET', ...words)) as (string | null)[];
-    for (const [i, row] of some.entries()) {
-      yield [row, { document: found[2 * i] ?? null, memory: found[2 * i + 1] ?? '' }];
+  const partial: FoldedRow[][] = groups.map(() => []);
+  for (const row of rows) {
+    if (row.layers.length > 1 || row.layers[0]!.missing.length > 0) partial[keys.get(row)!.group]!.push(row);
+    else yield [row, null];
+  }
+  for (const [group, ofGroup] of partial.entries()) {
+    for (let at = 0; at < ofGroup.length; at += READ_ROWS) {
+      const some = ofGroup.slice(at, at + READ_ROWS);
+      const words = some.flatMap((row) => [keys.get(row)!.text, rowKey(keys.get(row)!.text)]);
+      const found = (await groups[group]!.connection.call(signal, 'MGET', ...words)) as (string | null)[];
+      for (const [i, row] of some.entries()) {
+        yield [row, { document: found[2 * i] ?? null, memory: found[2 * i + 1] ?? '' }];
+      }
     }
   }
 }
 
-/** True when columns are missing that nobody knows. */
-async function addWrite(
-  calls: RowCalls<FoldedRow>,
-  row: FoldedRow,
-  key: string,
-  write: RowWrite,
-  held: Held | null,
-): Promise<boolean> {
-  const version = versionText(write.version);
-  if (write.kind === 'delete') {
-    await calls.add(row, key, texts(['d', version]));
-    return false;
-  }
-  const { document: text, memory } = held ?? NOTHING;
-  const stored = write.fresh ? undefined : documentMembers(text);
-  scratch.clear();
-  writeDocument(scratch, write.row, { stored });
-  const words = held === null ? ['w', version] : ['c', version, memory];
-  await calls.add(row, key, (args) => {
-    texts(words)(args);
-    args.bytes(scratch.view());
-  });
-  return write.missing.length > 0 && !write.fresh && stored === undefined;
+interface Addition {
+  readonly row: FoldedRow;
+  readonly key: Key;
+  readonly write: RowWrite;
+  readonly held: Held | null;
 }
 
-function texts(words: readonly string[]): (args: CommandBuffer) => void {
-  return (args) => {
-    for (const word of words) args.text(word);
-  };
+/** True when columns are missing that nobody knows. */
+async function addWrite(calls: RowCalls<FoldedRow>, { row, key, write, held }: Addition): Promise<boolean> {
+  const { keys, args } = calls.next(key.group);
+  const version = versionText(write.version);
+  keys.text(key.text);
+  let incomplete = false;
+  if (write.kind === 'delete') {
+    args.word('d');
+    args.word(version);
+  } else {
+    const stored = write.fresh ? undefined : documentMembers(held?.document);
+    incomplete = write.missing.length > 0 && !write.fresh && stored === undefined;
+    scratch.clear();
+    writeDocument(scratch, write.row, { stored });
+    args.word(held === null ? 'w' : 'c');
+    args.word(version);
+    if (held !== null) args.text(held.memory);
+    args.bytes(scratch.view());
+  }
+  await calls.added(key.group, row, write.version);
+  return incomplete;
 }

@@ -1,11 +1,14 @@
 /**
- * Keys of rows, made of a template. Different rows get different keys: every column of the record key stands in the template,
- * and in a column that is followed by more of the template the character that follows is percent-encoded (as is `%`).
+ * Keys of rows, made of a template. Different rows get different keys: a column that is followed by more of the template has the
+ * character that follows percent-encoded (as is `%`).
+ *
+ * In a cluster `{$group}` stands for a hash tag, `{0}` to `{n-1}`: CRC16 of the rest of the key, modulo n. Keys of one group
+ * lie in one slot, so that one call can write many of them.
  */
 import { type Row, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { decodeCharacters, encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
-import { SERVICE_PREFIX } from './scripts.ts';
+import { crc16 } from './slot.ts';
 
 /** Literal text, followed by a column or fact; the last literal has none. */
 interface Part {
@@ -13,91 +16,103 @@ interface Part {
   readonly name: string | null;
 }
 
-const FACTS = ['$table', '$schema'];
+export const GROUP = '$group';
 
-function partsOf(template: string): readonly Part[] {
+export function partsOf(template: string): readonly Part[] {
   const pieces = template.split(/\{([^{}]*)\}/);
   const parts: Part[] = [];
   for (let i = 0; i < pieces.length; i += 2) parts.push({ literal: pieces[i]!, name: pieces[i + 1] ?? null });
   return parts;
 }
 
-/** What is wrong with a template whatever the tables are; null when nothing is. */
-export function keyTemplateProblem(template: string): string | null {
-  const parts = partsOf(template);
-  if (parts.some(({ literal }) => /[{}]/.test(literal))) return 'has a brace without its counterpart';
-  const names = parts.flatMap(({ name }) => (name === null ? [] : [name]));
-  const fact = names.find((name) => name.startsWith('$') && !FACTS.includes(name));
-  if (fact !== undefined) return `{${fact}} is unknown; there are ${FACTS.map((name) => `{${name}}`).join(' and ')}`;
-  if (names.includes('')) return 'has empty braces: name a column of the key between them, e.g. product:{id}';
-  if (names.every((name) => name.startsWith('$'))) return 'needs the columns of the key in braces, e.g. product:{id}';
-  if (parts[0]!.literal === '') return 'must start with literal text, e.g. product:{id}';
-  if (parts[0]!.literal.startsWith(SERVICE_PREFIX))
-    return `must not start with ${SERVICE_PREFIX}, which is kept for Tailrace`;
-  if (parts.slice(1).some(({ literal, name }) => literal === '' && name !== null)) {
-    return 'needs literal text between two placeholders, e.g. item:{order_id}:{line}';
-  }
-  return null;
+/** Columns that a template names. */
+export function columnsIn(template: string): readonly string[] {
+  return partsOf(template).flatMap(({ name }) => (name === null || name.startsWith('$') ? [] : [name]));
 }
 
-/** The template for one table. */
+export interface Key {
+  readonly text: string;
+  /** From 0; 0 where there are no groups. */
+  readonly group: number;
+}
+
+/** The template for one table, whose columns it names are there. */
 export class KeyTemplate {
-  /** What all keys of the table start with. */
-  readonly prefix: string;
+  /** What all keys of the table start with in this group. */
+  readonly prefixOf: (group: number) => string;
   /** The template with the table's facts filled in: equal for two tables whose rows would share keys. */
   readonly filled: string;
+  /** Columns that the template names, by their index, in its order. */
+  readonly columns: readonly number[];
   readonly #parts: readonly { readonly before: string; readonly column: number; readonly encode: string }[];
   readonly #end: string;
+  /** Where the hash tag stands: always before the first column. -1: there is none. */
+  readonly #tagAt: number;
+  readonly #groups: number;
 
-  /** Throws `sink.not_ready` when the template does not name exactly the columns of the table's key. */
-  constructor(template: string, table: TableSchema) {
+  /** @param groups 1 where there is no cluster */
+  constructor(template: string, table: TableSchema, groups: number) {
     const filled: { literal: string; name: string | null }[] = [{ literal: '', name: null }];
     const all = partsOf(template);
+    let tagAt = -1;
     for (const [i, { literal, name }] of all.entries()) {
       const last = filled.at(-1)!;
       last.literal += literal;
       const follows = all[i + 1]?.literal[0] ?? '';
-      if (name?.startsWith('$'))
+      if (name === GROUP) tagAt = last.literal.length;
+      else if (name?.startsWith('$'))
         last.literal += encodeCharacters(name === '$table' ? table.table : table.schema, follows);
       else if (name !== null) {
         last.name = name;
         filled.push({ literal: '', name: null });
       }
     }
-    checkColumns(
-      template,
-      filled.flatMap(({ name }) => name ?? []),
-      table,
-    );
-    this.prefix = filled[0]!.literal;
+    const prefix = filled[0]!.literal;
+    if (prefix.slice(0, Math.max(tagAt, 0)).includes('{')) {
+      throw new TailraceError('sink.not_ready', `a brace in the name of ${sourceTableName(table)} hides {${GROUP}}`, {
+        remedy: `put {${GROUP}} at the beginning of \`key\``,
+      });
+    }
+    this.prefixOf = (group) => withTag(prefix, tagAt, group);
     this.filled = filled.map(({ literal, name }) => literal + (name === null ? '' : `{${name}}`)).join('');
-    this.#end = filled.at(-1)!.literal;
+    this.#tagAt = tagAt;
+    this.#groups = groups;
+    this.#end = filled.length === 1 ? '' : filled.at(-1)!.literal;
     this.#parts = filled.slice(0, -1).map(({ literal, name }, i) => ({
       before: literal,
       column: table.columns.findIndex((column) => column.name === name),
       encode: i === filled.length - 2 ? '' : filled[i + 1]!.literal[0]!,
     }));
+    this.columns = this.#parts.map(({ column }) => column);
   }
 
-  keyOf(row: Row): string {
-    let key = '';
+  /** Literal text around the one column whose text stands in the key as it is; null for other templates. */
+  get around(): { readonly before: string; readonly column: number; readonly after: string } | null {
+    const [part] = this.#parts;
+    if (this.#parts.length !== 1 || part!.encode !== '' || this.#tagAt >= 0) return null;
+    return { before: part!.before, column: part!.column, after: this.#end };
+  }
+
+  /** Throws `sink.rejected` for a key column that is not valid UTF-8. */
+  keyOf(row: Row): Key {
+    let text = this.#parts.length === 0 ? this.filled : '';
     for (const { before, column, encode } of this.#parts) {
-      const text = keyText(row, column);
-      key += before + (encode === '' ? text : encodeCharacters(text, encode));
+      const value = keyText(row, column);
+      text += before + (encode === '' ? value : encodeCharacters(value, encode));
     }
-    return key + this.#end;
+    text += this.#end;
+    if (this.#tagAt < 0) return { text, group: 0 };
+    const group = crc16(text) % this.#groups;
+    return { text: withTag(text, this.#tagAt, group), group };
   }
 
-  /** Columns that the template names, by their index, in its order. */
-  get columns(): readonly number[] {
-    return this.#parts.map(({ column }) => column);
-  }
-
-  /** Texts of those columns; null for a key that the template does not make. */
-  textsOf(key: string): readonly string[] | null {
-    if (!key.startsWith(this.prefix) || !key.endsWith(this.#end)) return null;
+  /** Texts of the columns, from a key of this group; null for a key that the template does not make. */
+  textsOf(key: string, group: number): readonly string[] | null {
+    const prefix = this.prefixOf(group);
+    if (!key.startsWith(prefix) || !key.endsWith(this.#end)) return null;
+    if (this.#parts.length === 0) return key === prefix ? [] : null;
     const texts: string[] = [];
-    let at = this.prefix.length;
+    let at = prefix.length;
     const end = key.length - this.#end.length;
     for (const [i, { encode }] of this.#parts.entries()) {
       const next = this.#parts[i + 1];
@@ -111,28 +126,6 @@ export class KeyTemplate {
   }
 }
 
-/**
- * A column that is not of the key could change, and the row under its old key would stay; a column of the key that is not in
- * the template would let rows overwrite each other.
- */
-function checkColumns(template: string, names: readonly string[], table: TableSchema): void {
-  const keys = table.columns.filter(({ keyOrdinal }) => keyOrdinal !== undefined).map(({ name }) => name);
-  const where = `of ${sourceTableName(table)}`;
-  const list = keys.map((name) => `{${name}}`).join(':');
-  if (keys.length === 0) {
-    throw new TailraceError('sink.not_ready', `rows ${where} have no key, so they cannot be kept under one in Redis`, {
-      remedy: `give ${sourceTableName(table)} a primary key, or leave it out of this sink with \`from:\``,
-    });
-  }
-  const remedy = `write \`key: ${table.table}:${list}\``;
-  const foreign = names.find((name) => !keys.includes(name));
-  if (foreign !== undefined) {
-    const message = `\`key: ${template}\` names {${foreign}}, which is no column of the key ${where}`;
-    throw new TailraceError('sink.not_ready', message, { remedy });
-  }
-  const missing = keys.find((name) => !names.includes(name));
-  if (missing !== undefined) {
-    const message = `\`key: ${template}\` lacks {${missing}}, a column of the key ${where}: rows would share a key`;
-    throw new TailraceError('sink.not_ready', message, { remedy });
-  }
+function withTag(text: string, at: number, group: number): string {
+  return at < 0 ? text : `${text.slice(0, at)}{${group}}${text.slice(at)}`;
 }

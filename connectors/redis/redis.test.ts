@@ -267,7 +267,7 @@ describe.skipIf(server === null)('redis', () => {
       const opened = await open(config);
       await apply(opened, [insert(1, '1', 'a', 'b'), remove(2, '1')]);
       await opened.sink.close();
-      const [memory] = await client.keys('_tr:*{x:1}');
+      const [memory] = await client.keys('_tr:*:x:1');
       expect(await client.ttl(memory!)).toBeGreaterThan(7 * 24 * 3_600 - 60);
       expect(await client.ttl(memory!)).toBeLessThanOrEqual(7 * 24 * 3_600);
     });

@@ -3,21 +3,22 @@ import type { TailraceError } from '../../src/sdk/index.ts';
 import { InFlight } from '../../src/sdk/target/in-flight.ts';
 import { DELETED_HOLD_MS } from '../../src/sdk/target/positions.ts';
 import { CommandBuffer, scriptCall } from './command-buffer.ts';
-import type { RedisConnection } from './connection.ts';
 import { rejection } from './errors.ts';
-import type { TargetOffsets } from './offsets.ts';
+import type { Group } from './groups.ts';
+import { versionText } from './names.ts';
 import type { Script } from './scripts.ts';
 import type { TargetTable } from './tables.ts';
 
 /** The server does nothing else meanwhile: about a millisecond. */
 const CALL_ROWS = 250;
 const CALL_BYTES = 1 << 19;
-/** The next call is encoded while the server runs the last ones. */
-const CALLS_IN_FLIGHT = 4;
+/** The next calls are encoded while the server runs the last ones. */
+const CALLS_IN_FLIGHT = 8;
 
 export interface Session {
-  readonly connection: RedisConnection;
-  readonly offsets: TargetOffsets;
+  readonly groups: readonly Group[];
+  /** Seconds; 0 for ever. */
+  readonly ttl: number;
   readonly signal: AbortSignal;
 }
 
@@ -31,32 +32,50 @@ export interface RowReplies<R> {
 
 type Reply = [stale: number, incomplete: number, changed: number[], refused: (number | string)[]];
 
+/** A call that is being put together. */
+interface Open<R> {
+  readonly keys: CommandBuffer;
+  readonly args: CommandBuffer;
+  rows: R[];
+  /** Highest version of the call. */
+  top: bigint;
+}
+
+/** Operations of one group run in the order in which they were added. */
 export class RowCalls<R> {
   readonly #session: Session;
   readonly #script: Script;
   readonly #table: TargetTable;
-  readonly #keys = new CommandBuffer();
-  readonly #args = new CommandBuffer();
+  readonly #shared: readonly string[];
   readonly #calls = new InFlight<readonly [readonly R[], Reply]>(CALLS_IN_FLIGHT);
-  #rows: R[] = [];
+  readonly #open: readonly Open<R>[];
 
-  constructor(session: Session, script: Script, table: TargetTable) {
+  /** @param shared words that all rows share */
+  constructor(session: Session, script: Script, table: TargetTable, shared: readonly string[] = []) {
     this.#session = session;
     this.#script = script;
     this.#table = table;
+    this.#shared = shared;
+    this.#open = session.groups.map(() => {
+      return { keys: new CommandBuffer(), args: new CommandBuffer(), rows: [], top: 0n };
+    });
   }
 
-  /** Adds an operation; `write` puts its arguments behind those of the others. Operations run in the order of the calls. */
-  async add(row: R, key: string, write: (args: CommandBuffer) => void): Promise<void> {
-    if (this.#rows.length === 0) this.#begin();
-    this.#rows.push(row);
-    this.#keys.text(key);
-    write(this.#args);
-    if (this.#rows.length >= CALL_ROWS || this.#args.byteLength >= CALL_BYTES) await this.#send();
+  /** Buffers that take the key and the arguments of the next operation, which `added` then adds. */
+  next(group: number): { readonly keys: CommandBuffer; readonly args: CommandBuffer } {
+    return this.#open[group]!;
+  }
+
+  /** Null, or what is to be awaited before the next operation. */
+  added(group: number, row: R, version: bigint): Promise<void> | null {
+    const open = this.#open[group]!;
+    open.rows.push(row);
+    if (version > open.top) open.top = version;
+    return open.rows.length >= CALL_ROWS || open.args.byteLength >= CALL_BYTES ? this.#send(group) : null;
   }
 
   async finish(): Promise<RowReplies<R>> {
-    if (this.#rows.length > 0) await this.#send();
+    for (let group = 0; group < this.#open.length; group++) await this.#send(group);
     const replies = { stale: 0, incomplete: 0, changed: [] as R[], refused: new Map<R, TailraceError>() };
     for (const [rows, [stale, incomplete, changed, refused]] of await this.#calls.drain()) {
       replies.stale += stale;
@@ -69,19 +88,28 @@ export class RowCalls<R> {
     return replies;
   }
 
-  #begin(): void {
-    const { offsets } = this.#session;
-    this.#keys.clear();
-    this.#args.clear();
-    for (const key of [offsets.key, this.#table.stateKey]) this.#keys.text(key);
-    for (const word of [offsets.writer, this.#table.id, String(DELETED_HOLD_MS / 1_000)]) this.#args.text(word);
-  }
-
-  async #send(): Promise<void> {
-    const { connection, signal } = this.#session;
-    const rows = this.#rows;
-    this.#rows = [];
-    const reply = connection.send(scriptCall(this.#script.sha, this.#keys, this.#args), signal);
+  async #send(group: number): Promise<void> {
+    const { groups, ttl, signal } = this.#session;
+    const { connection, offsets } = groups[group]!;
+    const open = this.#open[group]!;
+    const { rows, keys, args } = open;
+    if (rows.length === 0) return;
+    const hold = String(DELETED_HOLD_MS / 1_000);
+    const first = [
+      offsets.writer,
+      this.#table.id,
+      hold,
+      String(ttl),
+      versionText(open.top),
+      String(this.#shared.length),
+    ];
+    const state = [offsets.key, groups[group]!.stateKey(this.#table)];
+    const call = scriptCall(this.#script.sha, state, keys, [...first, ...this.#shared], args);
+    open.rows = [];
+    open.top = 0n;
+    keys.clear();
+    args.clear();
+    const reply = connection.send(call, signal);
     await this.#calls.add(reply.then((value) => [rows, value as Reply] as const));
   }
 }

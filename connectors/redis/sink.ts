@@ -10,66 +10,80 @@ import {
   type SinkRecord,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { applyRows } from '../../src/sdk/target/apply-rows.ts';
-import { foldRows } from '../../src/sdk/target/fold.ts';
 import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
 import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
+import { applyStep, type Counts } from './apply-step.ts';
 import type { RedisConfig } from './config.ts';
-import { RedisConnection } from './connection.ts';
-import { applyHashes } from './hash-rows.ts';
-import { applyDocuments } from './json-rows.ts';
-import { TargetOffsets } from './offsets.ts';
+import { type Group, groupsOn, resumeOf } from './groups.ts';
+import { APPLY_HASH, SWEEP_HASH } from './hash-script.ts';
+import { invalidate, invalidateAll } from './invalidation.ts';
+import { APPLY_MEMBER, SWEEP_MEMBER } from './member-script.ts';
+import { APPEND, REMOVE } from './plain-scripts.ts';
 import type { Session } from './row-calls.ts';
-import { APPLY_HASH, APPLY_JSON, FENCE, RAISE, SAVE, SWEEP_HASH, SWEEP_JSON } from './scripts.ts';
+import { FENCE, RAISE, SAVE } from './scripts.ts';
+import { openServers, type Servers } from './servers.ts';
+import { appendEntries } from './stream-entries.ts';
 import { sweep } from './sweep.ts';
-import { type TargetTable, TargetTables } from './tables.ts';
+import { TargetTables } from './tables.ts';
+import { APPLY_VALUE, SWEEP_VALUE } from './value-script.ts';
+
+const SCRIPTS = [
+  FENCE,
+  SAVE,
+  RAISE,
+  APPLY_HASH,
+  APPLY_VALUE,
+  APPLY_MEMBER,
+  APPEND,
+  REMOVE,
+  SWEEP_HASH,
+  SWEEP_VALUE,
+  SWEEP_MEMBER,
+];
 
 export async function openRedis(options: SinkOpenOptions<RedisConfig>): Promise<OpenSink> {
   const { config, id, context } = options;
-  const connection = await RedisConnection.open(config.url, id, context);
+  const servers = await openServers(config, id, context);
   try {
-    for (const script of [FENCE, SAVE, RAISE, APPLY_HASH, APPLY_JSON, SWEEP_HASH, SWEEP_JSON])
-      await connection.load(script);
-    const offsets = new TargetOffsets(connection, options);
-    const resume = await offsets.load();
-    const tables = new TargetTables(connection, config);
-    return { sink: new RedisSink({ connection, offsets, tables, as: config.as, context }), resume };
+    await Promise.all(servers.all.flatMap((connection) => SCRIPTS.map((script) => connection.load(script))));
+    const groups = groupsOn(servers, options);
+    const resume = await resumeOf(groups);
+    return { sink: new RedisSink({ servers, groups, config, context }), resume };
   } catch (error) {
-    connection.close();
+    servers.close();
     throw error;
   }
 }
 
 interface Parts {
-  readonly connection: RedisConnection;
-  readonly offsets: TargetOffsets;
-  readonly tables: TargetTables;
-  readonly as: RedisConfig['as'];
+  readonly servers: Servers;
+  readonly groups: readonly Group[];
+  readonly config: RedisConfig;
   readonly context: ConnectorContext;
 }
 
 class RedisSink implements Sink {
   readonly #parts: Parts;
+  readonly #tables: TargetTables;
   #next: SinkPositions | null = null;
   #broken = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
+    this.#tables = new TargetTables(parts.config);
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
     return this.#guarded(async () => {
-      const { connection, offsets, tables, as } = this.#parts;
-      if (batch.records.length === 0 && !offsets.moved(batch.next)) return [];
-      await offsets.begin(batch.epoch, startOf(batch.records), signal);
-      const session = { connection, offsets, signal };
+      const { groups, config } = this.#parts;
+      if (batch.records.length === 0 && !groups.some(({ offsets }) => offsets.moved(batch.next))) return [];
+      const start = startOf(batch.records);
+      await Promise.all(groups.map(({ offsets }) => offsets.begin(batch.epoch, start, signal)));
+      const session = { groups, ttl: Math.round((config.ttl ?? 0) / 1_000), signal };
       const refused = new RefusedRows();
-      for (const step of stepsOf(batch.records)) {
-        signal.throwIfAborted();
-        const table = await tables.ensure(step.table, signal);
-        if (step.kind === 'sweep') await sweep(session, table, as, step.below, tables.bounds(table));
-        else await this.#apply(session, table, step.records, refused);
-      }
+      if (config.as === 'stream')
+        await appendEntries(session, this.#tables, batch.records, config.max_length ?? null, refused);
+      else await this.#applySteps(session, batch.records, refused);
       this.#next = mergePositions(this.#next, batch.next);
       return refused.rejections;
     });
@@ -78,15 +92,16 @@ class RedisSink implements Sink {
   flush(signal: AbortSignal): Promise<void> {
     return this.#guarded(async () => {
       this.#parts.context.failpoint('sink.before-flush');
-      if (this.#next === null) return;
-      await this.#parts.offsets.save(this.#next, signal);
+      const next = this.#next;
+      if (next === null) return;
+      await Promise.all(this.#parts.groups.map(({ offsets }) => offsets.save(next, signal)));
       this.#next = null;
     });
   }
 
   async close(): Promise<void> {
     this.#broken = true;
-    this.#parts.connection.close();
+    this.#parts.servers.close();
   }
 
   /** After any throw nobody knows what was applied, so this session ends: the runtime opens another. */
@@ -100,29 +115,23 @@ class RedisSink implements Sink {
     }
   }
 
-  async #apply(
-    session: Session,
-    table: TargetTable,
-    records: readonly SinkRecord[],
-    refused: RefusedRows,
-  ): Promise<void> {
-    const { as, context, tables } = this.#parts;
-    // Invariant 7: what lies below the floor was removed by a truncate or sweep and must not show through newer changes.
-    const { floor } = tables.bounds(table);
-    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
-    let stale = records.length - live.length;
-    let incomplete = 0;
-    await applyRows(foldRows(live), refused, async (rows) => {
-      const replies = await (as === 'hash' ? applyHashes : applyDocuments)(session, table, rows);
-      stale += replies.stale;
-      incomplete += replies.incomplete;
-      return replies.refused;
-    });
-    if (stale > 0)
-      context.log('debug', 'changes left out: the target holds newer ones', { table: table.name, rows: stale });
-    if (incomplete > 0) {
-      const fields = { table: table.name, rows: incomplete };
-      context.log('warn', 'rows written without columns that the source did not send', fields);
+  async #applySteps(session: Session, records: readonly SinkRecord[], refused: RefusedRows): Promise<void> {
+    const { as } = this.#parts.config;
+    for (const step of stepsOf(records)) {
+      session.signal.throwIfAborted();
+      const table = this.#tables.of(step.table);
+      if (as === 'invalidate') {
+        if (step.kind === 'sweep') await invalidateAll(session, table);
+        else await invalidate(session, table, step.records, refused);
+      } else if (step.kind === 'sweep') await sweep(session, table, as, step.below);
+      else this.#report(table.name, await applyStep(session, table, as, step.records, refused));
     }
+  }
+
+  #report(table: string, { stale, incomplete }: Counts): void {
+    const { log } = this.#parts.context;
+    if (stale > 0) log('debug', 'changes left out: the target holds newer ones', { table, rows: stale });
+    if (incomplete > 0)
+      log('warn', 'rows written without columns that the source did not send', { table, rows: incomplete });
   }
 }

@@ -1,65 +1,67 @@
 /** The source's tables as they are kept in Redis: their keys, and the versions below which writes are refused. */
 import { createHash } from 'node:crypto';
-import type { TableSchema } from '../../src/sdk/index.ts';
+import { type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
-import { bulkString } from './command-buffer.ts';
-import type { RedisConfig } from './config.ts';
-import type { RedisConnection } from './connection.ts';
-import { KeyTemplate } from './key-template.ts';
-import { SOURCE_FIELD, tableKey } from './scripts.ts';
+import { groupsOf, type RedisConfig } from './config.ts';
+import { columnsIn, KeyTemplate } from './key-template.ts';
+import { SOURCE_FIELD } from './names.ts';
+import { requireKeyColumns } from './template-rules.ts';
 
 export interface TargetTable {
   readonly source: TableSchema;
-  readonly template: KeyTemplate;
-  /** Of the source's table under this template: tells our rows from others whose keys look alike. */
+  readonly key: KeyTemplate;
+  /** Of members of sets. */
+  readonly member: KeyTemplate | null;
+  /** Index of the column whose text is the value or the score; -1 where there is none. */
+  readonly value: number;
+  /** Of the source's table under these templates: tells our rows from others whose keys look alike. */
   readonly id: string;
-  readonly stateKey: string;
   /** As messages name it. */
   readonly name: string;
-  /** Column names in wire format. */
-  readonly fields: readonly Uint8Array[];
 }
 
-export interface Bounds {
-  /** Writes below this version are refused. */
-  floor: bigint;
-  /** Rows older than this version have been swept, all of them. */
-  swept: bigint;
+/** Throws `sink.not_ready` where templates and columns of the configuration do not fit the table. */
+export function targetTable(config: RedisConfig, source: TableSchema): TargetTable {
+  const { as, key, member } = config;
+  // The entries of a stream need no key; a column that the template names must be of one, so that a delete has it too.
+  if (as !== 'stream' || columnsIn(key).length > 0)
+    requireKeyColumns({ key, member: member ?? null }, as !== 'invalidate' && as !== 'stream', source);
+  const template = new KeyTemplate(key, source, groupsOf(config));
+  const members = member === undefined ? null : new KeyTemplate(member, source, 1);
+  const column = as === 'string' ? config.value : as === 'sorted-set' ? config.score : undefined;
+  const value = column === undefined ? -1 : source.columns.findIndex(({ name }) => name === column);
+  if (column !== undefined && value < 0) {
+    const setting = as === 'string' ? 'value' : 'score';
+    throw new TailraceError('sink.not_ready', `${sourceTableName(source)} has no column "${column}"`, {
+      remedy: `name one of its columns with \`${setting}:\``,
+    });
+  }
+  const filled = members === null ? template.filled : `${template.filled} ${members.filled}`;
+  return { source, key: template, member: members, value, id: tableId(source, filled), name: sourceTableName(source) };
 }
 
 export class TargetTables {
-  readonly #connection: RedisConnection;
   readonly #config: RedisConfig;
-  readonly #names = new TargetNames({ reserved: [VERSION_COLUMN, SOURCE_FIELD] });
+  readonly #names: TargetNames;
   readonly #known = new Map<string, TargetTable>();
-  readonly #bounds = new Map<string, Bounds>();
 
-  constructor(connection: RedisConnection, config: RedisConfig) {
-    this.#connection = connection;
+  constructor(config: RedisConfig) {
     this.#config = config;
+    this.#names = new TargetNames({ reserved: config.as === 'hash' ? [VERSION_COLUMN, SOURCE_FIELD] : [] });
   }
 
-  async ensure(source: TableSchema, signal: AbortSignal): Promise<TargetTable> {
+  of(source: TableSchema): TargetTable {
     const known = this.#known.get(identityOf(source));
     if (known !== undefined) return known;
-    const template = new KeyTemplate(this.#config.key, source);
-    this.#names.claim(template.filled, source);
-    const id = tableId(source, template.filled);
-    const stateKey = tableKey(id);
-    const fields = source.columns.map(({ name }) => bulkString(name));
-    const table = { source, template, id, stateKey, name: sourceTableName(source), fields };
-    if (!this.#bounds.has(id)) {
-      const stored = await this.#connection.call(signal, 'HMGET', stateKey, 'floor', 'swept');
-      const [floor, swept] = (stored as (string | null)[]).map((text) => BigInt(text ?? 0));
-      this.#bounds.set(id, { floor: floor!, swept: swept! });
-    }
+    const table = targetTable(this.#config, source);
+    const shared = this.#config.as === 'stream' || this.#config.as === 'invalidate';
+    if (!shared)
+      this.#names.claim(
+        table.member === null ? table.key.filled : `${table.key.filled} ${table.member.filled}`,
+        source,
+      );
     this.#known.set(identityOf(source), table);
     return table;
-  }
-
-  /** What the target holds of the table; this session is the only one that changes it. */
-  bounds({ id }: TargetTable): Bounds {
-    return this.#bounds.get(id)!;
   }
 }
 
@@ -68,7 +70,7 @@ function identityOf({ source, schema, table, id }: TableSchema): string {
 }
 
 /** 48 bits of a hash: it stands in every row. */
-export function tableId({ source, schema, table }: TableSchema, template: string): string {
+function tableId({ source, schema, table }: TableSchema, template: string): string {
   return createHash('sha256')
     .update(JSON.stringify([source, schema, table, template]))
     .digest('base64url')

@@ -67,7 +67,7 @@ export function readSink(
   const { dead_letters: deadLetters, rate } = common;
   return {
     name,
-    manifest,
+    manifest: { ...manifest, keeps: manifest.keepsFor?.(config.value) ?? manifest.keeps },
     config: config.value,
     from,
     transform,

@@ -76,6 +76,8 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
   readonly accepts: readonly Op[];
   /** `last-value`: one row per key, upserts. `append`: every change is a new entry. */
   readonly keeps: 'last-value' | 'append';
+  /** The same for one configuration, where that decides. Absent: `keeps` holds for all. */
+  keepsFor?(config: C): 'last-value' | 'append';
   /**
    * One name for each of the tables (`schema.table`): where it is written. Equal exactly where two writers would write the
    * same place. Compared by lint, never shown. Absent: tables of equal name, by sinks of equal configuration, share a place.

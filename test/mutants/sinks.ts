@@ -32,24 +32,32 @@ export const sinkMutants: readonly Mutant[] = [
   },
   {
     invariant: 7,
-    file: 'connectors/redis/scripts.ts',
-    find: `local outdated = type(held) == 'string' and held > version`,
-    replace: 'local outdated = false',
+    file: 'connectors/redis/hash-script.ts',
+    find: 'outdated = held and held > version',
+    replace: 'outdated = false',
     test: [REDIS, 'invariant 7: a late change is refused'],
   },
   {
+    // A delete is not remembered as the highest one, so nobody looks for it.
     invariant: 7,
     file: 'connectors/redis/scripts.ts',
-    find: `        deletes = version
-        redis.call('HSET', KEYS[2], 'deletes', version)`,
+    find: `  redis.call('HSET', KEYS[2], 'deletes', top)`,
     replace: '',
     test: [REDIS, 'invariant 7: a late change is refused'],
   },
   {
+    // Versions are never compared, as if all were new.
     invariant: 7,
     file: 'connectors/redis/scripts.ts',
-    find: 'local outdated = string.sub(known, 1, ${VERSION_DIGITS}) > version',
-    replace: 'local outdated = false',
+    find: `if not state[3] or state[3] < top then redis.call('HSET', KEYS[2], 'highest', top) end`,
+    replace: `bound = ''`,
+    test: [REDIS, 'invariant 7: a late change is refused'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/redis/value-script.ts',
+    find: 'string.sub(known, 1, ${VERSION_DIGITS}) > version',
+    replace: 'false',
     test: [REDIS, 'invariant 7: a late change is refused'],
   },
   {
@@ -65,14 +73,14 @@ export const sinkMutants: readonly Mutant[] = [
     invariant: 2,
     file: 'connectors/redis/sink.ts',
     find: 'this.#next = mergePositions(this.#next, batch.next);',
-    replace: 'await offsets.save(batch.next, signal);',
+    replace: 'for (const { offsets } of groups) await offsets.save(batch.next, signal);',
     test: [REDIS_FAULTS, 'invariant 2'],
   },
   {
     invariant: 12,
-    file: 'connectors/redis/errors.ts',
-    find: `  return \`\${hostname}:\${port || 6379}\${pathname === '/' ? '' : pathname}\`;`,
-    replace: '  return `${hostname}:${port}${pathname} ${url}`;',
+    file: 'connectors/redis/address.ts',
+    find: `\${db === 0 ? '' : \`/\${db}\`}`,
+    replace: ' ${password}',
     test: [REDIS_FAULTS, 'invariant 12'],
   },
   {

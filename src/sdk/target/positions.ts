@@ -52,7 +52,11 @@ export function checkEpoch(stored: readonly StoredPosition[], epoch: number, id:
  */
 export function startOf(records: readonly SinkRecord[]): SinkPositions {
   const first = new Map<string, TopicPartition & { readonly next: bigint }>();
-  for (const { topic, partition, offset } of records) {
+  let last: SinkRecord | undefined;
+  for (const record of records) {
+    const { topic, partition, offset } = record;
+    if (last?.topic === topic && last.partition === partition) continue;
+    last = record;
     const name = nameOf({ topic, partition });
     if (!first.has(name)) first.set(name, { topic, partition, next: offset });
   }

@@ -36,7 +36,7 @@ export function isWhole(change: Change): boolean {
 export function identityRow(change: Pick<Change, 'before' | 'after' | 'table' | 'key'>): Row {
   if (change.after !== null) return change.after;
   const { columns } = change.table;
-  const complete = (row: Row) => columns.every((c, i) => c.keyOrdinal === undefined || row.bytes(i) !== undefined);
+  const complete = (row: Row) => columns.every((c, i) => c.keyOrdinal === undefined || hasColumn(row, i));
   if (change.before !== null && complete(change.before)) return change.before;
   const parts = keyParts(change.key);
   const texts = columns.map(({ keyOrdinal, name }) => (keyOrdinal === undefined ? undefined : parts.get(name)));

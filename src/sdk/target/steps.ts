@@ -22,8 +22,15 @@ export function sweepVersion({ change }: SinkRecord): bigint | null {
 export function stepsOf(records: readonly SinkRecord[]): readonly Step[] {
   const tables = new Map<string, Step[]>();
   const open = new Map<string, { kind: 'rows'; table: TableSchema; records: SinkRecord[] }>();
+  /** The step that the last record went to: most often the next one goes there too. */
+  let last: { kind: 'rows'; table: TableSchema; records: SinkRecord[] } | undefined;
   for (const record of records) {
     const { table, op } = record.change;
+    if (last?.table === table && (op === 'insert' || op === 'update' || op === 'delete' || op === 'snapshot')) {
+      last.records.push(record);
+      continue;
+    }
+    last = undefined;
     const name = JSON.stringify([table.source, table.schema, table.table]);
     let steps = tables.get(name);
     if (steps === undefined) tables.set(name, (steps = []));
@@ -40,6 +47,7 @@ export function stepsOf(records: readonly SinkRecord[]): readonly Step[] {
       steps.push(rows);
     }
     rows.records.push(record);
+    last = rows;
   }
   return [...tables.values()].flat();
 }
