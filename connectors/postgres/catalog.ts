@@ -1,6 +1,7 @@
 /** What the catalog says of tables and types, for descriptions that snapshot and stream share. */
 import type { Kind } from '../../src/sdk/index.ts';
 import type { TableName } from './names.ts';
+import { type Growth, growthOf } from './value-growth.ts';
 
 /** A column as the stream's Relation message has it. */
 export interface WireColumn {
@@ -20,6 +21,12 @@ export interface CatalogType {
   readonly length?: number;
   readonly precision?: number;
   readonly scale?: number;
+  /** Its values may be stored out of line. */
+  readonly outOfLine: boolean;
+  /** Bytes of every value; undefined: they differ. */
+  readonly width?: number;
+  /** Undefined: not known. */
+  readonly growth?: Growth;
 }
 
 export interface CatalogTable {
@@ -31,7 +38,22 @@ export interface CatalogTable {
   /** `d` default, `n` nothing, `f` full, `i` index. */
   readonly identity: string;
   /** `generated`: streamed only where the publication says so. */
-  readonly columns: readonly (WireColumn & { readonly notNull: boolean; readonly generated: boolean })[];
+  readonly columns: readonly (WireColumn & {
+    /** Of the column in the table: never used again for another. */
+    readonly number: number;
+    readonly notNull: boolean;
+    readonly generated: boolean;
+  })[];
+  readonly storage: {
+    /** Smallest `toast_tuple_target` that is set for it or one of its partitions; null: the default. */
+    readonly toastTarget: number | null;
+    readonly blockBytes: number;
+    /** Of the database. */
+    readonly encoding: string;
+    readonly isHeap: boolean;
+    /** Given out so far, those of dropped columns too. */
+    readonly columnNumbers: number;
+  };
   /** Names in index order. */
   readonly primaryKey: readonly string[];
   readonly identityIndex: readonly string[];
@@ -49,6 +71,9 @@ const INDEX_COLUMNS = `
         WHERE i.indrelid = c.oid AND a.attrelid = c.oid AND k.place <= i.indnkeyatts AND i.%KIND% AND i.indisvalid AND i.indimmediate
         ORDER BY k.place)`;
 
+/** The table, and of a partitioned one its partitions. */
+const PARTS = `array_append(ARRAY(SELECT t.relid::oid FROM pg_partition_tree(c.oid) t), c.oid)`;
+
 const TABLE_SQL = `
   SELECT c.oid::int8::text AS oid, c.relkind::text AS relkind, c.relpersistence::text AS persistence, c.relreplident::text AS identity,
     ${INDEX_COLUMNS.replace('%KIND%', 'indisprimary')} AS primary_key,
@@ -58,7 +83,11 @@ const TABLE_SQL = `
       WHERE t.isleaf AND (l.relreplident <> c.relreplident OR c.relreplident = 'i' AND NOT EXISTS (
         SELECT 1 FROM pg_index li JOIN pg_index ri ON ri.indexrelid = pg_partition_root(li.indexrelid)
         WHERE li.indrelid = l.oid AND li.indisreplident AND ri.indisreplident))) END AS odd_leaf,
-    (SELECT coalesce(json_agg(json_build_object('name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
+    json_build_object('blockBytes', current_setting('block_size')::int, 'columnNumbers', c.relnatts, 'encoding', current_setting('server_encoding'),
+      'isHeap', NOT EXISTS (SELECT 1 FROM pg_class l JOIN pg_am m ON m.oid = l.relam WHERE l.oid = ANY(${PARTS}) AND m.amname <> 'heap'),
+      'toastTarget', (SELECT min(o.option_value::int) FROM pg_class l, pg_options_to_table(l.reloptions) o
+        WHERE l.oid = ANY(${PARTS}) AND o.option_name = 'toast_tuple_target')) AS storage,
+    (SELECT coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
        'notNull', a.attnotnull, 'generated', a.attgenerated <> '') ORDER BY a.attnum), '[]')
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
@@ -73,6 +102,7 @@ interface TableRow {
   readonly identity_index: string[];
   readonly odd_leaf: string | null;
   readonly columns: CatalogTable['columns'];
+  readonly storage: CatalogTable['storage'];
 }
 
 /** By name, or by oid for a relation of the stream; undefined when it does not exist (any more). */
@@ -83,13 +113,14 @@ export async function catalogTable(rows: Rows, table: TableName | number): Promi
       : await rows<TableRow>(`${TABLE_SQL} n.nspname = $1 AND c.relname = $2`, [table.schema, table.table]);
   const [row] = found;
   if (row === undefined) return undefined;
-  const { oid, relkind, persistence, identity, columns } = row;
+  const { oid, relkind, persistence, identity, columns, storage } = row;
   return {
     oid: Number(oid),
     relkind,
     persistence,
     identity,
     columns,
+    storage,
     primaryKey: row.primary_key,
     identityIndex: row.identity_index,
     oddLeaf: row.odd_leaf,
@@ -113,7 +144,7 @@ const TYPES_SQL = `
     SELECT e.place, t.typbasetype FROM element e JOIN pg_type t ON t.oid = e.oid WHERE t.typtype = 'd'
   )
   SELECT r.place::int, r.native, r.typname::text AS name, r.typtype::text AS type, r.modifier,
-    e.typname::text AS element_name, e.typtype::text AS element_type, coalesce(e.typdelim, ',')::text AS delimiter,
+    r.typlen::int AS length, r.typstorage::text AS storage, e.typname::text AS element_name, e.typtype::text AS element_type, coalesce(e.typdelim, ',')::text AS delimiter,
     (SELECT json_agg(l.enumlabel ORDER BY l.enumsortorder) FROM pg_enum l WHERE l.enumtypid = coalesce(e.oid, r.oid)) AS labels
   FROM resolved r LEFT JOIN (element x JOIN pg_type e ON e.oid = x.oid AND e.typtype <> 'd') ON x.place = r.place
   ORDER BY r.place`;
@@ -124,6 +155,10 @@ interface TypeRow {
   readonly name: string;
   readonly type: string;
   readonly modifier: number;
+  /** Bytes of every value; negative: they differ. */
+  readonly length: number;
+  /** `p`: never out of line. */
+  readonly storage: string;
   readonly element_name: string | null;
   readonly element_type: string | null;
   readonly delimiter: string;
@@ -146,13 +181,18 @@ export async function catalogTypes(
   });
 }
 
-function typeOf({ native, name, type, modifier, element_name, element_type, delimiter, labels }: TypeRow): CatalogType {
+function typeOf(row: TypeRow): CatalogType {
+  const { native, name, type, modifier, length, storage, element_name, element_type, delimiter, labels } = row;
+  const growth = growthOf(name, element_name, element_type);
   const element = element_name === null ? undefined : kindOf(element_name, element_type ?? 'b');
   const kind = element === undefined ? kindOf(name, type) : 'array';
   return {
     native,
     kind,
     delimiter,
+    outOfLine: length < 0 && storage !== 'p',
+    ...(length < 0 ? {} : { width: length }),
+    ...(growth === undefined ? {} : { growth }),
     ...(element === undefined ? {} : { element }),
     ...(labels === null ? {} : { labels }),
     ...(kind === 'array' ? {} : modifiersOf(name, kind, modifier)),
@@ -171,13 +211,14 @@ export function typeByName({
   if (name.startsWith('_')) {
     const delimiter = name === '_box' ? ';' : ',';
     return ofServer
-      ? { native: `${name.slice(1)}[]`, kind: 'array', element: kindOf(name.slice(1), 'b'), delimiter }
+      ? { native: `${name.slice(1)}[]`, kind: 'array', element: kindOf(name.slice(1), 'b'), delimiter, outOfLine: true }
       : undefined;
   }
   return {
     native: ofServer ? name : `${schema}.${name}`,
     kind: ofServer ? kindOf(name, 'b') : 'other',
     delimiter: ',',
+    outOfLine: true,
   };
 }
 

@@ -148,6 +148,6 @@ export function elementText(kind: CatalogType['kind'], bytes: Buffer): Buffer {
       text = Buffer.from(buf.subarray(from, to));
     },
   } as unknown as RowWriter;
-  columnText({ kind, native: '', delimiter: ',' })(take, 0, bytes, 0, bytes.length);
+  columnText({ kind, native: '', delimiter: ',', outOfLine: true })(take, 0, bytes, 0, bytes.length);
   return text;
 }

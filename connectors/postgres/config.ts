@@ -49,6 +49,12 @@ export const sourceConfig = z.strictObject({
     .describe(
       'Connection string of the standby that is to take over: `status` warns while its copy of the slot is not ready.',
     ),
+  toast: z
+    .enum(['store', 'omit'])
+    .default('store')
+    .describe(
+      'An update comes without large values that it leaves as they were. `store` keeps them beside the log and fills them in; `omit` passes the update on without them, and topics of tables with such columns are not compacted.',
+    ),
   snapshot_connections: z
     .int()
     .min(1)

@@ -11,6 +11,7 @@ import {
 } from './catalog.ts';
 import type { TableName } from './names.ts';
 import type { TypeName } from './pgoutput.ts';
+import { unsentRules } from './unsent-columns.ts';
 
 export interface DescribedTable {
   readonly description: TableDescription;
@@ -32,7 +33,19 @@ export async function describeTable(
   if (catalog === undefined) return undefined;
   const columns = catalog.columns.filter((column) => published?.includes(column.name) ?? !column.generated);
   const types = await typesOf(rows, name, columns);
-  return { description: description(source, name, columns, types, catalog, keyOf(catalog)), types, catalog };
+  return {
+    description: description({
+      source,
+      name,
+      columns,
+      types,
+      catalog,
+      keys: keyOf(catalog),
+      identity: catalog.identity,
+    }),
+    types,
+    catalog,
+  };
 }
 
 /** A relation of the stream: its own columns and key flags are the truth, the catalog (of now) knows the rest. */
@@ -56,7 +69,7 @@ export async function describeRelation(
   const usable = known.every((key) => columns.some((column) => column.name === key));
   const same = known.length === flagged.length && known.every((key) => flagged.includes(key));
   const keys = usable && (full || same) ? known : full ? [] : flagged;
-  return { description: description(source, name, columns, types, catalog, keys), types };
+  return { description: description({ source, name, columns, types, catalog, keys, identity }), types };
 }
 
 /** Names of the columns that identify a row in the stream, in index order. */
@@ -83,14 +96,26 @@ async function typesOf(
   });
 }
 
-function description(
-  source: string,
-  { schema, table }: TableName,
-  columns: readonly WireColumn[],
-  types: readonly CatalogType[],
-  catalog: CatalogTable | undefined,
-  keys: readonly string[],
-): TableDescription {
+interface Facts {
+  readonly source: string;
+  readonly name: TableName;
+  readonly columns: readonly WireColumn[];
+  readonly types: readonly CatalogType[];
+  readonly catalog: CatalogTable | undefined;
+  readonly keys: readonly string[];
+  readonly identity: string;
+}
+
+function description({
+  source,
+  name: { schema, table },
+  columns,
+  types,
+  catalog,
+  keys,
+  identity,
+}: Facts): TableDescription {
+  const unsent = unsentRules(columns, types, keys, catalog, identity);
   const notNull = new Set(catalog?.columns.filter((column) => column.notNull).map(({ name }) => name));
   return {
     source,
@@ -110,6 +135,7 @@ function description(
         ...(element === undefined ? {} : { element }),
         ...(labels === undefined ? {} : { enum: labels }),
         ...(ordinal < 0 ? {} : { keyOrdinal: ordinal + 1 }),
+        ...(unsent[i] === undefined ? {} : { unsent: unsent[i] }),
       };
     }),
   };

@@ -8,6 +8,7 @@ export const source = defineSource({
   summary: 'Changes of PostgreSQL tables (14 to 18) from the write-ahead log, after a consistent snapshot.',
   config: sourceConfig,
   emits: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
+  rehydrates: ({ toast }) => toast === 'store',
   check: async (options) => (await import('./source-check.ts')).checkSource(options),
   describe: async (options) => (await import('./source-check.ts')).describeSource(options),
   open: async (options) => new (await import('./reader.ts')).PostgresReader(options),

@@ -42,6 +42,7 @@ export class StreamDecoder {
   /** The transaction that is being read; `begun` once a change of it was written. */
   #transaction: pgoutput.Begin | null = null;
   #begun = false;
+  /** For a changed key whose delete is written already. */
   #fetched: FetchedColumns | null = null;
   /** Table of the last row and whether its changes are left out of this transaction: all, or by their key. */
   #oid = -1;
@@ -241,18 +242,18 @@ export class StreamDecoder {
 
   /** A changed key is a delete of the old and an insert of the new one; the insert must say all of the row. */
   #changeKey(table: StreamTable, buf: Buffer, keysOnly: boolean): Pause | undefined {
-    const fetched = this.#fetched;
     pgoutput.need(this.#new.count === table.texts.length && this.#old.count === this.#new.count);
     const oldLeft = this.#byKey !== null && this.#isRead(table, buf, this.#old, null);
     const newLeft = this.#byKey !== null && this.#isRead(table, buf, this.#new, this.#old);
     if (oldLeft instanceof Promise || newLeft instanceof Promise) return again(Promise.all([oldLeft, newLeft]));
     if (oldLeft && newLeft) return undefined;
-    const missing = !newLeft && keysOnly && fetched === null ? this.#missing(table) : [];
-    if (missing.length > 0) return { until: this.#fetch(table, buf, missing), again: true };
+    const fetched = this.#fetched;
     this.#fetched = null;
     this.#open();
-    if (!oldLeft) this.#writeDelete(table, buf, keysOnly);
+    if (!oldLeft && fetched === null) this.#writeDelete(table, buf, keysOnly);
     if (newLeft) return undefined;
+    const missing = keysOnly && fetched === null ? this.#missing(table, oldLeft) : [];
+    if (missing.length > 0) return { until: this.#fetch(table, buf, missing), again: true };
     table.writer.begin('c');
     table.writer.side('after');
     writeSide(table, buf, this.#new, false, { tuple: this.#old, keysOnly }, fetched);
@@ -260,10 +261,13 @@ export class StreamDecoder {
     return undefined;
   }
 
-  /** Columns of the new row that neither tuple has. */
-  #missing({ isKey }: StreamTable): number[] {
+  /** Columns of the new row that neither tuple has, nor the row that was deleted, if it was. */
+  #missing({ isKey, writer }: StreamTable, oldLeft: boolean): number[] {
     const missing: number[] = [];
-    for (let i = 0; i < this.#new.count; i++) if (this.#new.kinds[i] === UNCHANGED_COLUMN && !isKey[i]) missing.push(i);
+    for (let i = 0; i < this.#new.count; i++) {
+      if (this.#new.kinds[i] !== UNCHANGED_COLUMN || isKey[i]) continue;
+      if (oldLeft || writer.moves?.(i) !== true) missing.push(i);
+    }
     return missing;
   }
 

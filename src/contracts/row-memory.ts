@@ -19,7 +19,7 @@ export interface TableMemory {
   readonly columns: readonly number[];
   /**
    * Whether a row need not be handed to `keep`, because nothing of it would change.
-   * @param bytes of its kept columns together, as JSON text; all of them are there
+   * @param bytes of its kept columns and record key together, as JSON text; all of them are there
    * @param isWhole it was sent as a change and not read by a snapshot, or the source says that all of it lies in the row
    */
   skips(bytes: number, isWhole: boolean): boolean;

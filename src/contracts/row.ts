@@ -76,7 +76,7 @@ export type RowOp = 'c' | 'u' | 'd' | 'r';
  * in column order, then `end`. `d` has only a `before` side, `c` and `r` only an `after` side, `u` an `after` side and
  * optionally a `before` side first. Key columns must be sent on the side that identifies the row (`before` for `d`, else `after`); columns
  * that the source did not send on a `before` side are `unchanged`. A changed key is written by the source as `d` of the
- * old and `c` of the new key.
+ * old and, at once after it, `c` of the new key.
  */
 export interface RowWriter {
   begin(op: RowOp): void;
@@ -88,4 +88,9 @@ export interface RowWriter {
   null(column: number): void;
   unchanged(column: number): void;
   end(): void;
+  /**
+   * After the `d` of a changed key: whether the column, `unchanged` in the `c` that comes next, will be filled in with what the
+   * old row had. Absent: it never is.
+   */
+  moves?(column: number): boolean;
 }

@@ -57,8 +57,8 @@ export interface UnsentRule {
   /** NULL, and values of at most so many bytes, are always sent; -1: no value is sure to be sent. */
   readonly aboveBytes: number;
   /**
-   * Of a row whose columns with such a rule had at most so many bytes together in a change, the next update sends all that
-   * the change sent. Says nothing of a row read by a snapshot: an earlier version of it may have been larger.
+   * Of a row whose columns with such a rule and record key had at most so many bytes together in a change, the next update
+   * sends all that the change sent. Says nothing of a row read by a snapshot: an earlier version of it may have been larger.
    */
   readonly aboveRowBytes: number;
   /** The source's own number of the column, which it keeps when it is renamed. Absent: it is known by its name. */

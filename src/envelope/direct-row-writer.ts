@@ -146,6 +146,10 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     kept.fillIn(this.#op!, this.#recordKey.subarray(0, keyBytes), this.#builder);
   }
 
+  moves(column: number): boolean {
+    return this.#kept?.moves(column) ?? false;
+  }
+
   /**
    * Ends a delete whose `before` side, if there is one, need not hold the key.
    * @param key JSON of the record key; null for a table without key

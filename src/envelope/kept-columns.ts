@@ -12,6 +12,7 @@ import type { TableTemplate } from './table-template.ts';
 
 const OPEN = 0x7b;
 const COMMA = 0x2c;
+const NO_KEY = new Uint8Array();
 
 /** What is being built, and where its value begins. */
 export type RecordBuilder = GrowingBuffer & { readonly valueAt: number };
@@ -43,14 +44,13 @@ export class KeptColumns {
 
   constructor(memory: TableMemory, template: TableTemplate, from: number[], to: number[]) {
     const all = memory.columns.map(() => -1);
-    const none = new Uint8Array();
     this.#memory = memory;
     this.#template = template;
     this.#firstSlot = template.keyHeads.length;
     this.#from = from;
     this.#to = to;
     const recalled = memory.columns.map(() => false);
-    this.#row = { op: 'c', isWhole: true, key: none, bytes: none, from: [...all], to: [...all], recalled };
+    this.#row = { op: 'c', isWhole: true, key: NO_KEY, bytes: NO_KEY, from: [...all], to: [...all], recalled };
   }
 
   /** @param at where the side's first column goes, from the start of the record's value */
@@ -127,6 +127,12 @@ export class KeptColumns {
     }
   }
 
+  /** Whether the row that was deleted last has a value of the column. */
+  moves(column: number): boolean {
+    const place = this.#memory.columns.indexOf(column);
+    return place >= 0 && this.#memory.recall('c', NO_KEY, place) !== undefined;
+  }
+
   /**
    * The record is closed.
    * @param isWhole see `TableMemory.skips`
@@ -136,7 +142,7 @@ export class KeptColumns {
       if (!this.#memory.skips(0, true)) this.#memory.forget(bytes.subarray(keyAt, keyAt + keyBytes));
       return;
     }
-    if (this.#gaps.length === 0 && this.#memory.skips(this.#keptBytes(), isWhole)) return;
+    if (this.#gaps.length === 0 && this.#memory.skips(keyBytes + this.#keptBytes(), isWhole)) return;
     const row = this.#row;
     row.op = op;
     row.isWhole = isWhole;

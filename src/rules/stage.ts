@@ -116,7 +116,9 @@ export class Stage implements ExpressionScope {
     const rule = this.#input[slot]?.unsent;
     if (rule === undefined) return {};
     const passed = new Set(this.columns.map((column) => column.slot));
-    const isMeasured = this.#input.every(({ unsent }, i) => unsent === undefined || passed.has(i));
+    const isMeasured = this.#input.every(
+      ({ unsent, keyOrdinal }, i) => (unsent === undefined && keyOrdinal === undefined) || passed.has(i),
+    );
     return { unsent: isMeasured ? rule : { ...rule, aboveRowBytes: -1 } };
   }
 }

@@ -25,13 +25,9 @@ export const envelopeMutants: readonly Mutant[] = [
     invariant: 9,
     file: 'src/envelope/direct-row-writer.ts',
     find: `    this.#next = column + 1;
-  }
-
-  end(): void {`,
+    if (this.#kept !== null && this.#side === 'after')`,
     replace: `    this.null(column);
-  }
-
-  end(): void {`,
+    if (this.#kept !== null && this.#side === 'after')`,
     test: [VALUES, 'invariant 9'],
   },
   {

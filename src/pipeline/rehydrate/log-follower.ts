@@ -125,7 +125,7 @@ export class LogFollower {
     const { memory, unsent, ids } = this.#versionOf(change);
     if (ids.length === 0) return;
     const values = unsent.kept.map(({ index }) => after.bytes(index));
-    const together = values.reduce((sum, value) => sum + (value?.length ?? 0), 0);
+    const together = values.reduce((sum, value) => sum + (value?.length ?? 0), key.length);
     const isWhole = isUnbroken && op !== 'r';
     if (!values.includes(undefined) && memory.skips(together, isWhole)) return;
     const former = op === 'c' ? this.#forgotten.key : key;

@@ -75,7 +75,7 @@ export class StoredTableMemory implements TableMemory {
 
   keep({ op, isWhole, key, bytes, from, to, recalled }: WrittenRow): void {
     this.#forgotten.settle();
-    let together = 0;
+    let together = key.length;
     for (let place = 0; place < from.length; place++) together += to[place]! - from[place]!;
     const isSmall = isWhole && this.#unsent.isSmallRow(together);
     if (isSmall && !recalled.includes(true) && !from.includes(-1)) {

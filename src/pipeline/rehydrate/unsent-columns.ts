@@ -27,7 +27,7 @@ export class UnsentColumns {
     this.#aboveBytes = Math.min(...this.kept.map(({ rule }) => rule.aboveBytes));
   }
 
-  /** Whether the next update sends all that was sent of a row whose kept columns have so many bytes together. */
+  /** Whether the next update sends all that was sent of a row whose kept columns and key have so many bytes together. */
   isSmallRow(bytes: number): boolean {
     return bytes <= this.#aboveRowBytes;
   }
