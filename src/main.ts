@@ -11,6 +11,7 @@ import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
 import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './contracts/plugin.ts';
 import type { Registry } from './contracts/registry.ts';
+import type { SinkCommands } from './contracts/replay.ts';
 import type { Rules } from './contracts/rules.ts';
 import { systemClock } from './lib/clock.ts';
 import { failpointFrom } from './lib/failpoint.ts';
@@ -168,6 +169,15 @@ async function deadLetterDesk(
   return new Desk({ log, envelope, rules, rulesContext: { maskKey }, context, sinks: () => running.sinks });
 }
 
+async function sinkCommands(
+  { running, store: log, envelope }: Pick<Served, 'running' | 'store' | 'envelope'>,
+  context: ConnectorContext,
+): Promise<SinkCommands> {
+  const { SinkControl } = await import('./pipeline/sink-control.ts');
+  const sinks = { sinks: () => running.sinks, whileStopped: running.whileStopped.bind(running) };
+  return new SinkControl({ log, envelope, context, running: sinks });
+}
+
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, context: ConnectorContext) {
   if (http === null) return null;
   const { running, store, envelope, rules, isOpen, groups: membership, options, verification } = served;
@@ -192,10 +202,11 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
   const pipelines = () => running.plans;
   const snapshots = new NamedSnapshots(running);
   const deadLetters = await deadLetterDesk(served, maskKey, context);
+  const sinks = await sinkCommands(served, context);
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   const reloader = new FileReload(running, options.load, options.redact);
   return start(
-    { control: running, operations, inspector, reloader, verification, deadLetters, snapshots, version },
+    { control: running, operations, inspector, reloader, verification, deadLetters, sinks, snapshots, version },
     { ...http, dataDir, log: context.log },
   );
 }

@@ -10,7 +10,9 @@ import { groups } from './commands/groups.ts';
 import { init } from './commands/init.ts';
 import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
+import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
+import { replay } from './commands/replay.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
 import { secrets } from './commands/secrets.ts';
@@ -41,6 +43,9 @@ export const commands: readonly (Command | CommandGroup)[] = [
   graph,
   snapshot,
   verify,
+  pause,
+  resume,
+  replay,
   dlq,
   topics,
   groups,

@@ -32,6 +32,32 @@ export function timeOf(option: string, text: string, now: number): number {
   });
 }
 
+/** PIPELINE/SINK, or a pipeline alone where that is enough. */
+export function sinkPlace(
+  { words }: CommandContext,
+  command: string,
+): { readonly pipeline: string; readonly sink: string | null } {
+  const [pipeline = '', sink = null, more] = (words[0] ?? '').split('/');
+  if (pipeline !== '' && sink !== '' && more === undefined) return { pipeline, sink };
+  throw new TailraceError('cli.usage', `tailrace ${command} needs the name of a sink, as PIPELINE/SINK`, {
+    remedy: 'tailrace status lists them',
+  });
+}
+
+/** The same, of exactly one sink. */
+export function oneSink(
+  context: CommandContext,
+  command: string,
+): { readonly pipeline: string; readonly sink: string; readonly path: string } {
+  const { pipeline, sink } = sinkPlace(context, command);
+  if (sink !== null) {
+    return { pipeline, sink, path: `/pipelines/${encodeURIComponent(pipeline)}/sinks/${encodeURIComponent(sink)}` };
+  }
+  throw new TailraceError('cli.usage', `tailrace ${command} needs one sink: ${quoted(pipeline)} is a pipeline`, {
+    remedy: `write ${pipeline}/SINK; tailrace status lists them`,
+  });
+}
+
 /** A whole number from `min` on, or undefined without the option. */
 export function numberOption({ options }: CommandContext, name: string, min = 1): number | undefined {
   const text = options[name];

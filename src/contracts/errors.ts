@@ -72,6 +72,10 @@ const catalogue = {
   ],
   'dlq.not_found': ['environment', 'There is no such dead letter, pipeline or sink.'],
   'dlq.invalid': ['config', 'What was asked for cannot be done with this dead letter.'],
+  'replay.invalid': ['config', 'What was asked for cannot be sent to the sink again.'],
+  'rebuild.unsupported': ['config', 'The target of this sink cannot be built anew beside the old one.'],
+  'rebuild.running': ['environment', 'Something is being built for this sink already.'],
+  'adopt.refused': ['environment', 'The target cannot be taken over as it is.'],
   'api.port_in_use': [
     'environment',
     'The HTTP port is taken. Stop the other process or set http.port in tailrace.yaml.',

@@ -69,3 +69,17 @@ export interface SinkJob {
   readonly notes: readonly string[];
   readonly problem: { readonly code: ErrorCode; readonly message: string; readonly remedy: string | null } | null;
 }
+
+/** Acts on sinks of a running instance. Durable when they resolve. All throw `pipeline.not_found`. */
+export interface SinkCommands {
+  /** Of one sink, or of all of a pipeline: until `resume`, over restarts. Resolves to `pipeline/sink` of each. */
+  pause(pipeline: string, sink: string | null): Promise<readonly string[]>;
+  /** Starts what was paused, and what has stopped by itself: it tries once more. */
+  resume(pipeline: string, sink: string | null): Promise<readonly string[]>;
+  /** What a replay would read. Changes nothing. @throws `replay.invalid`, `log.offset_out_of_range` */
+  planReplay(request: ReplayRequest): Promise<ReplayPlan>;
+  /** Begins; the sink's status tells how far it is. In place of one that is under way. Throws as `planReplay`. */
+  replay(request: ReplayRequest): Promise<ReplayPlan>;
+  /** The sink goes on where it was before. False: none was under way. */
+  cancelReplay(pipeline: string, sink: string): Promise<boolean>;
+}

@@ -16,6 +16,8 @@ export const groupBeganCheckpoint = (group: string, topic: string, partition: nu
 export const generationCheckpoint = (group: string) => `generation/${group}`;
 /** A replay that is under way: what is read again, and where it goes on afterwards. */
 export const replayCheckpoint = (group: string) => `replay/${group}`;
+/** Somebody has paused the sink; ms since 1970. */
+export const pausedCheckpoint = (group: string) => `paused/${group}`;
 export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;
 /** Dead letters that are tried again: records as they were (or were edited), with the id of the letter in a header. */
 export const retryTopic = (pipeline: string, sink: string) => `__tailrace_retries.${pipeline}.${sink}`;

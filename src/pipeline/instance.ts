@@ -6,9 +6,13 @@ import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import type { DeskSink } from './dead-letters/desk.ts';
 import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
+import type { ControlledSink } from './sink-control.ts';
+import type { SinkTask } from './sink-task.ts';
 import { topicStatus } from './topic-status.ts';
 
 export type { InstanceOptions } from './running-pipelines.ts';
+
+export interface InstanceSink extends ControlledSink, DeskSink {}
 
 export class Instance implements Control, SnapshotControl, Reloadable {
   readonly #options: InstanceOptions;
@@ -55,8 +59,8 @@ export class Instance implements Control, SnapshotControl, Reloadable {
     return this.#running.plans;
   }
 
-  /** Every sink, with its dead letters. */
-  get sinks(): readonly DeskSink[] {
+  /** Every sink, at work or not. */
+  get sinks(): readonly InstanceSink[] {
     return this.plans.flatMap((pipeline) => {
       const tasks = this.#tasks.find(({ name }) => name === pipeline.name)?.sinks ?? [];
       return pipeline.sinks.flatMap((plan) => {
@@ -64,6 +68,11 @@ export class Instance implements Control, SnapshotControl, Reloadable {
         return task === undefined ? [] : [{ pipeline, plan, ...task.deadLetters }];
       });
     });
+  }
+
+  /** Stops sinks, acts, and starts them again. One at a time. */
+  whileStopped<T>(tasks: readonly SinkTask[], act: () => Promise<T>): Promise<T> {
+    return this.#running.whileStopped(tasks, act);
   }
 
   planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {

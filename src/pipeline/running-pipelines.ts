@@ -7,7 +7,7 @@ import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contra
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules } from '../contracts/rules.ts';
-import { schemasTopic } from './checkpoint-names.ts';
+import { pausedCheckpoint, schemasTopic } from './checkpoint-names.ts';
 import { planChanges, planHash, untouched } from './plan-changes.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
@@ -79,12 +79,44 @@ export class RunningPipelines implements Reloadable {
   /** Once. A task whose set-up is wrong ends all of them: nothing runs by halves from the beginning. */
   begin(): void {
     for (const task of named(this.#parts).values()) {
-      this.#tasks.begin(task, (error) => {
+      this.#begin(task, (error) => {
         if (task.hasRun || !isSetup(error)) return;
         this.#wrongSetup ??= error;
         void this.#tasks.endAll(error as Error);
       });
     }
+  }
+
+  #begin(task: SourceTask | SinkTask, onError?: (error: unknown) => void): void {
+    if (!(task instanceof SinkTask && this.isPaused(task))) this.#tasks.begin(task, onError);
+    else task.pause();
+  }
+
+  /** Whether somebody has paused the sink. */
+  isPaused({ group }: SinkTask): boolean {
+    return this.#options.log.checkpoints.get(pausedCheckpoint(group)) !== undefined;
+  }
+
+  /**
+   * Stops sources or sinks, acts while nobody writes to them or for them, and starts them again, those too that had stopped by
+   * themselves; paused ones stay so. One at a time, and never beside a reload.
+   */
+  whileStopped<T>(tasks: readonly (SourceTask | SinkTask)[], act: () => Promise<T>): Promise<T> {
+    const next = this.#reloading.then(async () => {
+      if (this.#isStopping) throw new TailraceError('instance.not_running', 'the instance is stopping');
+      let result: T | undefined;
+      await this.#tasks.exchange(async () => {
+        await this.#tasks.end(tasks, new TailraceError('internal.bug', 'stopping for a command'));
+        try {
+          result = await act();
+        } finally {
+          if (!this.#isStopping) for (const task of tasks) this.#begin(task);
+        }
+      });
+      return result as T;
+    });
+    this.#reloading = next.catch(() => {});
+    return next;
   }
 
   /**
@@ -129,7 +161,7 @@ export class RunningPipelines implements Reloadable {
         reason,
       );
       this.#parts = after;
-      if (!this.#isStopping) for (const [, task] of begun) this.#tasks.begin(task);
+      if (!this.#isStopping) for (const [, task] of begun) this.#begin(task);
     });
     return {
       plan,

@@ -89,9 +89,14 @@ export class SinkTask {
     return { store: this.#store, letters: this.#letters };
   }
 
-  /** Where it stands: what it has committed. */
+  /** Where it stands: what it has committed, dead letters that are tried again left out. */
   get positions(): SinkPositions {
-    return this.#positions;
+    const { topics } = this.#options;
+    return this.#positions.filter(({ topic }) => topics.includes(topic));
+  }
+
+  get group(): string {
+    return this.#group;
   }
 
   status(): SinkStatus {
@@ -113,6 +118,11 @@ export class SinkTask {
       lagMs: oldest === null ? 0 : Math.max(0, now - oldest),
       ...(replay === null ? {} : { replay: progressOf(replay, this.#positions, now) }),
     };
+  }
+
+  /** It is not at work, because somebody wants it so. */
+  pause(): void {
+    this.#keeper.enter('paused');
   }
 
   get hasRun(): boolean {

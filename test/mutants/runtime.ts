@@ -58,6 +58,14 @@ export const runtimeMutants: readonly Mutant[] = [
     test: [LETTERS, 'invariant 7: cannot bring back'],
   },
   {
+    // The positions that the target keeps win over a replay: nothing is read again.
+    invariant: 2,
+    file: 'src/pipeline/sink-control.ts',
+    find: `String(generation + 1)`,
+    replace: `String(generation)`,
+    test: ['src/pipeline/replay.test.ts', 'invariant 2: a replay goes on after a crash at'],
+  },
+  {
     // A sink reads on where compaction has removed deletes that it has not read.
     invariant: 5,
     file: 'src/pipeline/read-guard.ts',

@@ -103,6 +103,9 @@ export class Target {
   fault: (step: 'write' | 'flush') => void = () => {};
   /** What it says of stored positions when it is opened. */
   resume: SinkPositions | null = null;
+  /** It keeps positions with the rows, and obeys those of its generation. */
+  keepsPositions = false;
+  kept: { readonly positions: SinkPositions; readonly generation: number } | null = null;
   /** Ids that this target refuses. */
   readonly poison = new Set<number>();
 
@@ -129,13 +132,22 @@ export function scriptedSink(target: Target): SinkManifest {
     accepts: ['insert', 'update', 'delete', 'snapshot'],
     keeps: 'last-value',
     check: async () => [],
-    open: async () => {
+    open: async ({ generation }) => {
       let pending: SinkRecord[] = [];
+      let positions: SinkPositions = [];
+      const { kept } = target;
       return {
-        resume: target.resume,
+        resume: target.keepsPositions
+          ? kept === null
+            ? []
+            : kept.generation === generation
+              ? kept.positions
+              : null
+          : target.resume,
         sink: {
           async write(batch: SinkBatch) {
             target.fault('write');
+            positions = batch.next;
             const refused = batch.records.filter(({ change }) => target.poison.has(Number(JSON.parse(change.key).id)));
             pending.push(...batch.records.filter((record) => !refused.includes(record)));
             return refused.map((record) => ({ record, error: new TailraceError('sink.rejected', 'refused') }));
@@ -144,6 +156,7 @@ export function scriptedSink(target: Target): SinkManifest {
             target.fault('flush');
             target.applied.push(...pending);
             pending = [];
+            target.kept = { positions, generation };
           },
           async close() {},
         },

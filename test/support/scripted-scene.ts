@@ -12,6 +12,7 @@ import { systemClock } from '../../src/lib/clock.ts';
 import { type EmbeddedLog, openLog } from '../../src/log/embedded-log.ts';
 import { Desk } from '../../src/pipeline/dead-letters/desk.ts';
 import { Instance } from '../../src/pipeline/instance.ts';
+import { SinkControl } from '../../src/pipeline/sink-control.ts';
 import { createRules } from '../../src/rules/index.ts';
 import { scriptedSink, scriptedSource, type Target, type Upstream } from './scripted-connectors.ts';
 
@@ -19,6 +20,7 @@ export interface Scene {
   readonly log: EmbeddedLog;
   readonly instance: Instance;
   readonly desk: Desk;
+  readonly control: SinkControl;
   readonly plan: PipelinePlan;
   stop(): Promise<void>;
 }
@@ -62,11 +64,13 @@ export async function startScene(
   const instance = await Instance.start({ instance: named, pipelines: [plan], log, envelope, rules, context });
   const rulesContext = { maskKey: null };
   const desk = new Desk({ log, envelope, rules, rulesContext, context, sinks: () => instance.sinks });
+  const running = { sinks: () => instance.sinks, whileStopped: instance.whileStopped.bind(instance) };
+  const control = new SinkControl({ log, envelope, context, running });
   const stop = async () => {
     await instance.stop();
     await log.close();
   };
-  return { log, instance, desk, plan, stop };
+  return { log, instance, desk, control, plan, stop };
 }
 
 export function pipelineOf(upstream: Upstream, target: Target, options: SceneOptions = {}): PipelinePlan {

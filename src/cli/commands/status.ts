@@ -97,7 +97,9 @@ function sourceCells({ rows, transactions, lastCommitMs }: SourceStatus, now: nu
   return [counted(rows, 'row'), counted(transactions, 'transaction'), last];
 }
 
-function sinkCells({ records, lagRecords, lagMs, deadLetters }: SinkStatus): string[] {
+function sinkCells({ records, lagRecords, lagMs, deadLetters, replay }: SinkStatus): string[] {
   const lag = lagRecords === 0 ? 'no lag' : `${count(lagRecords)} behind${lagMs > 0 ? `, ${duration(lagMs)}` : ''}`;
-  return [counted(records, 'record'), lag, deadLetters === 0 ? '' : counted(deadLetters, 'dead letter')];
+  const replayed = replay === undefined ? '' : `replay ${replay.percent} %`;
+  const letters = deadLetters === 0 ? '' : counted(deadLetters, 'dead letter');
+  return [counted(records, 'record'), lag, letters, ...(replayed === '' ? [] : [replayed])];
 }

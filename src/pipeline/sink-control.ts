@@ -1,0 +1,180 @@
+/** What people do with the sinks of a running instance. */
+import type { Envelope } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
+import type { Log, LogTransaction } from '../contracts/log.ts';
+import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
+import type { ReplayPlan, ReplayRequest, SinkCommands } from '../contracts/replay.ts';
+import type { SinkPositions } from '../contracts/sink.ts';
+import {
+  generationCheckpoint,
+  groupBeganCheckpoint,
+  groupCheckpoint,
+  pausedCheckpoint,
+  replayCheckpoint,
+} from './checkpoint-names.ts';
+import { planOf, type ReplayRanges, replayRanges } from './replay-ranges.ts';
+import { type Replay, readReplay, writeReplay } from './replay-state.ts';
+import { serviceCommit } from './service-commit.ts';
+import type { SinkTask } from './sink-task.ts';
+import { tableTopic } from './table-topic.ts';
+
+/** A sink of the instance, at work or not. */
+export interface ControlledSink {
+  readonly pipeline: PipelinePlan;
+  readonly plan: SinkPlan;
+  readonly task: SinkTask;
+}
+
+export interface ControlledSinks {
+  /** As they are now. */
+  readonly sinks: () => readonly ControlledSink[];
+  /** As `RunningPipelines.whileStopped`. */
+  whileStopped<T>(tasks: readonly SinkTask[], act: () => Promise<T>): Promise<T>;
+}
+
+export interface SinkControlOptions {
+  readonly log: Log;
+  readonly envelope: Envelope;
+  readonly context: ConnectorContext;
+  readonly running: ControlledSinks;
+}
+
+export class SinkControl implements SinkCommands {
+  readonly #options: SinkControlOptions;
+
+  constructor(options: SinkControlOptions) {
+    this.#options = options;
+  }
+
+  async pause(pipeline: string, sink: string | null): Promise<readonly string[]> {
+    const now = String(this.#options.context.clock.now());
+    return this.#each(pipeline, sink, ({ task }, transaction) =>
+      transaction.checkpoint(pausedCheckpoint(task.group), now),
+    );
+  }
+
+  async resume(pipeline: string, sink: string | null): Promise<readonly string[]> {
+    return this.#each(pipeline, sink, ({ task }, transaction) =>
+      transaction.checkpoint(pausedCheckpoint(task.group), null),
+    );
+  }
+
+  async planReplay(request: ReplayRequest): Promise<ReplayPlan> {
+    return planOf(await this.#ranges(this.#one(request.pipeline, request.sink), request));
+  }
+
+  async replay(request: ReplayRequest): Promise<ReplayPlan> {
+    const sink = this.#one(request.pipeline, request.sink);
+    const { log, context, running } = this.#options;
+    const wanted = await this.#ranges(sink, request);
+    return running.whileStopped([sink.task], async () => {
+      const ranges = onwardFrom(wanted, sink.task.positions, request.to === null);
+      const replay: Replay = { startedMs: context.clock.now(), rate: request.rate, topics: ranges.topics };
+      await serviceCommit(log, sink.task.group, (transaction) => {
+        this.#move(sink, transaction, (topic) => ranges.topics[topic]?.from);
+        transaction.checkpoint(replayCheckpoint(sink.task.group), writeReplay(replay));
+      });
+      return planOf(ranges);
+    });
+  }
+
+  async cancelReplay(pipeline: string, sink: string): Promise<boolean> {
+    const found = this.#one(pipeline, sink);
+    const { log, running } = this.#options;
+    return running.whileStopped([found.task], async () => {
+      const name = replayCheckpoint(found.task.group);
+      const replay = readReplay(log.checkpoints.get(name));
+      if (replay === null) return false;
+      await serviceCommit(log, found.task.group, (transaction) => {
+        this.#move(found, transaction, (topic) => replay.topics[topic]?.onward);
+        transaction.checkpoint(name, null);
+      });
+      return true;
+    });
+  }
+
+  /**
+   * Sends a stopped sink elsewhere: what the target says of positions is not obeyed any more. It has had what lies below where
+   * it stood, so deletes that compaction has removed there are no gap for it.
+   */
+  #move({ task }: ControlledSink, transaction: LogTransaction, to: (topic: string) => bigint | undefined): void {
+    const { checkpoints } = this.#options.log;
+    const { group } = task;
+    for (const { topic, partition, next } of task.positions) {
+      const target = to(topic) ?? next;
+      transaction.checkpoint(groupCheckpoint(group, topic, partition), String(target));
+      const began = groupBeganCheckpoint(group, topic, partition);
+      if (next > BigInt(checkpoints.get(began) ?? 0)) transaction.checkpoint(began, String(next));
+    }
+    const generation = Number(checkpoints.get(generationCheckpoint(group)) ?? 0);
+    transaction.checkpoint(generationCheckpoint(group), String(generation + 1));
+  }
+
+  async #ranges(sink: ControlledSink, { from, to, tables }: ReplayRequest): Promise<ReplayRanges> {
+    const { log, envelope } = this.#options;
+    const { pipeline, plan, task } = sink;
+    const everyChange = plan.manifest.keeps === 'append';
+    if (everyChange && !task.hasRun) {
+      throw new TailraceError('replay.invalid', `${pipeline.name}/${plan.name} has not run since the start`, {
+        remedy: 'wait until it runs: only its target knows where it stands',
+      });
+    }
+    const topics = tables === null ? null : topicsOf(envelope, pipeline, tables);
+    const positions = task.positions.filter(({ topic }) => topics === null || topics.has(topic));
+    if (positions.length === 0) {
+      throw new TailraceError('replay.invalid', `${pipeline.name}/${plan.name} takes none of these tables`, {
+        remedy: 'name tables as they stand under tables: of the source',
+      });
+    }
+    const sources = pipeline.sources.map(({ name }) => name);
+    return replayRanges({ log, envelope, sources, positions, everyChange }, from, to);
+  }
+
+  async #each(
+    pipeline: string,
+    sink: string | null,
+    stage: (sink: ControlledSink, transaction: LogTransaction) => void,
+  ): Promise<readonly string[]> {
+    const found = this.#named(pipeline, sink);
+    const { log, running } = this.#options;
+    await running.whileStopped(
+      found.map(({ task }) => task),
+      () =>
+        serviceCommit(log, `control/${pipeline}`, (transaction) => {
+          for (const one of found) stage(one, transaction);
+        }),
+    );
+    return found.map(({ plan }) => `${pipeline}/${plan.name}`);
+  }
+
+  #one(pipeline: string, sink: string): ControlledSink {
+    return this.#named(pipeline, sink)[0]!;
+  }
+
+  #named(pipeline: string, sink: string | null): readonly ControlledSink[] {
+    const all = this.#options.running.sinks().filter((one) => one.pipeline.name === pipeline);
+    const found = all.filter(({ plan }) => sink === null || plan.name === sink);
+    if (found.length > 0) return found;
+    const what = all.length === 0 ? `there is no pipeline ${pipeline}` : `${pipeline} has no sink ${sink}`;
+    throw new TailraceError('pipeline.not_found', what, { remedy: '`tailrace status` lists them' });
+  }
+}
+
+/** The same ranges, of a sink that has moved on meanwhile. */
+function onwardFrom(ranges: ReplayRanges, positions: SinkPositions, toTheEnd: boolean): ReplayRanges {
+  const topics = Object.entries(ranges.topics).map(([topic, range]) => {
+    const next = positions.find((position) => position.topic === topic)?.next ?? range.onward;
+    return [topic, { ...range, until: toTheEnd ? next : range.until, onward: next }] as const;
+  });
+  return { ...ranges, topics: Object.fromEntries(topics) };
+}
+
+function topicsOf(envelope: Envelope, { sources }: PipelinePlan, tables: readonly string[]): ReadonlySet<string> {
+  const isWanted = (table: string) => tables.includes(table) || tables.includes(table.slice(table.indexOf('.') + 1));
+  return new Set(
+    sources.flatMap((source) =>
+      source.tables.filter(isWanted).map((table) => tableTopic(envelope, source.name, table)),
+    ),
+  );
+}
