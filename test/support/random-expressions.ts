@@ -28,6 +28,9 @@ export const EXPRESSION_COLUMNS: readonly Column[] = [
   column('y', 'bytes', 'bytea'),
   column('e', 'enum', 'mood', { enum: ['sad', 'ok', 'happy'] }),
   column('j', 'json', 'json'),
+  column('jb', 'json', 'jsonb'),
+  column('a', 'array', 'text[]', { element: 'text' }),
+  column('ia', 'array', 'integer[]', { element: 'int32' }),
 ];
 
 const TEXTS = [
@@ -86,7 +89,16 @@ const POOLS: Readonly<Record<string, readonly Value[]>> = {
   uuid: ['00000000-0000-0000-0000-000000000000', 'a0eebc99-9c0b-4ef8-bb6d-6bb9bd380a11'],
   bytes: [new Uint8Array(), new Uint8Array([0, 255, 97]), new Uint8Array([97])],
   enum: ['sad', 'ok', 'happy'],
-  json: ['{"b": 1,  "a":[1e400]}', 'null', '"x"'],
+  json: ['{"b": 1,  "a":[1e400]}', 'null', '"x"', '[1, {"a" : "x\\u00e9\\n"}, null]', '{"a":1,"a":{"b":[true]}}'],
+  jsonb: [
+    '{"a": [1, 2.50], "b": null}',
+    '[{"a": "x"}, "ä\\"", -1]',
+    '"a"',
+    '12',
+    '{"a": {"a": {"b": "c"}}, "ab": false}',
+  ],
+  'text[]': [[], ['a', null, 'ab_c'], ['x,y', '"', '', 'NULL', ' z']],
+  'integer[]': [[], [1, null, -7], [7, 2147483647, 1, 0]],
 };
 
 export function randomRow(random: Random): Value[] {
@@ -96,7 +108,7 @@ export function randomRow(random: Random): Value[] {
   });
 }
 
-type Family = 'bool' | 'number' | 'exact' | 'text' | 'time' | 'uuid' | 'bytes' | 'enum' | 'clock';
+type Family = 'bool' | 'number' | 'exact' | 'text' | 'time' | 'uuid' | 'bytes' | 'enum' | 'clock' | 'json' | 'list';
 
 const COLUMNS: Readonly<Record<Family, readonly string[]>> = {
   bool: ['b', 'b2'],
@@ -108,6 +120,8 @@ const COLUMNS: Readonly<Record<Family, readonly string[]>> = {
   bytes: ['y'],
   enum: ['e'],
   clock: ['tm'],
+  json: ['j', 'jb', 'jb'],
+  list: ['a', 'ia'],
 };
 
 const LITERALS: Readonly<Record<Family, readonly string[]>> = {
@@ -120,6 +134,8 @@ const LITERALS: Readonly<Record<Family, readonly string[]>> = {
   bytes: ["'\\x61'", "'\\x00FF61'"],
   enum: ["'sad'", "'happy'", "'glad'"],
   clock: ["'12:34:56.789'", "'24:00'", "'12:60'"],
+  json: ['\'{"a":1}\'::jsonb', "'[1, [2]]'::json", "'{'::jsonb", '\'{"b":1, "a" : 1.50, "b":"x\\u00e9"}\'::jsonb'],
+  list: ["array['a', 'b']", "'{1,2}'::integer[]", 'array[1, null, 3]', '\'{a,"b c",NULL}\'::text[]'],
 };
 
 const CASTS: Readonly<Record<Family, readonly string[]>> = {
@@ -132,7 +148,36 @@ const CASTS: Readonly<Record<Family, readonly string[]>> = {
   bytes: ['bytea'],
   enum: ['text'],
   clock: ['time'],
+  json: ['json', 'jsonb'],
+  list: ['text[]', 'integer[]'],
 };
+
+const JSON_KEYS = ["'a'", "'b'", '0', '1', '-1', 't', 's', "'1'", 'null'];
+const JSON_PATHS = ["'{a,b}'", "'{a,0}'", "'{1}'", "'{}'", "'{0,a}'", 'array[t]', "'{-1}'", 'a'];
+/** None whose groups could share a match in several ways. */
+const PATTERNS = [
+  "'a'",
+  "'^a'",
+  "'[a-c_]+'",
+  "'(\\w)(\\w)'",
+  "'\\s*$'",
+  "'\\d+|[[:upper:]]'",
+  "'x*'",
+  "'.'",
+  "'a.*?b'",
+  "'(a|ab)(c|bcd)?'",
+  "'[^a-z]'",
+  "'s{2}|ß'",
+  "'\\mab?'",
+  "'\\ya'",
+  "'(?i)A%'",
+  "'.{1,2}?'",
+  "'(.)\\W'",
+  "'[[:punct:]]'",
+  "'σ'",
+  "''",
+];
+const REPLACEMENTS = ["'x'", "'<\\1>'", "'[\\&]'", "'\\2\\1'", "'\\\\'", "'\\q'", "''", 't2'];
 
 const FAMILIES = Object.keys(COLUMNS) as Family[];
 
@@ -201,6 +246,10 @@ export class ExpressionMaker {
         return this.#exact(depth);
       case 'text':
         return this.#text(depth);
+      case 'json':
+        return this.#json(depth);
+      case 'list':
+        return this.#list(depth);
       case 'bytes':
         return `${of('bytes')} || ${this.#operand('bytes', depth)}`;
       default:
@@ -235,6 +284,10 @@ export class ExpressionMaker {
       () => `${this.#of('text', depth - 1)} like '%!_%' escape '!'`,
       () => `${this.#of('text', depth - 1)} ${not}ilike ${pick(["'%A%'", "'_b%'", "'İ%'", "'%SS%'", "'straße'"])}`,
       () => `starts_with(${this.#of('text', depth - 1)}, ${this.#operand('text', depth)})`,
+      () => `${this.#of('text', depth - 1)} ${pick(['~', '~*', '!~', '!~*'])} ${pick(PATTERNS)}`,
+      () => `regexp_like(${this.#of('text', depth - 1)}, ${pick(PATTERNS)}, ${pick(["'i'", "'n'", "''"])})`,
+      () => `${this.#of('text', depth - 1)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${this.#of('list', 0)})`,
+      () => `${pick(COLUMNS.number)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${pick(['ia', "'{1,7}'"])})`,
     ])();
   }
 
@@ -279,6 +332,67 @@ export class ExpressionMaker {
       () => this.#textCall(depth),
       () => this.#textCall(depth),
       () => this.#textCall(depth),
+      () => this.#textOfPattern(depth),
+      () => this.#textOfOthers(depth),
+    ])();
+  }
+
+  #json(depth: number): string {
+    const { pick } = this.#bound();
+    const of = () => this.#of('json', depth - 1);
+    const any = () => this.#of(pick(FAMILIES), depth - 1);
+    return pick([
+      () => `${of()} -> ${pick(JSON_KEYS)}`,
+      () => `${of()} #> ${pick(JSON_PATHS)}`,
+      () => `${pick(['json', 'jsonb'])}_extract_path(${of()}, ${pick(["'a'", "'1'", 't'])}, ${pick(["'b'", "'0'"])})`,
+      () => `jsonb_build_object(${pick(LITERALS.text)}, ${any()}, 'b', ${any()})`,
+      () => `jsonb_build_array(${any()}, ${any()})`,
+      () => `to_jsonb(${any()})`,
+      () => `jsonb_strip_nulls(${of()})`,
+      () => `cast(${of()} as jsonb)`,
+    ])();
+  }
+
+  #list(depth: number): string {
+    const { pick } = this.#bound();
+    const text = () => this.#of('text', depth - 1);
+    return pick([
+      () => `array[lower(${text()}), upper(${text()})]`,
+      () => `array[${this.#of('number', depth - 1)}, ${pick(LITERALS.number)}]`,
+      () => `string_to_array(${text()}, ${pick(["'a'", "''", "','", "'%'"])})`,
+      () => `string_to_array(${text()}, ${pick(["'a'", "' '"])}, ${pick(["''", "'b'"])})`,
+      () => `regexp_match(${text()}, ${pick(PATTERNS)})`,
+      () => `regexp_split_to_array(${text()}, ${pick(PATTERNS)})`,
+    ])();
+  }
+
+  #textOfPattern(depth: number): string {
+    const { pick } = this.#bound();
+    const text = () => this.#of('text', depth - 1);
+    const flags = () => pick(["'i'", "'g'", "'gi'", "'n'", "''"]);
+    const count = () => pick(['1', '2', '0', 's']);
+    return pick([
+      () => `regexp_replace(${text()}, ${pick(PATTERNS)}, ${pick(REPLACEMENTS)})`,
+      () => `regexp_replace(${text()}, ${pick(PATTERNS)}, ${pick(REPLACEMENTS)}, ${flags()})`,
+      () => `regexp_substr(${text()}, ${pick(PATTERNS)})`,
+      () =>
+        `regexp_substr(${text()}, ${pick(PATTERNS)}, ${count()}, ${count()}, ${pick(["'i'", "'n'", "''"])}, ${pick(['0', '1', '2'])})`,
+      () => `substring(${text()}, ${pick(PATTERNS)})`,
+      () => `substring(${text()} from ${count()} for ${count()})`,
+    ])();
+  }
+
+  #textOfOthers(depth: number): string {
+    const { pick } = this.#bound();
+    const json = () => this.#of('json', depth - 1);
+    return pick([
+      () => `${json()} ->> ${pick(JSON_KEYS)}`,
+      () => `${json()} #>> ${pick(JSON_PATHS)}`,
+      () => `jsonb_typeof(${json()})`,
+      () => `jsonb_extract_path_text(${json()}, ${pick(["'a'", "'1'", 't'])})`,
+      () => `array_to_string(${this.#of('list', depth - 1)}, ${pick(["','", "''", 't'])})`,
+      () => `array_to_string(${this.#of('list', depth - 1)}, '-', ${pick(["'*'", 't'])})`,
+      () => `(${pick(['a', "string_to_array(t, 'a')"])})[${pick(['1', '2', '0', '-1', 's'])}]`,
     ])();
   }
 
@@ -292,6 +406,14 @@ export class ExpressionMaker {
         `${pick(['round', 'trunc'])}(cast(${number()} as numeric), ${pick(['0', '1', '3', '-1', '-2', 's', 'null'])})`,
       () => `${pick(['mod', 'div'])}(${number()}, ${this.#operand('number', depth)})`,
       () => `strpos(${text()}, ${this.#operand('text', depth)})`,
+      () => `position(${text()} in ${text()})`,
+      () => `regexp_count(${text()}, ${pick(PATTERNS)})`,
+      () => `regexp_count(${text()}, ${pick(PATTERNS)}, ${pick(['1', '3', '0'])}, ${pick(["'i'", "'n'"])})`,
+      () => `array_length(${this.#of('list', depth - 1)}, ${pick(['1', '2', '0'])})`,
+      () => `cardinality(${this.#of('list', depth - 1)})`,
+      () => `array_position(${pick(['a', 'ia'])}, ${pick(["'a'", '7', 't', 'i', 'null'])})`,
+      () => `jsonb_array_length(${this.#of('json', depth - 1)})`,
+      () => `ia[${pick(['1', '3', '9', 's'])}]`,
       () => `${pick(['ascii', 'octet_length', 'char_length'])}(${text()})`,
     ])();
   }

@@ -6,12 +6,16 @@ export interface Span {
 }
 
 export type ArithmeticOperator = '+' | '-' | '*' | '/' | '%';
+/** `~` and such of patterns; `->` and such of JSON. */
+export type OtherOperator = '~' | '~*' | '!~' | '!~*' | '->' | '->>' | '#>' | '#>>';
 export type ComparisonOperator = '=' | '<>' | '<' | '<=' | '>' | '>=';
 
 /** A type as written: `numeric(10, 2)`, `timestamp with time zone`; words lower case, joined by one space. */
 export interface TypeName extends Span {
   readonly name: string;
   readonly modifiers: readonly number[];
+  /** `text[]` */
+  readonly isArray: boolean;
 }
 
 export type Node = Span &
@@ -25,6 +29,19 @@ export type Node = Span &
     | { readonly kind: 'fact'; readonly name: string }
     | { readonly kind: 'sign'; readonly operator: '+' | '-'; readonly operand: Node }
     | { readonly kind: 'arithmetic'; readonly operator: ArithmeticOperator; readonly left: Node; readonly right: Node }
+    | { readonly kind: 'other'; readonly operator: OtherOperator; readonly left: Node; readonly right: Node }
+    /** `array[i]` */
+    | { readonly kind: 'subscript'; readonly operand: Node; readonly index: Node }
+    /** `array[a, b]` */
+    | { readonly kind: 'array'; readonly items: readonly Node[] }
+    /** `x = any(array)` */
+    | {
+        readonly kind: 'any';
+        readonly operator: ComparisonOperator;
+        readonly operand: Node;
+        readonly array: Node;
+        readonly all: boolean;
+      }
     | { readonly kind: 'join'; readonly left: Node; readonly right: Node }
     | { readonly kind: 'comparison'; readonly operator: ComparisonOperator; readonly left: Node; readonly right: Node }
     | { readonly kind: 'distinct'; readonly left: Node; readonly right: Node; readonly negated: boolean }

@@ -5,6 +5,7 @@ import { quoted } from '../../lib/printable.ts';
 import type { Run } from '../row-image.ts';
 import { parseDecimal } from '../values/decimal.ts';
 import { bindArithmetic, bindSign } from './arithmetic.ts';
+import { bindAny, bindArray, bindSubscript } from './arrays.ts';
 import type { Node, NodeOf, Span } from './ast.ts';
 import { type Bound, constant, NO_ROW, unresolved } from './bound.ts';
 import { bindCast } from './cast.ts';
@@ -12,6 +13,7 @@ import { bindCase, bindIn } from './choice.ts';
 import { bindBetween, bindComparison, bindDistinct } from './comparison.ts';
 import { bindCall } from './functions.ts';
 import { bindIs, bindList, bindNot } from './logic.ts';
+import { bindOther } from './other-operators.ts';
 import { type ExpressionProblem, problemAt } from './problem.ts';
 import { type ExpressionScope, FACTS, factRun, type ScopeColumn } from './scope.ts';
 import { bindJoin, bindLike } from './text-operators.ts';
@@ -57,6 +59,14 @@ export class Binder {
         return bindArithmetic(this, node);
       case 'join':
         return bindJoin(this, node);
+      case 'other':
+        return bindOther(this, node);
+      case 'subscript':
+        return bindSubscript(this, node);
+      case 'array':
+        return bindArray(this, node);
+      case 'any':
+        return bindAny(this, node);
       case 'comparison':
         return bindComparison(this, node);
       case 'distinct':

@@ -11,6 +11,7 @@ import {
   toFloat32,
 } from '../values/float.ts';
 import { INTEGER_NAMES, type IntegerKind, integerOfBigint } from '../values/integer.ts';
+import { normalJson } from '../values/json.ts';
 import {
   dateOfTimestamp,
   namesOffset,
@@ -53,6 +54,10 @@ export function conversion(from: Type, to: Type): Conversion | null {
   if (from.kind === 'text' && to.kind === 'text') {
     const unpad = from.padded === true && to.padded !== true;
     return { implicit: true, convert: unpad ? (value) => trimPadding(value as string) : same };
+  }
+  if (from.kind === 'json' && to.kind === 'json') {
+    const isSame = from.native === to.native || to.native === 'json';
+    return { implicit: from.native === to.native, convert: isSame ? same : (value) => normalJson(value as string) };
   }
   if (from.kind === to.kind) {
     return isMadeKind(from.kind) || from.native === to.native ? { implicit: true, convert: same } : null;

@@ -4,9 +4,12 @@ import { quoted } from '../../lib/printable.ts';
 import type { NodeOf } from './ast.ts';
 import type { Binder } from './binder.ts';
 import { type Bound, isUnresolved, unresolved } from './bound.ts';
+import { arrayFunctions } from './functions/arrays.ts';
 import { binaryFunctions } from './functions/binary.ts';
 import { generalFunctions } from './functions/general.ts';
+import { jsonFunctions } from './functions/json.ts';
 import { numericFunctions } from './functions/numeric.ts';
+import { regexpFunctions } from './functions/regexp.ts';
 import { stringFunctions } from './functions/strings.ts';
 import { textFunctions } from './functions/text.ts';
 import { bindOverload, type Overload } from './overloads.ts';
@@ -26,8 +29,11 @@ export interface FunctionEntry {
 export const functionCatalogue: readonly FunctionEntry[] = [
   ...textFunctions,
   ...stringFunctions,
+  ...regexpFunctions,
   ...binaryFunctions,
   ...numericFunctions,
+  ...jsonFunctions,
+  ...arrayFunctions,
   ...generalFunctions,
 ];
 

@@ -11,7 +11,7 @@ export interface Token extends Span {
 const SPACE = /[ \t\r\n\f\v]+/y;
 const WORD = /[\p{L}_][\p{L}\p{N}_$]*/uy;
 const NUMBER = /(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][+-]?\d+)?/y;
-const SYMBOL = /--|<>|!=|<=|>=|\|\||::|==|&&|[-+*/%=<>(),.[\]!&|?:;{}^~@#\\]/y;
+const SYMBOL = /--|<>|!=|<=|>=|\|\||::|==|&&|->>|->|#>>|#>|!~\*|!~|~\*|~|[-+*/%=<>(),.[\]!&|?:;{}^~@#\\]/y;
 
 /** What other languages write → what to write here. */
 const FOREIGN: Readonly<Record<string, string>> = {
@@ -24,7 +24,7 @@ const FOREIGN: Readonly<Record<string, string>> = {
   '?': 'write case when … then … else … end',
 };
 
-const KNOWN = new Set(['<>', '!=', '<=', '>=', '||', '::', '=', '<', '>', '+', '-', '*', '/', '%', '(', ')', ',', '.']);
+const KNOWN = new Set('<> != <= >= || :: = < > + - * / % ( ) , . -> ->> #> #>> ~ ~* !~ !~* [ ]'.split(' '));
 
 /** Ends with one token of kind `end`. Throws `SyntaxProblem`. */
 export function tokens(text: string): Token[] {

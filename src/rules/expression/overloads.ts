@@ -1,8 +1,9 @@
 /** Which of a function's forms a call means. */
+import { TailraceError } from '../../contracts/errors.ts';
 import type { Cell, Present } from '../values/cell.ts';
-import type { NodeOf } from './ast.ts';
+import type { NodeOf, Span } from './ast.ts';
 import type { Binder } from './binder.ts';
-import { type Bound, isUnresolved, isUntyped, strict1, strictN, unresolved } from './bound.ts';
+import { type Bound, isUnresolved, isUntyped, NO_ROW, strict1, strictN, unresolved } from './bound.ts';
 import { coerce } from './coerce.ts';
 import { conversion } from './conversion.ts';
 import type { FunctionEntry } from './functions.ts';
@@ -14,10 +15,17 @@ export interface Overload {
   readonly params: readonly Type[];
   readonly result: Type;
   readonly apply: (...args: Present[]) => Cell;
+  /** It can be NULL although no argument is. */
+  readonly mayBeNull?: true;
+  /**
+   * Looks at arguments that are the same for every row (undefined: at rows only) while the expression is checked. Throws
+   * `rule.failed` for what always fails.
+   */
+  readonly check?: (values: readonly (Present | undefined)[]) => void;
 }
 
 /** @param apply takes values of the types of `params` */
-export function overload<A extends Present[]>(
+export function overload<A extends readonly (Present | undefined)[]>(
   params: readonly Type[],
   result: Type,
   apply: (...args: A) => Cell,
@@ -43,11 +51,43 @@ export function bindOverload(
     const message = `${name} does not take ${given === '' ? 'no argument' : given}`;
     return binder.problem(node, 'type-mismatch', message, `write ${usage.join(' or ')}`);
   }
-  const { params, result, apply } = chosen[0]!;
-  const values = args.map((arg, i) => coerce(binder, arg, params[i]!) ?? arg);
+  const form = chosen[0]!;
+  return checkedOverload(
+    binder,
+    node,
+    form,
+    args.map((arg, i) => coerce(binder, arg, form.params[i]!) ?? arg),
+  );
+}
+
+/** One form over values of its types. */
+export function checkedOverload(
+  binder: Binder,
+  node: Span,
+  { result, apply, check, mayBeNull }: Overload,
+  values: readonly Bound[],
+): Bound {
   if (values.some(isUnresolved)) return { ...unresolved(node), type: result };
+  if (check !== undefined) {
+    const wrong = checked(binder, values, check);
+    if (wrong !== null) return { ...wrong, type: result };
+  }
   const run = values.length === 1 ? strict1(values[0]!, apply) : strictN(values, apply);
-  return binder.strict(node, result, values, run);
+  const made = binder.strict(node, result, values, run);
+  return mayBeNull && !made.constant ? { ...made, nullable: true } : made;
+}
+
+function checked(binder: Binder, values: readonly Bound[], check: NonNullable<Overload['check']>): Bound | null {
+  const fixed = values.map((value) => (value.constant ? value.run(NO_ROW) : undefined));
+  try {
+    check(fixed.map((value) => value ?? undefined));
+    return null;
+  } catch (error) {
+    if (!(error instanceof TailraceError)) throw error;
+    // The argument at fault is the one that is written here; of several the last.
+    const at = fixed.findLastIndex((value) => typeof value === 'string');
+    return binder.problem(values[at]!.place, 'always-fails', `this always fails: ${error.message}`);
+  }
 }
 
 function accepts(param: Type, arg: Bound): boolean {

@@ -5,13 +5,14 @@
  *
  * https://www.postgresql.org/docs/18/sql-syntax-lexical.html#SQL-PRECEDENCE
  */
-import type { ArithmeticOperator, ComparisonOperator, Node, Span, TypeName } from './ast.ts';
+import type { ArithmeticOperator, ComparisonOperator, Node, OtherOperator, TypeName } from './ast.ts';
 import { tokens } from './lexer.ts';
-import { MAX_DEPTH, MAX_LENGTH, MAX_NODES } from './limits.ts';
+import { MAX_LENGTH } from './limits.ts';
+import { PrimaryParser } from './primary-parser.ts';
 import { type ExpressionProblem, problemAt, SyntaxProblem } from './problem.ts';
-import { TypeParser } from './type-parser.ts';
 
 const OPERATORS = ['and', 'or', 'is', 'in', 'like', 'ilike', 'between', 'not'];
+const OTHERS: readonly OtherOperator[] = ['~', '~*', '!~', '!~*', '->', '->>', '#>', '#>>'];
 const TESTS = ['null', 'true', 'false', 'unknown', 'distinct'];
 const COMPARISONS: Readonly<Record<string, ComparisonOperator>> = {
   '=': '=',
@@ -46,9 +47,18 @@ function parsed<T>(text: string, parse: (parser: Parser) => T): T | ExpressionPr
   }
 }
 
-class Parser extends TypeParser {
-  #depth = 0;
-  #nodes = 0;
+class Parser extends PrimaryParser {
+  protected override expression(): Node {
+    return this.#or();
+  }
+
+  protected override operand(): Node {
+    return this.#join();
+  }
+
+  protected override negation(): Node {
+    return this.#not();
+  }
 
   whole(): Node {
     const node = this.#or();
@@ -62,22 +72,6 @@ class Parser extends TypeParser {
     return type;
   }
 
-  #made<N extends Node>(node: N): N {
-    if (++this.#nodes > MAX_NODES) this.#tooLarge(node, `more than ${MAX_NODES} columns, values and operators`);
-    return node;
-  }
-
-  #nested<T>(parse: () => T): T {
-    if (++this.#depth > MAX_DEPTH) this.#tooLarge(this.peek, `more than ${MAX_DEPTH} levels within each other`);
-    const result = parse();
-    this.#depth--;
-    return result;
-  }
-
-  #tooLarge(place: Span, what: string): never {
-    throw new SyntaxProblem(problemAt(place, 'expression-limit', `the expression has ${what}`));
-  }
-
   #or(): Node {
     return this.#list('or', () => this.#list('and', () => this.#not()));
   }
@@ -86,14 +80,14 @@ class Parser extends TypeParser {
     const operands = [parse()];
     while (this.takeKeyword(kind)) operands.push(parse());
     const [first] = operands;
-    return operands.length === 1 ? first! : this.#made({ kind, operands, at: first!.at, end: this.end });
+    return operands.length === 1 ? first! : this.made({ kind, operands, at: first!.at, end: this.end });
   }
 
   #not(): Node {
     const { at } = this.peek;
     if (!this.takeKeyword('not')) return this.#is();
-    const operand = this.#nested(() => this.#not());
-    return this.#made({ kind: 'not', operand, at, end: operand.end });
+    const operand = this.nested(() => this.#not());
+    return this.made({ kind: 'not', operand, at, end: operand.end });
   }
 
   #is(): Node {
@@ -106,7 +100,7 @@ class Parser extends TypeParser {
         return this.#distinct(operand, negated);
       }
       this.next++;
-      operand = this.#made({ kind: 'is', operand, what, negated, at, end: this.end });
+      operand = this.made({ kind: 'is', operand, what, negated, at, end: this.end });
     }
     return operand;
   }
@@ -115,20 +109,38 @@ class Parser extends TypeParser {
     if (!this.takeKeyword('distinct')) this.unexpected('null, true, false, unknown or distinct from', TESTS);
     this.expectKeyword('from');
     const right = this.#comparison();
-    return this.#made({ kind: 'distinct', left, right, negated, at: left.at, end: this.end });
+    return this.made({ kind: 'distinct', left, right, negated, at: left.at, end: this.end });
   }
 
   #comparison(): Node {
     const left = this.#range();
     const operator = this.#takeComparison();
     if (operator === null) return left;
+    const quantifier = this.#takeQuantifier();
+    if (quantifier !== null) return this.#any(left, operator, quantifier);
     const right = this.#range();
     const again = this.peek;
     if (again.kind === 'symbol' && Object.hasOwn(COMPARISONS, again.text)) {
       const fix = 'join two comparisons with and';
       throw new SyntaxProblem(problemAt(again, 'expression-syntax', 'comparisons cannot be chained', { fix }));
     }
-    return this.#made({ kind: 'comparison', operator, left, right, at: left.at, end: right.end });
+    return this.made({ kind: 'comparison', operator, left, right, at: left.at, end: right.end });
+  }
+
+  /** The word `any` or `all` with a parenthesis behind it. */
+  #takeQuantifier(): 'any' | 'all' | null {
+    const word = this.peek.kind === 'word' ? this.peek.text.toLowerCase() : '';
+    if ((word !== 'any' && word !== 'all') || !this.isCall) return null;
+    this.next++;
+    return word;
+  }
+
+  #any(operand: Node, operator: ComparisonOperator, quantifier: 'any' | 'all'): Node {
+    this.expectSymbol('(');
+    const array = this.nested(() => this.#or());
+    this.expectSymbol(')');
+    const all = quantifier === 'all';
+    return this.made({ kind: 'any', operator, operand, array, all, at: operand.at, end: this.end });
   }
 
   #takeComparison(): ComparisonOperator | null {
@@ -156,15 +168,15 @@ class Parser extends TypeParser {
 
   #in(operand: Node, negated: boolean): Node {
     this.expectSymbol('(');
-    const items = this.#nested(() => this.#commaList());
+    const items = this.nested(() => this.commaList());
     this.expectSymbol(')');
-    return this.#made({ kind: 'in', operand, items, negated, at: operand.at, end: this.end });
+    return this.made({ kind: 'in', operand, items, negated, at: operand.at, end: this.end });
   }
 
   #like(operand: Node, negated: boolean, ignoresCase: boolean): Node {
     const pattern = this.#join();
     const escapedBy = this.takeKeyword('escape') ? this.#join() : null;
-    return this.#made({
+    return this.made({
       kind: 'like',
       operand,
       pattern,
@@ -180,7 +192,7 @@ class Parser extends TypeParser {
     const low = this.#lowEnd();
     this.expectKeyword('and');
     const high = this.#join();
-    return this.#made({ kind: 'between', operand, low, high, negated, at: operand.at, end: this.end });
+    return this.made({ kind: 'between', operand, low, high, negated, at: operand.at, end: this.end });
   }
 
   /** May be a comparison itself (PostgreSQL's `b_expr`). */
@@ -189,22 +201,27 @@ class Parser extends TypeParser {
     const operator = this.#takeComparison();
     if (operator === null) return left;
     const right = this.#join();
-    return this.#made({ kind: 'comparison', operator, left, right, at: left.at, end: right.end });
-  }
-
-  #commaList(): Node[] {
-    const items = [this.#or()];
-    while (this.takeSymbol(',')) items.push(this.#or());
-    return items;
+    return this.made({ kind: 'comparison', operator, left, right, at: left.at, end: right.end });
   }
 
   #join(): Node {
-    let left = this.#arithmetic(['+', '-'], () => this.#product());
-    while (this.takeSymbol('||')) {
-      const right = this.#arithmetic(['+', '-'], () => this.#product());
-      left = this.#made({ kind: 'join', left, right, at: left.at, end: right.end });
+    let left = this.#sum();
+    for (;;) {
+      const place = { at: left.at, end: 0 };
+      if (this.takeSymbol('||')) {
+        const right = this.#sum();
+        left = this.made({ kind: 'join', left, right, ...place, end: right.end });
+        continue;
+      }
+      const operator = OTHERS.find((symbol) => this.takeSymbol(symbol));
+      if (operator === undefined) return left;
+      const right = this.#sum();
+      left = this.made({ kind: 'other', operator, left, right, ...place, end: right.end });
     }
-    return left;
+  }
+
+  #sum(): Node {
+    return this.#arithmetic(['+', '-'], () => this.#product());
   }
 
   #product(): Node {
@@ -217,7 +234,7 @@ class Parser extends TypeParser {
       const operator = operators.find((symbol) => this.takeSymbol(symbol));
       if (operator === undefined) return left;
       const right = parse();
-      left = this.#made({ kind: 'arithmetic', operator, left, right, at: left.at, end: right.end });
+      left = this.made({ kind: 'arithmetic', operator, left, right, at: left.at, end: right.end });
     }
   }
 
@@ -225,111 +242,27 @@ class Parser extends TypeParser {
     const { at } = this.peek;
     const operator = this.takeSymbol('-') ? '-' : this.takeSymbol('+') ? '+' : null;
     if (operator === null) return this.#colons();
-    const operand = this.#nested(() => this.#sign());
+    const operand = this.nested(() => this.#sign());
     // A literal takes its sign with it: -9223372036854775808 is a bigint although 9223372036854775808 is none.
     if (operand.kind === 'number' && operator === '-') {
       const text = operand.text.startsWith('-') ? operand.text.slice(1) : `-${operand.text}`;
       return { ...operand, text, at };
     }
-    return this.#made({ kind: 'sign', operator, operand, at, end: operand.end });
+    return this.made({ kind: 'sign', operator, operand, at, end: operand.end });
   }
 
   #colons(): Node {
-    let operand = this.#primary();
-    while (this.takeSymbol('::')) {
-      const type = this.typeName();
-      operand = this.#made({ kind: 'cast', operand, type, at: operand.at, end: type.end });
+    let operand = this.primary();
+    for (;;) {
+      const { at } = operand;
+      if (this.takeSymbol('::')) {
+        const type = this.typeName();
+        operand = this.made({ kind: 'cast', operand, type, at, end: type.end });
+      } else if (this.takeSymbol('[')) {
+        const index = this.nested(() => this.#or());
+        this.expectSymbol(']');
+        operand = this.made({ kind: 'subscript', operand, index, at, end: this.end });
+      } else return operand;
     }
-    return operand;
-  }
-
-  #primary(): Node {
-    const token = this.peek;
-    const { at, end, text } = token;
-    if (token.kind === 'word') return this.#word();
-    if (token.kind === 'symbol' && text === '(') return this.#parenthesis();
-    if (token.kind === 'end' || token.kind === 'symbol') this.unexpected('a column, a value or "("');
-    this.next++;
-    if (token.kind === 'number') return this.#made({ kind: 'number', text, at, end });
-    if (token.kind === 'string') return this.#made({ kind: 'string', value: text, at, end });
-    if (token.kind === 'fact') return this.#made({ kind: 'fact', name: text, at, end });
-    return this.#column({ name: text, before: false, quoted: true, at, end });
-  }
-
-  #parenthesis(): Node {
-    const { at } = this.take();
-    const node = this.#nested(() => this.#or());
-    this.expectSymbol(')');
-    return { ...node, at, end: this.end };
-  }
-
-  #word(): Node {
-    const { at, end, text } = this.peek;
-    const keyword = this.keyword;
-    if (keyword === 'case') return this.#case();
-    if (keyword === 'not') return this.#not();
-    if (keyword === 'null' || keyword === 'true' || keyword === 'false') {
-      this.next++;
-      return this.#made(
-        keyword === 'null' ? { kind: 'null', at, end } : { kind: 'boolean', value: keyword === 'true', at, end },
-      );
-    }
-    if (keyword !== null) this.unexpected('a column, a value or "("');
-    this.next++;
-    const follows = this.peek.kind === 'symbol' ? this.peek.text : '';
-    if (follows === '(') return this.#call(text, at, end);
-    if (follows === '.') return this.#dotted(text, at, end);
-    return this.#column({ name: text, before: false, quoted: false, at, end });
-  }
-
-  #column(column: { name: string; before: boolean; quoted: boolean } & Span): Node {
-    return this.#made({ kind: 'column', ...column });
-  }
-
-  /** `before.column`. */
-  #dotted(owner: string, at: number, end: number): Node {
-    this.next++;
-    if (owner.toLowerCase() !== 'before') {
-      const message = `only "before" may stand before the point`;
-      const fix = `write the column alone; a column that has a point in its name is written in double quotes`;
-      throw new SyntaxProblem(problemAt({ at, end }, 'expression-syntax', message, { fix }));
-    }
-    const token = this.peek;
-    if (token.kind !== 'word' && token.kind !== 'quoted') this.unexpected('a column');
-    this.next++;
-    return this.#column({ name: token.text, before: true, quoted: token.kind === 'quoted', at, end: token.end });
-  }
-
-  #call(name: string, at: number, nameEnd: number): Node {
-    this.next++;
-    if (name.toLowerCase() === 'cast') return this.#cast(at);
-    const args = this.peek.text === ')' && this.peek.kind === 'symbol' ? [] : this.#nested(() => this.#commaList());
-    this.expectSymbol(')');
-    return this.#made({ kind: 'call', name, nameEnd, args, at, end: this.end });
-  }
-
-  #cast(at: number): Node {
-    const operand = this.#nested(() => this.#or());
-    this.expectKeyword('as');
-    const type = this.typeName();
-    this.expectSymbol(')');
-    return this.#made({ kind: 'cast', operand, type, at, end: this.end });
-  }
-
-  #case(): Node {
-    const { at } = this.take();
-    return this.#nested(() => {
-      const operand = this.keyword === 'when' ? null : this.#or();
-      const branches: { when: Node; result: Node }[] = [];
-      while (this.takeKeyword('when')) {
-        const when = this.#or();
-        this.expectKeyword('then');
-        branches.push({ when, result: this.#or() });
-      }
-      if (branches.length === 0) this.unexpected('"when"', ['when']);
-      const otherwise = this.takeKeyword('else') ? this.#or() : null;
-      this.expectKeyword('end');
-      return this.#made({ kind: 'case', operand, branches, otherwise, at, end: this.end });
-    });
   }
 }

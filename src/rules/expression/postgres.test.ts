@@ -63,14 +63,16 @@ begin
   return answers;
 end $$`;
 
-const literal = (value: Value) =>
-  value instanceof Uint8Array
-    ? `\\x${Buffer.from(value).toString('hex')}`
-    : value === null
-      ? null
-      : Object.is(value, -0)
-        ? '-0'
-        : String(value);
+const literal = (value: Value): string | null | readonly Value[] =>
+  Array.isArray(value)
+    ? value
+    : value instanceof Uint8Array
+      ? `\\x${Buffer.from(value).toString('hex')}`
+      : value === null
+        ? null
+        : Object.is(value, -0)
+          ? '-0'
+          : String(value);
 
 async function fill(rows: readonly Value[][]): Promise<void> {
   const list = rows.map(
@@ -98,8 +100,22 @@ function ours(expression: string, changes: readonly Change[]): string[] {
 }
 
 /** What PostgreSQL has and rules refuse while they are checked; listed in docs/reference/expressions.md. */
-const REFUSED =
-  /needs (a number|numbers), this is (time|date|timestamp)|"like" needs text, this is bytea|bytea cannot be cast to|cannot be cast to bytea|is not a value of type time without/;
+const REFUSED = new RegExp(
+  [
+    'needs (a number|numbers), this is (time|date|timestamp)',
+    '"like" needs text, this is bytea',
+    'bytea cannot be cast to',
+    'cannot be cast to bytea',
+    'is not a value of type time without',
+    'values of type (jsonb|(text|integer|numeric)\\[\\]) cannot be compared',
+    'jsonb cannot be cast to',
+    '(mixes|and) .*\\[\\]',
+    'arrays cannot be joined',
+    'joins text, this is .*\\[\\]',
+    'cannot be cast to (text|integer)\\[\\]',
+    'there are no arrays of',
+  ].join('|'),
+);
 
 const isError = (answer: string) => answer.startsWith('error ');
 /** PostgreSQL says so only when the text gets that far, and reads dates that are not ISO 8601. */

@@ -1,12 +1,17 @@
 /** Values to PostgreSQL's text and back: what `cast(x as text)` gives and `cast('…' as t)` reads. */
+
+import type { Value } from '../../contracts/row.ts';
+import type { Kind } from '../../contracts/schema.ts';
 import { fail } from '../fail.ts';
-import type { Present } from '../values/cell.ts';
+import { arrayText, parseArrayText } from '../values/array-text.ts';
+import { codecOf, type Present } from '../values/cell.ts';
 import { type Decimal, decimalText, parseDecimal } from '../values/decimal.ts';
 import { floatText, parseFloatText } from '../values/float.ts';
 import { type IntegerKind, integerOfBigint, parseInteger } from '../values/integer.ts';
+import { normalJson } from '../values/json.ts';
 import { parseTemporal, postgresText, type TemporalKind } from '../values/temporal.ts';
 import { hexOfBytes, parseBytes, parseUuid, trimPadding, trimSpace } from '../values/text.ts';
-import type { Type, TypeKind } from './types.ts';
+import { elementOf, type Type, type TypeKind } from './types.ts';
 
 type ToText = (value: Present) => string;
 type FromText = (text: string) => Present | null;
@@ -38,14 +43,34 @@ const TO_TEXT: Partial<Record<TypeKind, ToText>> = {
 };
 
 /** Null for types whose text here is not PostgreSQL's (`interval`, arrays …). Blanks that only pad are left out. */
-export function toText({ kind, padded }: Type): ToText | null {
+export function toText(type: Type): ToText | null {
+  const { kind, padded } = type;
+  if (kind === 'array') return arrayToText(type);
   return padded ? (value) => trimPadding(value as string) : (TO_TEXT[kind] ?? null);
 }
 
 /** As `concat` writes it: booleans as `t` and `f`, padding kept. */
 export function toOutputText(type: Type): ToText | null {
   if (type.kind === 'bool') return (value) => (value === true ? 't' : 'f');
-  return TO_TEXT[type.kind] ?? null;
+  return type.kind === 'array' ? arrayToText(type) : (TO_TEXT[type.kind] ?? null);
+}
+
+function arrayToText(type: Type): ToText | null {
+  const element = elementOf(type);
+  const write = element === null ? null : toOutputText(element);
+  if (element === null || write === null) return null;
+  const { read } = codecOf(element.kind as Kind);
+  return (value) => arrayText(value as readonly Value[], (item) => write(read(item)));
+}
+
+/** Null for elements whose text is not read here. */
+function arrayFromText(type: Type): FromText | null {
+  const element = elementOf(type);
+  const read = element === null ? null : fromText(element);
+  if (element === null || read === null) return null;
+  const { value } = codecOf(element.kind as Kind);
+  return (text) =>
+    parseArrayText(text, (item) => value(read(item) ?? fail(`a text is not a value of type ${element.native}`)));
 }
 
 const integer =
@@ -77,7 +102,10 @@ const FROM_TEXT: Partial<Record<TypeKind, FromText>> = {
  * Null for types that text cannot become. The function gives null for text that is no value of the type, and throws
  * `rule.failed` for one that is out of range.
  */
-export function fromText({ kind, enum: labels }: Type): FromText | null {
+export function fromText(type: Type): FromText | null {
+  const { kind, native, enum: labels } = type;
+  if (kind === 'array') return arrayFromText(type);
+  if (native === 'jsonb') return (text) => (isJson(text) ? normalJson(text) : null);
   if (kind === 'enum') return (text) => (labels === undefined || labels.includes(text) ? text : null);
   return FROM_TEXT[kind] ?? null;
 }

@@ -2,15 +2,16 @@
 import { fail } from '../fail.ts';
 import type { Run } from '../row-image.ts';
 import type { Present } from '../values/cell.ts';
+import { joinedJson } from '../values/json.ts';
 import { codePointCount } from '../values/text.ts';
 import type { NodeOf } from './ast.ts';
 import type { Binder } from './binder.ts';
-import { type Bound, isUnresolved, NO_ROW, strict1, strict2, strictN, unresolved } from './bound.ts';
+import { type Bound, isUnresolved, isUntyped, NO_ROW, strict1, strict2, strictN, unresolved } from './bound.ts';
 import { converted, demand, typed } from './coerce.ts';
 import { not3 } from './comparison.ts';
 import { likeMatcher, type Matcher } from './like.ts';
 import { toText } from './text-form.ts';
-import { BOOL, nameOf, TEXT, typeOf } from './types.ts';
+import { BOOL, JSONB, nameOf, TEXT, typeOf } from './types.ts';
 
 const DEFAULT_ESCAPE = '\\';
 
@@ -70,6 +71,10 @@ function matcher(pattern: string, escapeCharacter: string): Matcher {
 export function bindJoin(binder: Binder, node: NodeOf<'join'>): Bound {
   const left = binder.bind(node.left);
   const right = binder.bind(node.right);
+  const isJsonb = ({ type }: Bound) => type.native === 'jsonb';
+  if ((isJsonb(left) && (isJsonb(right) || isUntyped(right))) || (isJsonb(right) && isUntyped(left))) {
+    return joinJson(binder, node, left, right);
+  }
   if (left.type.kind === 'bytes' || right.type.kind === 'bytes') return joinBytes(binder, node, left, right);
   const isText = ({ type }: Bound) => type.kind === 'text' || type.kind === 'untyped' || type.kind === 'unresolved';
   if (!isText(left) && !isText(right)) {
@@ -86,9 +91,19 @@ export function bindJoin(binder: Binder, node: NodeOf<'join'>): Bound {
   );
 }
 
+/** Objects become one, of equal keys the right one counts; everything else is joined as arrays. */
+function joinJson(binder: Binder, node: NodeOf<'join'>, left: Bound, right: Bound): Bound {
+  const [x, y] = [demand(binder, left, JSONB, '"||"'), demand(binder, right, JSONB, '"||"')];
+  if (isUnresolved(x) || isUnresolved(y)) return unresolved(node);
+  return binder.strict(node, JSONB, [x, y], strict2(x, y, joinedJson));
+}
+
 function asText(binder: Binder, part: Bound): Bound {
   const operand = typed(binder, part);
   if (isUnresolved(operand)) return operand;
+  if (operand.type.kind === 'array') {
+    return binder.problem(operand.place, 'type-mismatch', 'arrays cannot be joined', 'write array_to_string(…)');
+  }
   const convert = toText(operand.type);
   if (convert !== null) return converted(binder, operand, TEXT, convert);
   return binder.problem(operand.place, 'type-mismatch', `${nameOf(operand.type)} cannot be written as text`);

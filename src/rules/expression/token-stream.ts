@@ -23,6 +23,11 @@ export class TokenStream {
     return this.#tokens[this.next]!;
   }
 
+  /** The token after that. */
+  protected get following(): Token {
+    return this.#tokens[this.next + 1] ?? this.#tokens.at(-1)!;
+  }
+
   /** The keyword that comes next, lower case; null when none does. */
   protected get keyword(): string | null {
     const { kind, text } = this.peek;

@@ -4,7 +4,7 @@ import { quoted } from '../../lib/printable.ts';
 import type { TypeName } from './ast.ts';
 import { parseTypeName } from './parser.ts';
 import { type ExpressionProblem, problemAt } from './problem.ts';
-import { type MadeKind, type Type, typeOf } from './types.ts';
+import { arrayOf, JSONB, type MadeKind, type Type, typeOf } from './types.ts';
 
 const KINDS: Readonly<Record<string, MadeKind>> = {
   boolean: 'bool',
@@ -39,6 +39,7 @@ const KINDS: Readonly<Record<string, MadeKind>> = {
   'timestamp with time zone': 'timestamptz',
   uuid: 'uuid',
   json: 'json',
+  jsonb: 'json',
 };
 
 const MAX_PRECISION = 1_000;
@@ -49,6 +50,14 @@ export const TYPE_NAMES: readonly string[] = Object.keys(KINDS);
 
 /** The type, or what is wrong with the name. */
 export function resolveType(type: TypeName): Type | ExpressionProblem {
+  const found = resolveElement(type);
+  if (!type.isArray || isProblem(found)) return found;
+  if (type.modifiers.length === 0 && !found.padded) return arrayOf(found);
+  const fix = `write ${type.name === 'char' || type.name === 'character' ? 'text' : type.name}[]`;
+  return problemAt(type, 'type-modifier', 'the elements of an array have no limits on length or digits here', { fix });
+}
+
+function resolveElement(type: TypeName): Type | ExpressionProblem {
   const { name, modifiers } = type;
   const kind = Object.hasOwn(KINDS, name) ? KINDS[name]! : undefined;
   if (kind === undefined) {
@@ -56,6 +65,7 @@ export function resolveType(type: TypeName): Type | ExpressionProblem {
       didYouMean(name, TYPE_NAMES) ?? `for example ${['integer', 'numeric(10,2)', 'text', 'timestamptz'].join(', ')}`;
     return problemAt(type, 'unknown-type', `${quoted(name)} is not a type that values can be cast to`, { fix });
   }
+  if (name === 'jsonb' && modifiers.length === 0) return JSONB;
   if (kind === 'decimal') return decimalType(type);
   if (name === 'character' || name === 'char')
     return textType(type, 'character', modifiers.length === 0 ? [1] : modifiers);

@@ -21,7 +21,9 @@ export class TypeParser extends TokenStream {
     if ((words[0] === 'timestamp' || words[0] === 'time') && (more('with') || more('without'))) {
       if (!more('time') || !more('zone')) this.unexpected('"time zone"');
     }
-    return { name: words.join(' '), modifiers, at, end: this.end };
+    const isArray = this.takeSymbol('[');
+    if (isArray) this.expectSymbol(']');
+    return { name: words.join(' '), modifiers, isArray, at, end: this.end };
   }
 
   #modifiers(): number[] {

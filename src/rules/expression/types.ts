@@ -52,6 +52,19 @@ export function isMadeKind(kind: TypeKind): kind is MadeKind {
   return MADE.has(kind);
 }
 
+/** Values in one form: see values/json.ts. */
+export const JSONB: Type = { kind: 'json', native: 'jsonb' };
+
+/** Arrays of a type that expressions can make. */
+export function arrayOf({ kind, native }: Type): Type {
+  return { kind: 'array', native: `${native}[]`, element: kind as MadeKind };
+}
+
+/** Null when expressions cannot look into it. */
+export function elementOf({ kind, element }: Type): Type | null {
+  return kind === 'array' && element !== undefined && isMadeKind(element) ? typeOf(element) : null;
+}
+
 export const BOOL = typeOf('bool');
 export const TEXT = typeOf('text');
 export const DECIMAL = typeOf('decimal');

@@ -40,6 +40,13 @@ export function isPair(text: string, i: number): boolean {
   return next >= 0xdc00 && next < 0xe000;
 }
 
+/** Index of the unit at which the code point after `count` others begins; the length of the text when there are fewer. */
+export function unitOfCodePoint(text: string, count: number): number {
+  let at = 0;
+  for (let taken = 0; taken < count && at < text.length; taken++) at += isPair(text, at) ? 2 : 1;
+  return at;
+}
+
 /** The first `count` code points. */
 export function firstCodePoints(text: string, count: number): string {
   if (text.length <= count) return text;

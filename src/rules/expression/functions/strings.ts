@@ -1,9 +1,11 @@
 /** Functions that take text apart and put it together. Positions and lengths are in characters (code points), from 1. */
 import { fail } from '../../fail.ts';
+import { regexp } from '../../regexp/regexp.ts';
 import { codePointCount, firstCodePoints, lastCodePoints } from '../../values/text.ts';
 import type { FunctionEntry } from '../functions.ts';
 import { type Overload, overload } from '../overloads.ts';
 import { BOOL, TEXT, typeOf } from '../types.ts';
+import { matchedPart } from './regexp.ts';
 
 const INTEGER = typeOf('int32');
 const BYTES = typeOf('bytes');
@@ -122,6 +124,14 @@ const parts = [
     subarray(bytes, start, length),
   ),
 ];
+const matched = overload([TEXT, TEXT], TEXT, matchedPart);
+const matchedPattern: Overload = {
+  ...matched,
+  mayBeNull: true,
+  check: ([, pattern]) => {
+    if (typeof pattern === 'string') regexp(pattern);
+  },
+};
 
 export const stringFunctions: readonly FunctionEntry[] = [
   entry('char_length', ['char_length(text)'], 'Number of characters.', characterCount),
@@ -140,9 +150,9 @@ export const stringFunctions: readonly FunctionEntry[] = [
   ),
   entry(
     'substring',
-    ['substring(text or bytea, start)', 'substring(text or bytea, start, length)'],
-    'As `substr`.',
-    parts,
+    ['substring(text or bytea, start)', 'substring(text or bytea, start, length)', 'substring(text, pattern)'],
+    'As `substr`; with a pattern its first group, or what it matches, NULL without a match.',
+    [...parts, matchedPattern],
   ),
   trimming('btrim', 'at both ends', true, true),
   trimming('trim', 'at both ends', true, true),
