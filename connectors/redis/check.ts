@@ -17,10 +17,10 @@ export async function checkRedis(options: SinkOpenOptions<RedisConfig>): Promise
     servers = await openServers(config, id, context);
     const found: Finding[] = [];
     for (const connection of servers.all) found.push(...(await serverFindings(connection, config)));
+    if (found.some(({ level }) => level === 'problem')) return found;
     const groups = groupsOn(servers, options);
     await Promise.all(groups.map(({ connection, offsets }) => askPermissions(connection, offsets.key)));
     await resumeOf(groups);
-    if (found.some(({ level }) => level === 'problem')) return found;
     return [...found, { level: 'ok', message: `Redis at ${place} takes rows`, path: PATH }];
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
