@@ -4,7 +4,7 @@ import type { Client } from 'pg';
 import type { Column, ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
 import { type FoldedRow, foldRows, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { identityRow } from '../../src/sdk/target/row-image.ts';
-import { lastOfEachRow, oldestOfNewRows, type WholeRows } from '../../src/sdk/target/whole-rows.ts';
+import { lastOfEachRow, oldestOfNewRows } from '../../src/sdk/target/whole-rows.ts';
 import { copyIn } from './sink-copy-in.ts';
 import { CopyRows } from './sink-copy-rows.ts';
 import { TextArray } from './sink-parameters.ts';
@@ -66,8 +66,11 @@ export class RowApplier {
     if (table.keys.length === 0) return this.#append(table, records);
     const whole = lastOfEachRow(records);
     if (whole === null) return this.applyFolded(table, foldRows(records));
+    // A row has one write here, so that only deletes of former batches could be newer than it.
+    const { oldestUpsert } = whole;
+    const isGuarded = oldestUpsert === null || !this.#isNewerThanDeletes(table, oldestUpsert);
     await this.#delete(table, whole.deletes);
-    await this.#upsertWhole(table, whole);
+    await this.#upsertWhole(table, whole.upserts, isGuarded);
   }
 
   async applyFolded(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
@@ -111,9 +114,9 @@ export class RowApplier {
     return new Map(result.rows.map(({ place, version }) => [rows[place - 1]!, BigInt(version ?? 0)]));
   }
 
-  async #upsertWhole(table: TargetTable, { upserts, oldestUpsert }: WholeRows): Promise<void> {
-    if (oldestUpsert === null) return;
-    const guard = this.#isNewerThanDeletes(table, oldestUpsert) ? null : this.#services;
+  async #upsertWhole(table: TargetTable, upserts: readonly SinkRecord[], isGuarded: boolean): Promise<void> {
+    if (upserts.length === 0) return;
+    const guard = isGuarded ? this.#services : null;
     const rows = upserts.map(({ change }) => change.after!);
     const values = columnArrays(table, rows, table.columns);
     const more = guard === null ? [versionArray(upserts)] : [...guardArrays(upserts), table.label];

@@ -51,7 +51,7 @@ export function upsertSql(table: TargetTable, columns: readonly TargetColumn[], 
   return `
     INSERT INTO ${table.name} AS t (${[...columns.map(({ name }) => name), VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
     SELECT ${[...typed(columns), 's.v::bigint'].join(', ')} FROM ${from}
-    ${guard === null ? '' : `WHERE NOT EXISTS (${newerDelete(guard, next)}::bigint)`}
+    ${guard === null ? '' : `WHERE s.v::bigint >= ${rememberedDelete(guard, next)}`}
     ON CONFLICT (${table.keys.map(({ name }) => name).join(', ')}) DO UPDATE
     SET ${[...assigned, `${VERSION} = excluded.${VERSION}`].join(', ')}
     WHERE t.${VERSION} <= excluded.${VERSION}`;
@@ -77,11 +77,12 @@ export function partialSql(table: TargetTable, columns: readonly TargetColumn[],
     INSERT INTO ${table.name} (${[...names, VERSION].join(', ')}) OVERRIDING SYSTEM VALUE
     SELECT ${[...columns.map((_, i) => `s.c${i}`), 's.v'].join(', ')} FROM s
     WHERE NOT EXISTS (SELECT FROM ${table.name} t WHERE ${sameKey(table, columns, 's', false)})
-      AND NOT EXISTS (${newerDelete(services, next)})`;
+      AND s.v >= ${rememberedDelete(services, next)}`;
 }
 
-function newerDelete({ deleted }: ServiceTables, label: number): string {
-  return `SELECT FROM ${deleted} d WHERE d.table_name = $${label} AND d.key = s.k AND d.version > s.v`;
+/** Version of the row's remembered delete, or 0. A subquery, which is a look-up by index whatever the planner believes. */
+function rememberedDelete({ deleted }: ServiceTables, label: number): string {
+  return `coalesce((SELECT d.version FROM ${deleted} d WHERE d.table_name = $${label} AND d.key = s.k), 0)`;
 }
 
 /** Parameters: key columns…, versions, memory keys, then the label and the time (ms) of remembering. */
@@ -99,15 +100,14 @@ export function deleteSql(table: TargetTable, { deleted }: ServiceTables): strin
     DELETE FROM ${table.name} t USING s WHERE ${sameKey(table, table.keys, 's', false)} AND t.${VERSION} <= s.v`;
 }
 
-/** Versions that the target holds of rows: `(ordinal from 1, row's, remembered delete's)`. Parameters: key columns…, memory keys, label. */
-export function boundsSql(table: TargetTable, { deleted }: ServiceTables): string {
+/** Versions that the target holds of rows: `(ordinal from 1, row's or remembered delete's, 0 for none)`. Parameters: key columns…, memory keys, label. */
+export function boundsSql(table: TargetTable, services: ServiceTables): string {
   const names = [...table.keys.map((_, i) => `c${i}`), 'k'];
   const parameters = names.map((_, i) => `$${i + 1}::text[]`);
+  const held = `(SELECT t.${VERSION} FROM ${table.name} t WHERE ${sameKey(table, table.keys, 's', true)})`;
   return `
-    SELECT s.i::int AS place, greatest(t.${VERSION}, d.version)::text AS version
-    FROM unnest(${parameters.join(', ')}) WITH ORDINALITY AS s(${names.join(', ')}, i)
-    LEFT JOIN ${table.name} t ON ${sameKey(table, table.keys, 's', true)}
-    LEFT JOIN ${deleted} d ON d.table_name = $${names.length + 1} AND d.key = s.k`;
+    SELECT s.i::int AS place, greatest(${held}, ${rememberedDelete(services, names.length + 1)})::text AS version
+    FROM unnest(${parameters.join(', ')}) WITH ORDINALITY AS s(${names.join(', ')}, i)`;
 }
 
 /** Rows in the order of `columns`, then their versions. Refuses a row whose key is there. */

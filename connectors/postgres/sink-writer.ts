@@ -21,11 +21,14 @@ import type { TargetTable, TargetTables } from './sink-tables.ts';
 
 /**
  * The session's settings hold for the transaction only, so that a pooler may stand between. A writer that stops in the
- * middle (SIGSTOP, a dead network) must not lock out its successor for ever.
+ * middle (SIGSTOP, a dead network) must not lock out its successor for ever. Rows are looked up by their keys: a planner that
+ * knows nothing of the parameters would rather read the whole table.
  */
 const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL idle_in_transaction_session_timeout = '60s'; SET LOCAL lock_timeout = '30s';
-  SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL row_security = off`;
+  SET LOCAL datestyle = 'ISO, YMD'; SET LOCAL timezone = 'UTC'; SET LOCAL row_security = off;
+  SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
+  SET LOCAL enable_material = off; SET LOCAL jit = off`;
 
 export interface WriterParts {
   readonly client: Client;
