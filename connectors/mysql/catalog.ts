@@ -16,6 +16,8 @@ export interface CatalogTable {
 export interface CatalogColumn extends SourceColumn {
   /** `column_type` as it stands there. */
   readonly declared: string;
+  /** Of its text; empty for others. */
+  readonly collation: string;
 }
 
 interface ColumnRow {
@@ -27,6 +29,7 @@ interface ColumnRow {
   readonly num_scale: string | null;
   readonly fraction: string | null;
   readonly charset: string | null;
+  readonly collation: string | null;
   readonly nullable: string;
   readonly json: string;
 }
@@ -52,7 +55,8 @@ export async function catalogTable(
   const columns = await rows<ColumnRow>(
     `SELECT c.column_name AS name, LOWER(c.data_type) AS base, c.column_type AS declared,
        c.character_maximum_length AS chars, c.numeric_precision AS num_precision, c.numeric_scale AS num_scale,
-       c.datetime_precision AS fraction, c.character_set_name AS charset, c.is_nullable AS nullable, ${json} AS json
+       c.datetime_precision AS fraction, c.character_set_name AS charset, c.collation_name AS collation,
+       c.is_nullable AS nullable, ${json} AS json
      FROM information_schema.columns c WHERE c.table_schema = ? AND c.table_name = ? ORDER BY c.ordinal_position`,
     [schema, table],
   );
@@ -70,7 +74,7 @@ export async function catalogTable(
 }
 
 function columnOf(row: ColumnRow): CatalogColumn {
-  const { name, declared, chars, num_precision, num_scale, fraction, charset, nullable } = row;
+  const { name, declared, chars, num_precision, num_scale, fraction, charset, collation, nullable } = row;
   const base = row.json === '1' ? 'json' : baseOf(row.base);
   const listed = base === 'enum' || base === 'set';
   return {
@@ -85,6 +89,7 @@ function columnOf(row: ColumnRow): CatalogColumn {
     labels: listed ? labelsOf(declared) : [],
     nullable: nullable === 'YES',
     charset: charset ?? '',
+    collation: collation ?? '',
   };
 }
 

@@ -62,8 +62,13 @@ const LENGTHS = ['char', 'varchar', 'binary', 'varbinary', 'bit', 'vector'];
 const FRACTIONS = ['time', 'datetime', 'timestamp'];
 const WHOLE = ['tinyint', 'smallint', 'mediumint', 'int', 'bigint'];
 
+type Typed = Pick<SourceColumn, 'base' | 'unsigned'>;
+
+/** Of whole numbers. */
+export const isWhole = ({ base }: Typed): boolean => WHOLE.includes(base) || base === 'year';
+
 /** Undefined for a type whose values cannot be read. */
-export function kindOf({ base, unsigned }: SourceColumn): Kind | undefined {
+export function kindOf({ base, unsigned }: Typed): Kind | undefined {
   if (TEXTS.includes(base)) return 'text';
   if (OTHERS.includes(base)) return 'other';
   if ((GEOMETRIES as readonly string[]).includes(base)) return 'geometry';

@@ -26,6 +26,13 @@ export const sourceConfig = z.strictObject({
         'binary log may differ. `stop`: the source stops with a gap (`on_gap: resnapshot` reads the tables again); `continue`: ' +
         'for servers whose process may crash, but not their machine.',
     ),
+  snapshot_connections: z.int().min(1).max(16).default(2).describe('Connections that read one table side by side.'),
+  snapshot_chunk_rows: z
+    .int()
+    .min(1)
+    .max(10_000_000)
+    .optional()
+    .describe('Rows that one connection reads at a time. Default: as many as make about two megabytes.'),
   unlogged_cascades: z
     .enum(['refuse', 'ignore'])
     .default('refuse')

@@ -15,6 +15,7 @@ import { CutOffs } from './cut-off.ts';
 import { tableName } from './names.ts';
 import type { MysqlPosition } from './position.ts';
 import { serverFacts } from './server.ts';
+import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
@@ -69,7 +70,7 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flav
         output: into,
         tables,
         statements,
-        position: from,
+        progress: new SourceProgress(from, false, () => Promise.resolve([])),
         known: from.file,
         crashed: () => {},
         cutOffs: new CutOffs(),

@@ -1,6 +1,6 @@
 /** The source's resume point as it stands in its checkpoint. */
 import { type Position, TailraceError, z } from '../../src/sdk/index.ts';
-import { type GtidSet, parseGtidSet } from './gtid.ts';
+import { type SnapshotState, snapshotState } from './snapshot-state.ts';
 
 /** A place in the history: the transactions before it, and where that is in this server's own files. */
 const place = z.strictObject({
@@ -12,10 +12,8 @@ const place = z.strictObject({
 });
 
 const tableState = z.strictObject({
-  /**
-   * `pending`: not read yet. Else what the snapshot had seen, and `past` once the stream is past all of it.
-   */
-  read: z.union([z.literal('pending'), z.literal('past'), place]),
+  /** `pending`: not wholly read yet. `past`: read, or never to be. */
+  read: z.enum(['pending', 'past']),
 });
 
 const format = z.strictObject({
@@ -28,6 +26,16 @@ const format = z.strictObject({
   begun: z.number(),
   /** Captured tables, by `schema.table`. */
   tables: z.record(z.string(), tableState),
+  /** Holds keys of rows: the runtime never shows what is under this name (Invariant 12). */
+  private: z
+    .strictObject({
+      /** By `schema.table`: being read. */
+      snapshots: z.record(z.string(), snapshotState),
+      /** Nothing is read until somebody says so. */
+      paused: z.boolean(),
+    })
+    .nullable()
+    .default(null),
 });
 
 export type Place = z.output<typeof place>;
@@ -43,42 +51,43 @@ export function readPosition(position: Position): MysqlPosition {
   });
 }
 
+export interface FilePlace {
+  readonly file: string;
+  readonly pos: number;
+}
+
 /** Binary log files are numbered: `binlog.000009` is before `binlog.1000000`. */
-export function isBefore(a: { file: string; pos: number }, b: { file: string; pos: number }): boolean {
+export function isBefore(a: FilePlace, b: FilePlace): boolean {
   const [first, second] = [fileNumber(a.file), fileNumber(b.file)];
   return first < second || (first === second && a.pos < b.pos);
 }
 
 export const fileNumber = (file: string): number => Number(/\.(\d+)$/.exec(file)?.[1] ?? Number.NaN);
 
-/** What a table's snapshot has seen, to be held against the stream's transactions. */
-export class Seen {
-  readonly #place: Place;
-  readonly #set: GtidSet | null;
+export const snapshotsOf = (position: MysqlPosition): Readonly<Record<string, SnapshotState>> =>
+  position.private?.snapshots ?? {};
 
-  constructor(seen: Place, mariadb: boolean) {
-    this.#place = seen;
-    this.#set = seen.gtid === null ? null : parseGtidSet(seen.gtid, mariadb);
-  }
-
-  /** @param end where the transaction ends */
-  sees(gtid: { origin: string; number: bigint } | null, end: { file: string; pos: number }): boolean {
-    if (this.#set !== null && gtid !== null) return this.#set.has(gtid);
-    return !isBefore(this.#place, end);
-  }
-
-  /** True once nothing that the snapshot saw can follow. */
-  isPast(executed: GtidSet | null, at: { file: string; pos: number }): boolean {
-    if (this.#set !== null && executed !== null) return executed.covers(this.#set);
-    return !isBefore(at, this.#place);
-  }
+/** The position with the table's snapshot as it is now; null: there is none. */
+export function withSnapshot(position: MysqlPosition, label: string, state: SnapshotState | null): MysqlPosition {
+  const { [label]: _, ...others } = snapshotsOf(position);
+  const snapshots = state === null ? others : { ...others, [label]: state };
+  return withPrivate(position, snapshots, isPaused(position));
 }
 
-/** Snapshots that have to be held against streamed transactions, by table. */
-export function comparedSnapshots({ tables, flavor }: MysqlPosition): Map<string, Seen> {
-  return new Map(
-    Object.entries(tables).flatMap(([label, { read }]) =>
-      typeof read === 'string' ? [] : [[label, new Seen(read, flavor === 'mariadb')] as const],
-    ),
-  );
+export const isPaused = (position: MysqlPosition): boolean => position.private?.paused ?? false;
+
+export const withPause = (position: MysqlPosition, paused: boolean): MysqlPosition =>
+  withPrivate(position, snapshotsOf(position), paused);
+
+export function withTable(position: MysqlPosition, label: string, read: TableState['read']): MysqlPosition {
+  return { ...position, tables: { ...position.tables, [label]: { read } } };
+}
+
+function withPrivate(
+  position: MysqlPosition,
+  snapshots: Readonly<Record<string, SnapshotState>>,
+  paused: boolean,
+): MysqlPosition {
+  const nothing = !paused && Object.keys(snapshots).length === 0;
+  return { ...position, private: nothing ? null : { snapshots, paused } };
 }

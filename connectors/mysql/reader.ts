@@ -1,6 +1,7 @@
-/** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
+/** The source's reader: set-up, then the stream, and beside it snapshots of the tables that were not read yet. */
 import {
   type Position,
+  type SnapshotCommand,
   type SourceOutput,
   type SourceReader,
   TailraceError,
@@ -11,26 +12,39 @@ import { Charsets } from './charsets.ts';
 import { SqlSession } from './connections.ts';
 import { cutOffsOf } from './cut-off.ts';
 import { isDamage } from './log-files.ts';
-import { replicaOf, type SourceOptions } from './names.ts';
+import { replicaOf, type SourceOptions, type TableName } from './names.ts';
 import { type MysqlPosition, readPosition } from './position.ts';
 import { PurgeWatch } from './purge-watch.ts';
 import { logFiles } from './server.ts';
 import { checkCrash } from './server-crash.ts';
 import { type Prepared, prepare } from './set-up.ts';
-import { snapshotTable } from './snapshot.ts';
+import { obey } from './snapshot-commands.ts';
+import { SnapshotRunner } from './snapshot-runner.ts';
+import { snapshotStatuses } from './snapshot-status.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
+import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
 import { StreamDecoder } from './stream-decoder.ts';
+import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
 
 /** Between two looks at how long the server keeps its log. */
 const LOOK_MS = 30_000;
+
+/** What runs beside each other on one stream. */
+interface Work {
+  readonly tables: readonly TableName[];
+  readonly progress: SourceProgress;
+  readonly runner: SnapshotRunner;
+  readonly save: () => void;
+}
 
 export class MysqlReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
   readonly #purge: PurgeWatch;
   #stream: BinlogStream | null = null;
+  #work: Work | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -57,8 +71,7 @@ export class MysqlReader implements SourceReader {
       void this.#watchPurge(AbortSignal.any([signal, over.signal]));
       // Saved before anything is read: what was there before is the snapshots', what follows the stream's.
       if (from === null) output.heartbeat(prepared.position);
-      const position = await this.#snapshots(prepared, output, signal);
-      if (!signal.aborted) await this.#streaming({ ...prepared, position }, output, signal);
+      await this.#streaming(prepared, output, signal);
     } catch (error) {
       if (!signal.aborted) throw asSourceError(error, this.#options.config.url);
     } finally {
@@ -73,7 +86,19 @@ export class MysqlReader implements SourceReader {
 
   upstream(): UpstreamStatus {
     const { retention, warnings } = this.#purge;
-    return { snapshots: [], retention, warnings };
+    const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
+    return { snapshots, retention, warnings };
+  }
+
+  async snapshots(command: SnapshotCommand): Promise<void> {
+    const work = this.#work;
+    if (work === null) {
+      throw new TailraceError('source.not_ready', 'the source is not at work yet', {
+        remedy: 'try again when `tailrace status` says that it streams',
+      });
+    }
+    await obey(command, work.tables, work.progress, work.runner);
+    work.save();
   }
 
   async close(): Promise<void> {
@@ -90,55 +115,74 @@ export class MysqlReader implements SourceReader {
     }
   }
 
-  async #snapshots(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<MysqlPosition> {
-    let { position } = prepared;
-    for (const table of prepared.unread) {
-      position = await snapshotTable(this.#options, { table, facts: prepared.facts, position }, output, signal);
-      await output.drain();
-    }
-    return position;
-  }
-
-  async #streaming(
-    { facts, position, known, tables }: Prepared,
-    output: SourceOutput,
-    signal: AbortSignal,
-  ): Promise<void> {
-    const { config, context, name } = this.#options;
-    const charsets = await Charsets.load(this.#sql, facts);
-    const decoder = new StreamDecoder({
-      output,
-      tables: new StreamTables({ source: name, output, sql: this.#sql, facts, charsets, captured: tables }),
-      statements: new StatementEvents(tables, facts.variables.get('lower_case_table_names') !== '0'),
-      position,
-      known,
-      crashed: (file) => checkCrash(facts, config.after_crash, file),
-      cutOffs: cutOffsOf(config),
-      failpoint: context.failpoint,
-    });
+  async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
+    const { facts, position, tables } = prepared;
+    const { config, snapshot } = this.#options;
+    const sql = this.#sql;
+    const progress = new SourceProgress(position, snapshot !== 'never', (text, values) => sql.rows(text, values));
+    const decoder = await this.#decoder(prepared, progress, output);
+    const gate = new StreamGate(() => !decoder.inTransaction);
+    const ended = new AbortController();
+    const onAbort = () => ended.abort(signal.reason);
+    signal.addEventListener('abort', onAbort, { once: true });
+    if (signal.aborted) return;
     try {
-      const stream = await BinlogStream.start({
-        url: config.url,
-        replica: replicaOf(this.#options),
-        from: position,
-        now: context.clock.monotonic,
-        take: (buf, at, to) => decoder.take(buf, at, to),
-        afterRead: () => output.drain(),
-      });
-      this.#stream = stream;
-      const onAbort = () => stream.close();
-      signal.addEventListener('abort', onAbort, { once: true });
-      if (signal.aborted) onAbort();
-      await stream.done.finally(() => {
-        signal.removeEventListener('abort', onAbort);
-        stream.close();
-      });
+      const stream = await this.#open(decoder, gate, position, output);
+      if (signal.aborted) return;
+      ended.signal.addEventListener('abort', () => stream.close(), { once: true });
+      const runner = new SnapshotRunner({ options: this.#options, sql, facts, output, tables, progress, gate });
+      // What was told is saved at once where nothing is being written, else with that.
+      const save = () => (gate.held || decoder.inTransaction ? undefined : output.heartbeat(progress.position));
+      this.#work = { tables, progress, runner, save };
+      await Promise.race([stream.done, this.#snapshots(runner, ended.signal)]);
     } catch (error) {
       if (isDamage(error) && facts.flavor === 'mariadb' && (await this.#isLeft(decoder.file))) {
         throw new TailraceError('source.unreachable', `the server crashed while it wrote ${decoder.file}`);
       }
       throw asStreamError(error, config.url);
+    } finally {
+      ended.abort();
+      this.#stream?.close();
+      signal.removeEventListener('abort', onAbort);
     }
+  }
+
+  async #decoder({ facts, known, tables }: Prepared, progress: SourceProgress, output: SourceOutput) {
+    const { config, context, name } = this.#options;
+    const sql = this.#sql;
+    const charsets = await Charsets.load(sql, facts);
+    return new StreamDecoder({
+      output,
+      tables: new StreamTables({ source: name, output, sql, facts, charsets, captured: tables }),
+      statements: new StatementEvents(tables, facts.variables.get('lower_case_table_names') !== '0'),
+      progress,
+      known,
+      crashed: (file) => checkCrash(facts, config.after_crash, file),
+      cutOffs: cutOffsOf(config),
+      failpoint: context.failpoint,
+    });
+  }
+
+  async #open(decoder: StreamDecoder, gate: StreamGate, from: MysqlPosition, output: SourceOutput) {
+    this.#stream = await BinlogStream.start({
+      url: this.#options.config.url,
+      replica: replicaOf(this.#options),
+      from,
+      now: this.#options.context.clock.monotonic,
+      take: (buf, at, to) => gate.pass()?.then(() => decoder.take(buf, at, to)) ?? decoder.take(buf, at, to),
+      afterRead: () => gate.pass() ?? output.drain(),
+    });
+    return this.#stream;
+  }
+
+  /** Rejects when a table cannot be read; never resolves. */
+  async #snapshots(runner: SnapshotRunner, signal: AbortSignal): Promise<never> {
+    try {
+      await runner.run(signal);
+    } catch (error) {
+      throw asSourceError(error, this.#options.config.url);
+    }
+    return new Promise<never>(() => {});
   }
 
   /** True when the server writes another file by now: the next set-up sees whether all of this one was read. */

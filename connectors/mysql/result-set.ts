@@ -1,61 +1,80 @@
-/** A result set of the text protocol: number of columns, their definitions, EOF, rows, EOF. */
+/** A result set of the text protocol: number of columns, their definitions, EOF, rows, EOF; or OK, or an error. */
 import type { RowWriter } from '../../src/sdk/index.ts';
 import type { ColumnText } from './column-text.ts';
 import { serverError } from './packet-socket.ts';
 import { need } from './source-errors.ts';
 
+const OK = 0x00;
 const EOF = 0xfe;
 const ERROR = 0xff;
 const NULL_VALUE = 0xfb;
 const MAX_EOF_BYTES = 9;
 
 export class ResultSet {
-  readonly #columns: number;
   readonly #onRow: (buf: Buffer, from: number, to: number) => void;
-  #headers: number;
+  /** Packets before the rows; null: the first has not come. */
+  #headers: number | null = null;
 
-  constructor(columns: number, onRow: (buf: Buffer, from: number, to: number) => void) {
-    this.#columns = columns;
+  constructor(onRow: (buf: Buffer, from: number, to: number) => void) {
     this.#onRow = onRow;
-    // The number, the definitions, the EOF behind them.
-    this.#headers = columns + 2;
   }
 
   /** Takes one packet; true after the last. Throws the server's error. */
   take(buf: Buffer, from: number, to: number): boolean {
-    if (buf[from] === ERROR) throw serverError(buf, from, to);
+    const first = buf[from]!;
+    if (first === ERROR) throw serverError(buf, from, to);
+    if (this.#headers === null) {
+      if (first === OK) return true;
+      // The definitions, and the EOF behind them.
+      this.#headers = columnCount(buf, from, to) + 1;
+      return false;
+    }
     if (this.#headers > 0) {
-      if (this.#headers === this.#columns + 2) need(columnCount(buf, from, to) === this.#columns);
       this.#headers--;
       return false;
     }
-    if (buf[from] === EOF && to - from < MAX_EOF_BYTES) return true;
+    if (first === EOF && to - from < MAX_EOF_BYTES) return true;
     this.#onRow(buf, from, to);
     return false;
   }
 
-  /** The columns of one row: texts with their length, or NULL. */
-  static write(writer: RowWriter, texts: readonly ColumnText[], buf: Buffer, from: number, to: number): void {
-    let at = from;
-    for (let i = 0; i < texts.length; i++) {
-      need(at < to);
+  /** The columns of one row: texts with their length, or NULL (`from` is -1 then). */
+  static each(
+    columns: number,
+    buf: Buffer,
+    start: number,
+    end: number,
+    take: (from: number, to: number) => void,
+  ): void {
+    let at = start;
+    for (let i = 0; i < columns; i++) {
+      need(at < end);
       const first = buf[at++]!;
       if (first === NULL_VALUE) {
-        writer.null(i);
+        take(-1, -1);
         continue;
       }
       let length = first;
       if (first > NULL_VALUE) {
         const width = first === 0xfc ? 2 : first === 0xfd ? 3 : 6;
-        need(at + width <= to);
+        need(at + width <= end);
         length = buf.readUIntLE(at, width);
         at += first === 0xfe ? 8 : width;
       }
-      need(at + length <= to);
-      texts[i]!(writer, i, buf, at, at + length);
+      need(at + length <= end);
+      take(at, at + length);
       at += length;
     }
-    need(at === to);
+    need(at === end);
+  }
+
+  static write(writer: RowWriter, texts: readonly ColumnText[], buf: Buffer, start: number, end: number): void {
+    let i = 0;
+    ResultSet.each(texts.length, buf, start, end, (from, to) => {
+      if (from < 0) writer.null(i);
+      else texts[i]!(writer, i, buf, from, to);
+      i++;
+    });
   }
 }
 

@@ -17,6 +17,7 @@ import {
 } from '../../test/support/mysql-workload.ts';
 import { transactionText } from '../../test/support/postgres-follower.ts';
 import { testSeed } from '../../test/support/seed.ts';
+import { readPosition } from './position.ts';
 import { checkSource } from './source-check.ts';
 
 const full = process.env.TAILRACE_FULL !== undefined;
@@ -37,6 +38,9 @@ function distances(random: Random, through: () => number): () => number {
     return random.between(1, limit);
   };
 }
+
+const tableState = ({ position }: MysqlFollower, label: string) =>
+  position === null ? 'pending' : readPosition(position).tables[label]?.read;
 
 describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
   const { missing, scene } = await mysqlScenes(flavor);
@@ -106,8 +110,9 @@ describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
       const made = await scene(MYSQL_TABLES, MYSQL_DDL);
       const { proxy, options } = await throughProxy(made);
       const follower = new MysqlFollower(options);
-      proxy.cutEvery(distances(random, () => follower.transactions.length));
-      const reading = follower.run(() => follower.transactions.length >= MYSQL_TABLES.length);
+      const isRead = () => made.options.tables.every((label) => tableState(follower, label) === 'past');
+      proxy.cutEvery(distances(random, () => follower.transactions.filter(({ kind }) => kind === 'snapshot').length));
+      const reading = follower.run(isRead);
       await runMysqlWorkload([await made.connect(), await made.connect()], mysqlWorkload(random, full ? 2_000 : 200));
       await reading;
       await finish(made);

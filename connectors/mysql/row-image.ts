@@ -8,6 +8,8 @@ const NULL_VALUE = -1;
 export class RowImage {
   #from = new Float64Array(64);
   #to = new Float64Array(64);
+  #start = 0;
+  #end = 0;
 
   /** Reads one image of all columns at `at`: bits of NULLs, then the values that are there. Returns the place after it. */
   read(readers: readonly ValueReader[], buf: Buffer, at: number, end: number): number {
@@ -33,15 +35,24 @@ export class RowImage {
       next += size;
       this.#to[i] = next;
     }
+    this.#start = at;
+    this.#end = next;
     return next;
   }
 
   write(readers: readonly ValueReader[], writer: RowWriter, buf: Buffer): void {
-    for (let i = 0; i < readers.length; i++) {
-      const from = this.#from[i]!;
-      if (from === NULL_VALUE) writer.null(i);
-      else readers[i]!.write(writer, i, buf, from, this.#to[i]!);
-    }
+    for (let i = 0; i < readers.length; i++) this.writeOne(readers, writer, buf, i);
+  }
+
+  writeOne(readers: readonly ValueReader[], writer: RowWriter, buf: Buffer, i: number): void {
+    const from = this.#from[i]!;
+    if (from === NULL_VALUE) writer.null(i);
+    else readers[i]!.write(writer, i, buf, from, this.#to[i]!);
+  }
+
+  /** The image's bytes, to be read again. */
+  copy(buf: Buffer): Buffer {
+    return Buffer.from(buf.subarray(this.#start, this.#end));
   }
 
   isNull(i: number): boolean {

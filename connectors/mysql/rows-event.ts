@@ -1,5 +1,9 @@
 /** Rows events: inserted, updated and deleted rows of one table, in all their versions. */
 import { EventType, inflated } from './binlog-event.ts';
+import type { TableCoverage } from './coverage.ts';
+import type { Key } from './key-order.ts';
+import { KeyTexts } from './key-texts.ts';
+import type { Wait } from './packet-socket.ts';
 import { RowImage } from './row-image.ts';
 import { need, unsupported } from './source-errors.ts';
 import type { StreamTable } from './stream-tables.ts';
@@ -45,8 +49,15 @@ export class RowsEvents {
     return FORMS.get(type);
   }
 
-  /** The event's body at buf[from, to). */
-  take({ op, extra, compressed }: RowsForm, table: StreamTable, buf: Buffer, from: number, to: number): void {
+  /** The event's body at buf[from, to). @param coverage absent: all of the table's changes are delivered */
+  take(
+    { op, extra, compressed }: RowsForm,
+    table: StreamTable,
+    coverage: TableCoverage | undefined,
+    buf: Buffer,
+    from: number,
+    to: number,
+  ): Wait {
     let at = from + POST_HEADER_BYTES;
     if (extra) {
       need(at + 2 <= to);
@@ -58,23 +69,73 @@ export class RowsEvents {
     at += buf[at]! < 0xfb ? 1 : 3;
     need(width === count);
     for (let maps = op === 'update' ? 2 : 1; maps > 0; maps--) at = allColumns(table, buf, at, to);
-    if (!compressed) this.#rows(op, table, buf, at, to);
-    else {
-      const rows = inflated(buf, at, to);
-      this.#rows(op, table, rows, 0, rows.length);
-    }
+    const rows = compressed ? inflated(buf, at, to) : buf;
+    const [start, end] = compressed ? [0, rows.length] : [at, to];
+    if (coverage === undefined) return this.#rows(op, table, rows, start, end);
+    const unknown = this.#foreignKeys(op, table, coverage, rows, start, end);
+    const go = () => this.#covered(op, table, coverage, rows, start, end);
+    return unknown.length === 0 ? go() : coverage.learn(unknown).then(go);
   }
 
-  #rows(op: RowsForm['op'], table: StreamTable, buf: Buffer, from: number, to: number): void {
-    const { readers } = table;
+  #rows(op: RowsForm['op'], table: StreamTable, buf: Buffer, from: number, to: number): undefined {
     for (let at = from; at < to; ) {
-      const image = op === 'delete' ? this.#before : op === 'insert' ? this.#after : this.#before;
-      at = image.read(readers, buf, at, to);
-      if (op === 'update') at = this.#after.read(readers, buf, at, to);
+      at = this.#read(op, table, buf, at, to);
       this.#open(table.label);
       if (op === 'update') this.#update(table, buf);
       else if (op === 'insert') this.#write(table, buf, 'c');
       else this.#write(table, buf, 'd');
+    }
+  }
+
+  /** Reads one row's images. Returns the place behind it. */
+  #read(op: RowsForm['op'], { readers }: StreamTable, buf: Buffer, from: number, to: number): number {
+    let at = from;
+    if (op !== 'insert') at = this.#before.read(readers, buf, at, to);
+    if (op !== 'delete') at = this.#after.read(readers, buf, at, to);
+    return at;
+  }
+
+  /** Those whose place only the server knows. */
+  #foreignKeys(
+    op: RowsForm['op'],
+    table: StreamTable,
+    coverage: TableCoverage,
+    buf: Buffer,
+    from: number,
+    to: number,
+  ): Key[] {
+    const found: Key[] = [];
+    for (let at = from; at < to; ) {
+      at = this.#read(op, table, buf, at, to);
+      for (const image of imagesOf(op, this.#before, this.#after)) {
+        const key = keyOf(image, table, buf);
+        if (coverage.isForeign(key)) found.push(key);
+      }
+    }
+    return found;
+  }
+
+  /** Changes that the reading of the table has, or will have, are left out. */
+  #covered(
+    op: RowsForm['op'],
+    table: StreamTable,
+    coverage: TableCoverage,
+    buf: Buffer,
+    from: number,
+    to: number,
+  ): undefined {
+    for (let at = from; at < to; ) {
+      at = this.#read(op, table, buf, at, to);
+      const after = () => this.#after.copy(buf);
+      const isMoved = op === 'update' && table.keys.some((key) => !this.#before.equals(this.#after, key, buf));
+      const leaves = op === 'delete' || isMoved;
+      const old = leaves && coverage.takes(keyOf(this.#before, table, buf), table, null);
+      const now = op !== 'delete' && coverage.takes(keyOf(this.#after, table, buf), table, after);
+      if (old || now) this.#open(table.label);
+      if (old) this.#write(table, buf, 'd');
+      if (!now) continue;
+      if (op === 'update' && !isMoved) this.#update(table, buf);
+      else this.#write(table, buf, 'c');
     }
   }
 
@@ -102,6 +163,17 @@ export class RowsEvents {
     this.#after.write(readers, writer, buf);
     writer.end();
   }
+}
+
+function imagesOf(op: RowsForm['op'], before: RowImage, after: RowImage): readonly RowImage[] {
+  return op === 'insert' ? [after] : op === 'delete' ? [before] : [before, after];
+}
+
+const texts = new KeyTexts();
+
+function keyOf(image: RowImage, { readers, keys }: StreamTable, buf: Buffer): Key {
+  for (const key of keys) image.writeOne(readers, texts, buf, key);
+  return texts.take();
 }
 
 /** Bits of the columns that the images have. Invariant 9: a column that is not there is not NULL. */

@@ -5,7 +5,7 @@ import { tableProblems, unloggedCascades } from './check-tables.ts';
 import type { SqlSession } from './connections.ts';
 import { courseFrom, fileBegun, type LogFile, type LogReader } from './log-files.ts';
 import { replicaOf, type SourceOptions, type TableName, tableName } from './names.ts';
-import type { MysqlPosition, Place, TableState } from './position.ts';
+import { type MysqlPosition, type Place, snapshotsOf, type TableState, withSnapshot } from './position.ts';
 import { checkIncarnation, logEnd, logFiles, type ServerFacts, serverFacts } from './server.ts';
 import { type Problem, serverProblems, unloggedProblems } from './server-check.ts';
 import { checkCrash, checkHistory } from './server-crash.ts';
@@ -17,8 +17,6 @@ export interface Prepared {
   /** The stream begins in this file or one before: up to it, it is known how the server ended its files. */
   readonly known: string;
   readonly tables: readonly TableName[];
-  /** Tables that have to be read, in the order of the configuration. */
-  readonly unread: readonly TableName[];
 }
 
 /** Throws typed errors; `source.gap` where the position cannot be gone on from (Invariant 11). */
@@ -44,15 +42,15 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
   if (from === null) {
     const { flavor, server } = facts;
     const { known, ...end } = await endPlace(reader, sql, facts);
-    const position = { v: 1, flavor, server, ...end, tables: states(null) } as const;
-    return { facts, position, known, tables, unread: toRead(options, position, tables) };
+    const position = { v: 1, flavor, server, ...end, tables: states(null), private: null } as const;
+    return { facts, position, known, tables };
   }
   await checkIncarnation(sql, facts, from);
   // Files of another server say nothing of where this one has the transactions; its end is behind all that were seen.
   const { known, ...place } =
     from.server === facts.server ? await goneOn(options, sql, facts, from) : await endPlace(reader, sql, facts);
   const position = { ...from, ...place, gtid: from.gtid, server: facts.server, tables: states(from) };
-  return { facts, position, known, tables, unread: toRead(options, position, tables) };
+  return { facts, position: withoutOthers(position), known, tables };
 }
 
 /** A place in the server's files. */
@@ -113,13 +111,10 @@ function stateOf({ snapshot }: SourceOptions, from: MysqlPosition | null, label:
   return from.tables[label] ?? (snapshot === 'never' ? { read: 'past' } : PENDING);
 }
 
-function toRead(
-  { snapshot }: SourceOptions,
-  position: MysqlPosition,
-  tables: readonly TableName[],
-): readonly TableName[] {
-  if (snapshot === 'never') return [];
-  return tables.filter(({ label }) => position.tables[label]?.read === 'pending');
+/** A table that is not captured any more is not read any more. */
+function withoutOthers(position: MysqlPosition): MysqlPosition {
+  const gone = Object.keys(snapshotsOf(position)).filter((label) => !Object.hasOwn(position.tables, label));
+  return gone.reduce((rest, label) => withSnapshot(rest, label, null), position);
 }
 
 /** Throws `source.not_ready` for one that is not there or cannot be captured. */

@@ -6,14 +6,16 @@ import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
 import * as event from './binlog-event.ts';
 import { EventType } from './binlog-event.ts';
 import { Checksums } from './checksums.ts';
+import type { TableCoverage } from './coverage.ts';
 import type { CutOffs } from './cut-off.ts';
 import { type GtidSet, gtidText, parseGtidSet } from './gtid.ts';
 import { FileSequence } from './log-files.ts';
 import type { Wait } from './packet-socket.ts';
 import { payloadEvents } from './payload.ts';
-import { comparedSnapshots, fileNumber, isBefore, type MysqlPosition, type Seen, type TableState } from './position.ts';
+import { fileNumber, type MysqlPosition } from './position.ts';
 import { RowsEvents } from './rows-event.ts';
 import { gap, need, unsupported } from './source-errors.ts';
+import type { SourceProgress } from './source-progress.ts';
 import type { StatementEvents } from './statement-events.ts';
 import type { StreamTable, StreamTables } from './stream-tables.ts';
 
@@ -21,7 +23,7 @@ export interface StreamDecoderOptions {
   readonly output: SourceOutput;
   readonly tables: StreamTables;
   readonly statements: StatementEvents;
-  readonly position: MysqlPosition;
+  readonly progress: SourceProgress;
   /** The file in which the stream begins at the latest; what is between it and a later one is not known. */
   readonly known: string;
   /** The server crashed while it wrote the file. Throws when that cannot be gone past. */
@@ -57,12 +59,11 @@ export class StreamDecoder {
   readonly #mariadb: boolean;
   readonly #executed: GtidSet | null;
   readonly #rows: RowsEvents;
-  /** As it was last given out; where the stream is now is in the three fields below. */
-  #position: MysqlPosition;
+  readonly #progress: SourceProgress;
+  /** Where the stream is now. */
   #file: string;
   #pos: number;
   #begun: number;
-  #seen: Map<string, Seen>;
   readonly #checksums = new Checksums();
   readonly #files = new FileSequence(null);
   readonly #cutOffs: CutOffs;
@@ -71,7 +72,8 @@ export class StreamDecoder {
   #transaction: OpenTransaction | null = null;
 
   constructor(options: StreamDecoderOptions) {
-    const { output, tables, statements, position, known, failpoint } = options;
+    const { output, tables, statements, progress, known, failpoint } = options;
+    const { position } = progress;
     this.#crashed = options.crashed;
     this.#cutOffs = options.cutOffs;
     this.#known = fileNumber(known);
@@ -79,14 +81,17 @@ export class StreamDecoder {
     this.#tables = tables;
     this.#statements = statements;
     this.#failpoint = failpoint;
-    this.#position = position;
+    this.#progress = progress;
     this.#file = position.file;
     this.#pos = position.pos;
     this.#begun = position.begun;
     this.#mariadb = position.flavor === 'mariadb';
     this.#executed = position.gtid === null ? null : parseGtidSet(position.gtid, this.#mariadb);
-    this.#seen = comparedSnapshots(position);
     this.#rows = new RowsEvents((label) => this.#open(label));
+  }
+
+  get inTransaction(): boolean {
+    return this.#transaction !== null;
   }
 
   /** Where the stream is. */
@@ -105,7 +110,8 @@ export class StreamDecoder {
   #advance(buf: Buffer, from: number): void {
     const flags = buf.readUInt16LE(from + 17);
     const end = buf.readUInt32LE(from + 13);
-    if (end === 0 || (flags & event.ARTIFICIAL) !== 0 || isHeartbeat(buf[from + 4]!)) return;
+    // A heartbeat says up to where there was nothing to send.
+    if (end === 0 || (flags & event.ARTIFICIAL) !== 0 || buf[from + 4] === EventType.HEARTBEAT_V2) return;
     const pos = this.#pos;
     let reached = Math.floor(pos / WORD) * WORD + end;
     if (pos - reached > WORD / 2) reached += WORD;
@@ -147,9 +153,8 @@ export class StreamDecoder {
       if (id === DUMMY_TABLE_ID) return undefined;
       const table = this.#tables.get(id);
       need(table !== undefined);
-      if (table !== null && table !== undefined && !this.#isLeftOut(table))
-        this.#rows.take(form, table, buf, body, end);
-      return undefined;
+      if (table === null || this.#transaction.cutOff) return undefined;
+      return this.#rows.take(form, table, this.#coverage(table), buf, body, end);
     }
     switch (type) {
       case EventType.ROTATE:
@@ -165,7 +170,7 @@ export class StreamDecoder {
       case EventType.XA_PREPARE:
         return this.#prepared(body < end && buf[body] === 1);
       default:
-        if (event.WITHOUT_CHANGE.has(type)) return undefined;
+        if (event.WITHOUT_CHANGE.has(type)) return this.#idle();
         return this.#unknown(type, buf.readUInt16LE(from + 17));
     }
   }
@@ -248,6 +253,7 @@ export class StreamDecoder {
       }
       case 'altered':
         this.#tables.altered(effect.table.label);
+        this.#progress.coverage(effect.table.label)?.spoil();
         return this.#ended();
       default:
         return this.#ended();
@@ -261,7 +267,10 @@ export class StreamDecoder {
 
   async #truncate(label: string): Promise<void> {
     const table = await this.#tables.registered(this.#statements.captured(label));
-    if (this.#isSeen(label)) return;
+    const coverage = this.#progress.coverage(label);
+    coverage?.spoil();
+    // Nothing of it is known yet that could go.
+    if (coverage?.isUntouched === true) return;
     this.#open(label);
     this.#output.marker({ op: 'truncate', table });
   }
@@ -306,35 +315,19 @@ export class StreamDecoder {
     return undefined;
   }
 
-  /** The position here, without comparisons that the stream has passed. */
   #passed(): MysqlPosition {
     const gtid = this.#executed === null ? null : this.#executed.toString();
-    const { v, flavor, server } = this.#position;
-    const here = { file: this.#file, pos: this.#pos, begun: this.#begun };
-    const tables = this.#seen.size === 0 ? this.#position.tables : this.#compared(here);
-    // What GTIDs lead to begins with its file, before what was seen of it.
-    const { file, pos, begun } = isBefore(here, this.#position) ? this.#position : here;
-    this.#position = { v, flavor, server, gtid, file, pos, begun, tables };
-    return this.#position;
+    return this.#progress.moved({ gtid, file: this.#file, pos: this.#pos, begun: this.#begun });
   }
 
-  #compared(place: { file: string; pos: number }): Readonly<Record<string, TableState>> {
-    const passed = [...this.#seen].filter(([, seen]) => seen.isPast(this.#executed, place));
-    if (passed.length === 0) return this.#position.tables;
-    const tables: Record<string, TableState> = { ...this.#position.tables };
-    for (const [label] of passed) {
-      tables[label] = { read: 'past' };
-      this.#seen.delete(label);
-    }
-    return tables;
-  }
-
-  #isLeftOut({ label }: StreamTable): boolean {
-    return this.#transaction?.cutOff === true || (this.#seen.size > 0 && this.#isSeen(label));
-  }
-
-  #isSeen(label: string): boolean {
-    return this.#seen.get(label)?.sees(this.#transaction?.gtid ?? null, { file: this.#file, pos: this.#pos }) ?? false;
+  /** Undefined where nothing is left to a snapshot. */
+  #coverage({ label, keyNames }: StreamTable): TableCoverage | undefined {
+    if (!this.#progress.covers) return undefined;
+    const coverage = this.#progress.coverage(label);
+    if (coverage?.hasKey(keyNames) !== false) return coverage;
+    // What was read under another key says nothing of this one.
+    this.#progress.readAfresh(label);
+    return this.#progress.coverage(label);
   }
 
   /** Before each row. */
@@ -369,5 +362,3 @@ const UNREADABLE: Readonly<Record<number, readonly [what: string, remedy: string
     'SET GLOBAL binlog_format = ROW; then set `on_gap: resnapshot` on the source',
   ],
 };
-
-const isHeartbeat = (type: number): boolean => type === EventType.HEARTBEAT || type === EventType.HEARTBEAT_V2;

@@ -18,6 +18,8 @@ export interface StreamTable {
   readonly readers: readonly ValueReader[];
   /** Indexes of the columns that identify a row. */
   readonly keys: readonly number[];
+  /** Their names. */
+  readonly keyNames: readonly string[];
 }
 
 export interface StreamTablesOptions {
@@ -108,7 +110,8 @@ export class StreamTables {
     }
     const names = keys.map((key) => columns[key]!.name);
     const schema = output.register(describe(source, name, columns, names));
-    return { label: name.label, schema, writer: output.writer(schema), readers, keys: keyIndexes(schema) };
+    const writer = output.writer(schema);
+    return { label: name.label, schema, writer, readers, keys: keyIndexes(schema), keyNames: names };
   }
 
   async #hintsOf(name: TableName): Promise<ReadonlyMap<string, string>> {

@@ -3,6 +3,7 @@ import type { Mutant } from './mutant.ts';
 
 const CRASH = 'connectors/mysql/crash.test.ts';
 const GAPS = 'connectors/mysql/gaps.test.ts';
+const SNAPSHOT = 'connectors/mysql/snapshot.test.ts';
 const RESUME = 'connectors/mysql/resume.test.ts';
 const SINK = 'connectors/mysql/sink.test.ts';
 const TYPES = 'connectors/mysql/types.test.ts';
@@ -45,12 +46,28 @@ export const mysqlMutants: readonly Mutant[] = [
     test: [GAPS, 'invariant 5: a renamed table'],
   },
   {
-    // What the snapshot has seen comes again.
-    invariant: 9,
-    file: 'connectors/mysql/stream-decoder.ts',
-    find: `(this.#seen.size > 0 && this.#isSeen(label))`,
-    replace: `(this.#seen.size < 0 && this.#isSeen(label))`,
-    test: [RESUME, 'invariant 9: the snapshot cut at random bytes'],
+    // A snapshot is taken before sessions see what was streamed already.
+    invariant: 4,
+    file: 'connectors/mysql/chunk-reader.ts',
+    find: `'gtid_executed'), false).covers(streamed)) {`,
+    replace: `'gtid_executed'), false).covers(streamed) && streamed === null) {`,
+    test: [SNAPSHOT, 'invariant 4: a commit that is streamed before sessions see it'],
+  },
+  {
+    // What the stream says of a range while it is read is forgotten.
+    invariant: 4,
+    file: 'connectors/mysql/coverage.ts',
+    find: `if (chunk?.isStale === false) {`,
+    replace: `if (chunk?.isStale === true) {`,
+    test: [SNAPSHOT, 'invariant 4: stopped after any step'],
+  },
+  {
+    // A range is written before the stream is past what its snapshot may have seen.
+    invariant: 4,
+    file: 'connectors/mysql/table-turn.ts',
+    find: `if (!head.chunk.isStale) await this.#reached(head.chunk, signal);`,
+    replace: `if (head.chunk.isStale) await this.#reached(head.chunk, signal);`,
+    test: [SNAPSHOT, 'invariant 4: stopped after any step'],
   },
   {
     // A server that may have lost transactions is taken for one that keeps them.
