@@ -25,7 +25,8 @@ export class Capture {
   readonly task: SourceTask;
   readonly #options: SourceOptions;
   readonly #abort = new AbortController();
-  readonly #ended: Promise<unknown>;
+  /** What the source's task has resolved to. */
+  readonly ended: Promise<unknown>;
 
   private constructor(log: EmbeddedLog, dir: string, options: SourceOptions, settings: CaptureSettings) {
     const { config, name, tables, instance, context } = options;
@@ -47,13 +48,13 @@ export class Capture {
       envelope,
       rules: createRules(),
       rulesContext: { maskKey: 'key' },
-      context: { ...context, log: () => {} },
+      context,
       tableTopics: new Set(tables.map((table) => tableTopic(envelope, name, table))),
       maxBytes: 1 << 20,
       dataDir: dir,
       rulesOf: () => [],
     });
-    this.#ended = this.task.run(this.#abort.signal);
+    this.ended = this.task.run(this.#abort.signal);
   }
 
   static async start(dir: string, options: SourceOptions, settings: CaptureSettings = {}): Promise<Capture> {
@@ -67,7 +68,7 @@ export class Capture {
 
   /** Resolves when a record of the table satisfies the condition; throws when the source has stopped. */
   async until(table: string, condition: (change: Change) => boolean): Promise<void> {
-    const stopped = this.#ended.then((error) => {
+    const stopped = this.ended.then((error) => {
       throw error ?? new Error('the source was stopped');
     });
     const topic = tableTopic(envelope, this.#options.name, table);
@@ -107,7 +108,7 @@ export class Capture {
 
   async stop(): Promise<void> {
     this.#abort.abort(new Error('stopped'));
-    await this.#ended;
+    await this.ended;
     await this.log.close();
   }
 }

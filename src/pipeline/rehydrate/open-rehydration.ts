@@ -27,8 +27,8 @@ export async function openRehydration(
     removeStore(path);
     return null;
   }
-  const { clock, log: logger } = context;
-  return Rehydration.open({ ...options, path, source: plan.name, clock, logger }, signal);
+  const { clock, log: logger, failpoint } = context;
+  return Rehydration.open({ ...options, path, source: plan.name, clock, logger, failpoint }, signal);
 }
 
 /** Of a source that is read from its beginning: what the topics have until now says nothing of its rows. */

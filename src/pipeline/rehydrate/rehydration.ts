@@ -34,6 +34,7 @@ export interface RehydrationOptions {
   readonly envelope: Envelope;
   readonly clock: Clock;
   readonly logger: Logger;
+  readonly failpoint: (name: string) => void;
   /** As the source describes them now. */
   readonly tables: readonly TableDescription[];
   readonly since: UnbrokenSince;
@@ -183,7 +184,9 @@ export class Rehydration implements RowMemory {
       store.cells(topic).changedBytes = 0;
     }
     store.lineage = this.#options.log.lineage.current;
+    this.#options.failpoint('rehydrate.before-commit');
     store.commit();
+    this.#options.failpoint('rehydrate.after-commit');
     this.#hasNews = false;
     this.#lastCommit = this.#options.clock.monotonic();
   }
