@@ -219,8 +219,14 @@ const TABLE_PROBLEMS: readonly [StepConfig, string][] = [
   ],
   [{ cast: { tags: 'int' } }, '0.cast.tags type-mismatch: column "tags" is text[], which cannot be cast to integer'],
   [{ filter: "name ~ '(a'" }, '0.filter @7+4 always-fails: this always fails: a pattern has a "(" without its ")"'],
-  [{ filter: 'name ~ price' }, '0.filter @7+5 type-mismatch: "~" needs text, this is numeric(12,2) → write cast(… as text)'],
-  [{ filter: "name -> 'a' is null" }, '0.filter @0+4 type-mismatch: "->" needs JSON, this is text → write cast(… as jsonb)'],
+  [
+    { filter: 'name ~ price' },
+    '0.filter @7+5 type-mismatch: "~" needs text, this is numeric(12,2) → write cast(… as text)',
+  ],
+  [
+    { filter: "name -> 'a' is null" },
+    '0.filter @0+4 type-mismatch: "->" needs JSON, this is text → write cast(… as jsonb)',
+  ],
   [{ rename: { name: 'stock' } }, '0.rename.name duplicate-column: there would be two columns "stock"'],
   [{ set: { x: 'price * qty' } }, '0.set.x @8+3 unknown-column: there is no column "qty"'],
   [

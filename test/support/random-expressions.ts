@@ -177,6 +177,38 @@ const PATTERNS = [
   "'σ'",
   "''",
 ];
+const FIELDS =
+  'year month day hour minute second milliseconds microseconds epoch dow isodow doy week isoyear quarter century decade millennium julian years DAYS'.split(
+    ' ',
+  );
+const TRUNCATIONS = [
+  'year',
+  'month',
+  'day',
+  'hour',
+  'minute',
+  'second',
+  'milliseconds',
+  'microseconds',
+  'week',
+  'quarter',
+  'decade',
+  'century',
+  'millennium',
+  'Days',
+].map((field) => `'${field}'`);
+const FORMATS = [
+  "'YYYY-MM-DD HH24:MI:SS.US'",
+  "'FMDD.FMMM.YY'",
+  "'Day, DD Month YYYY'",
+  "'FMDay FMMonth Dy Mon DAY MON'",
+  "'IYYY-IW-ID IDDD'",
+  "'DDD D WW W Q J'",
+  "'HH12:MI AM, HH pm MS'",
+  '\'"at" SSSS / SSSSS\'',
+  "'YYY Y IYY IY I'",
+  "''",
+];
 const REPLACEMENTS = ["'x'", "'<\\1>'", "'[\\&]'", "'\\2\\1'", "'\\\\'", "'\\q'", "''", 't2'];
 
 const FAMILIES = Object.keys(COLUMNS) as Family[];
@@ -246,6 +278,8 @@ export class ExpressionMaker {
         return this.#exact(depth);
       case 'text':
         return this.#text(depth);
+      case 'time':
+        return this.#time(depth);
       case 'json':
         return this.#json(depth);
       case 'list':
@@ -284,10 +318,12 @@ export class ExpressionMaker {
       () => `${this.#of('text', depth - 1)} like '%!_%' escape '!'`,
       () => `${this.#of('text', depth - 1)} ${not}ilike ${pick(["'%A%'", "'_b%'", "'İ%'", "'%SS%'", "'straße'"])}`,
       () => `starts_with(${this.#of('text', depth - 1)}, ${this.#operand('text', depth)})`,
+      () => `isfinite(${this.#of('time', depth - 1)})`,
       () => `${this.#of('text', depth - 1)} ${pick(['~', '~*', '!~', '!~*'])} ${pick(PATTERNS)}`,
       () => `regexp_like(${this.#of('text', depth - 1)}, ${pick(PATTERNS)}, ${pick(["'i'", "'n'", "''"])})`,
-      () => `${this.#of('text', depth - 1)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${this.#of('list', 0)})`,
-      () => `${pick(COLUMNS.number)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${pick(['ia', "'{1,7}'"])})`,
+      () =>
+        `(${this.#of('text', depth - 1)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${this.#of('list', 0)}))`,
+      () => `(${pick(COLUMNS.number)} ${pick(['=', '<>', '<'])} ${pick(['any', 'all'])} (${pick(['ia', "'{1,7}'"])}))`,
     ])();
   }
 
@@ -334,6 +370,39 @@ export class ExpressionMaker {
       () => this.#textCall(depth),
       () => this.#textOfPattern(depth),
       () => this.#textOfOthers(depth),
+    ])();
+  }
+
+  #time(depth: number): string {
+    const { pick } = this.#bound();
+    const of = () => this.#of('time', depth - 1);
+    const count = () => pick(['1', '-30', 's', '0', '100000', 'i']);
+    const part = () => pick(['1', '2', '12', '13', '29', 's', '0', '-5', '2024']);
+    return pick([
+      () => pick(COLUMNS.time),
+      () => `date_trunc(${pick(TRUNCATIONS)}, ${of()})`,
+      () => `dt ${pick(['+', '-'])} ${count()}`,
+      () => `${count()} + cast(${of()} as date)`,
+      () => `make_date(${part()}, ${part()}, ${part()})`,
+      () =>
+        `make_timestamp(${part()}, ${part()}, ${part()}, ${part()}, ${part()}, ${pick(['1.5', '60', 'f', '59.9999999'])})`,
+      () => `make_timestamptz(2024, ${part()}, ${part()}, 23, 59, 0.000001)`,
+      () => `to_timestamp(${pick(['i', 'f', 's', '1.5', '1e9', '-1'])})`,
+      () =>
+        `${pick(["date '2024-02-29'", "timestamp '1999-12-31 23:59:59.5'", "timestamptz '2024-02-29 00:00:00+05'"])}`,
+    ])();
+  }
+
+  #numberOfTime(depth: number): string {
+    const { pick } = this.#bound();
+    const of = () => this.#of(pick(['time', 'time', 'time', 'clock']), depth - 1);
+    return pick([
+      () => `extract(${pick(FIELDS)} from ${of()})`,
+      () => `extract(${pick(FIELDS)} from ${of()})`,
+      () => `date_part('${pick(FIELDS)}', ${of()})`,
+      () => `dt - cast(${of()} as date)`,
+      () => `${pick(['gcd', 'lcm'])}(${pick(COLUMNS.number)}, ${pick(['i', 's', 'n', '12', '-18', '0'])})`,
+      () => `sqrt(cast(${this.#of('number', depth - 1)} as double precision))`,
     ])();
   }
 
@@ -388,6 +457,10 @@ export class ExpressionMaker {
     return pick([
       () => `${json()} ->> ${pick(JSON_KEYS)}`,
       () => `${json()} #>> ${pick(JSON_PATHS)}`,
+      () => `to_char(${this.#of('time', depth - 1)}, ${pick(FORMATS)})`,
+      () => `to_char(${this.#of('time', depth - 1)}, ${pick(FORMATS)})`,
+      () =>
+        `cast(make_time(${pick(['12', '24', '-1', 's'])}, ${pick(['0', '59', '60'])}, ${pick(['0', '1.5', 'r', '60'])}) as text)`,
       () => `jsonb_typeof(${json()})`,
       () => `jsonb_extract_path_text(${json()}, ${pick(["'a'", "'1'", 't'])})`,
       () => `array_to_string(${this.#of('list', depth - 1)}, ${pick(["','", "''", 't'])})`,
@@ -406,6 +479,8 @@ export class ExpressionMaker {
         `${pick(['round', 'trunc'])}(cast(${number()} as numeric), ${pick(['0', '1', '3', '-1', '-2', 's', 'null'])})`,
       () => `${pick(['mod', 'div'])}(${number()}, ${this.#operand('number', depth)})`,
       () => `strpos(${text()}, ${this.#operand('text', depth)})`,
+      () => this.#numberOfTime(depth),
+      () => this.#numberOfTime(depth),
       () => `position(${text()} in ${text()})`,
       () => `regexp_count(${text()}, ${pick(PATTERNS)})`,
       () => `regexp_count(${text()}, ${pick(PATTERNS)}, ${pick(['1', '3', '0'])}, ${pick(["'i'", "'n'"])})`,

@@ -9,6 +9,7 @@ import type { ArithmeticOperator, NodeOf } from './ast.ts';
 import type { Binder } from './binder.ts';
 import { type Bound, isUnresolved, isUntyped, strict1, strict2, unresolved } from './bound.ts';
 import { coerce } from './coerce.ts';
+import { addDays, daysBetween } from './functions/time.ts';
 import { nameOf, type TypeKind, typeOf } from './types.ts';
 
 /** What an operation is done in. */
@@ -90,6 +91,8 @@ export function meetingKind(a: NumberKind, b: NumberKind): NumberKind {
 export function bindArithmetic(binder: Binder, node: NodeOf<'arithmetic'>): Bound {
   const { operator } = node;
   const operands = sameLiteralType(binder, binder.bind(node.left), binder.bind(node.right));
+  const days = bindDays(binder, node, operands);
+  if (days !== null) return days;
   for (const operand of operands) {
     if (isUnresolved(operand) || isNumber(operand.type.kind)) continue;
     const message = `"${operator}" needs numbers, this is ${nameOf(operand.type)}`;
@@ -108,6 +111,36 @@ export function bindArithmetic(binder: Binder, node: NodeOf<'arithmetic'>): Boun
   const y = coerce(binder, right, typeOf(kind));
   if (x === null || y === null || isUnresolved(x) || isUnresolved(y)) return unresolved(node);
   return binder.strict(node, typeOf(kind), [x, y], strict2(x, y, apply));
+}
+
+const DATE = typeOf('date');
+const INTEGER = typeOf('int32');
+
+/** `date + n`, `n + date`, `date - n`, `date - date`; null for others. */
+function bindDays(binder: Binder, node: NodeOf<'arithmetic'>, operands: readonly [Bound, Bound]): Bound | null {
+  const { operator } = node;
+  const isDate = ({ type }: Bound) => type.kind === 'date';
+  const isCount = ({ type }: Bound) => type.kind === 'int32' || type.kind === 'int16';
+  const [left, right] = operands;
+  if (operator === '-' && isDate(left) && isDate(right)) {
+    return binder.strict(node, INTEGER, operands, strict2(left, right, daysBetween));
+  }
+  if ((operator === '+' || operator === '-') && isDate(left) && isCount(right)) {
+    const sign = operator === '+' ? 1 : -1;
+    return binder.strict(
+      node,
+      DATE,
+      operands,
+      strict2(left, right, (date: string, count: number) => addDays(date, sign * count)),
+    );
+  }
+  if (operator !== '+' || !isCount(left) || !isDate(right)) return null;
+  return binder.strict(
+    node,
+    DATE,
+    operands,
+    strict2(left, right, (count: number, date: string) => addDays(date, count)),
+  );
 }
 
 /** A text literal takes the type of the other operand: `price + '1.50'`. */

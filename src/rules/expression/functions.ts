@@ -12,6 +12,7 @@ import { numericFunctions } from './functions/numeric.ts';
 import { regexpFunctions } from './functions/regexp.ts';
 import { stringFunctions } from './functions/strings.ts';
 import { textFunctions } from './functions/text.ts';
+import { timeFunctions } from './functions/time.ts';
 import { bindOverload, type Overload } from './overloads.ts';
 
 /** Either a list of overloads, or a function that looks at its arguments itself. */
@@ -32,6 +33,7 @@ export const functionCatalogue: readonly FunctionEntry[] = [
   ...regexpFunctions,
   ...binaryFunctions,
   ...numericFunctions,
+  ...timeFunctions,
   ...jsonFunctions,
   ...arrayFunctions,
   ...generalFunctions,

@@ -18,7 +18,7 @@ const LAST_TIMESTAMP = 106_762_939;
 const USUAL_LENGTH: Readonly<Record<TemporalKind, number>> = { date: 10, time: 15, timestamp: 26, timestamptz: 27 };
 
 /** Days since 1970-01-01. Years before 1 are 0, -1 … (https://howardhinnant.github.io/date_algorithms.html). */
-function daysOf(year: number, month: number, day: number): number {
+export function daysOf(year: number, month: number, day: number): number {
   const y = month <= 2 ? year - 1 : year;
   const era = Math.floor(y / 400);
   const yearOfEra = y - era * 400;
@@ -27,7 +27,7 @@ function daysOf(year: number, month: number, day: number): number {
   return era * 146_097 + dayOfEra - 719_468;
 }
 
-function dateOfDays(days: number): [year: number, month: number, day: number] {
+export function dateOfDays(days: number): [year: number, month: number, day: number] {
   const z = days + 719_468;
   const era = Math.floor(z / 146_097);
   const dayOfEra = z - era * 146_097;
@@ -41,7 +41,7 @@ function dateOfDays(days: number): [year: number, month: number, day: number] {
   return [yearOfEra + era * 400 + (month <= 2 ? 1 : 0), month, day];
 }
 
-function daysInMonth(year: number, month: number): number {
+export function daysInMonth(year: number, month: number): number {
   if (month !== 2) return [4, 6, 9, 11].includes(month) ? 30 : 31;
   return (year % 4 === 0 && year % 100 !== 0) || year % 400 === 0 ? 29 : 28;
 }
@@ -54,13 +54,13 @@ function dateParts(days: number): [text: string, era: string] {
   return [`${String(shown).padStart(4, '0')}-${two(month)}-${two(day)}`, year > 0 ? '' : ' BC'];
 }
 
-function timeText(us: number): string {
+export function timeText(us: number): string {
   const seconds = Math.floor(us / 1_000_000);
   const clock = [Math.floor(seconds / 3_600), Math.floor(seconds / 60) % 60, seconds % 60].map(two).join(':');
   return `${clock}.${String(us % 1_000_000).padStart(6, '0')}`;
 }
 
-function dateText(days: number): string {
+export function dateText(days: number): string {
   if (days < FIRST_DAY || days > LAST_DATE) return fail('date out of range');
   return dateParts(days).join('');
 }
@@ -191,7 +191,38 @@ function ordinal(text: string, kind: TemporalKind): bigint | number {
   return match === null ? fail('a column holds something that is not a date or time') : timeOfDay(match.slice(1));
 }
 
-function isInfinite(text: string): boolean {
+/** A point in time in its parts; years before 1 are 0, -1 … */
+export interface Moment {
+  readonly year: number;
+  readonly month: number;
+  readonly day: number;
+  /** Since 1970-01-01. */
+  readonly days: number;
+  /** Since midnight, in microseconds. */
+  readonly time: number;
+}
+
+/** Null for an infinite one. @param text canonical, not of a time of day */
+export function momentOf(text: string): Moment | null {
+  if (isInfinite(text)) return null;
+  const us = microseconds(text, 'timestamp') ?? fail('a column holds something that is not a date or time');
+  const rest = us % DAY_US;
+  const days = Number(us / DAY_US) - (rest < 0n ? 1 : 0);
+  const [year, month, day] = dateOfDays(days);
+  return { year, month, day, days, time: Number(rest < 0n ? rest + DAY_US : rest) };
+}
+
+export function timestampOf(days: number, time: number, zone: '' | 'Z'): string {
+  return timestampText(BigInt(days) * DAY_US + BigInt(time), zone);
+}
+
+/** @param text canonical; microseconds since midnight */
+export function timeOf(text: string): number {
+  const match = TIME_ONLY.exec(text) ?? fail('a column holds something that is not a time');
+  return timeOfDay(match.slice(1));
+}
+
+export function isInfinite(text: string): boolean {
   return text.endsWith('infinity');
 }
 

@@ -13,8 +13,8 @@ import {
 } from '../../values/decimal.ts';
 import { toInt16, toInt32, toInt64 } from '../../values/integer.ts';
 import type { FunctionEntry } from '../functions.ts';
-import { type Overload, overload } from '../overloads.ts';
-import { DECIMAL, typeOf } from '../types.ts';
+import { bindOverload, type Overload, overload } from '../overloads.ts';
+import { DECIMAL, nameOf, typeOf } from '../types.ts';
 
 const [SMALLINT, INTEGER, BIGINT] = [typeOf('int16'), typeOf('int32'), typeOf('int64')];
 const [REAL, DOUBLE] = [typeOf('float32'), typeOf('float64')];
@@ -112,6 +112,67 @@ function modulo<T extends Present>(apply: (x: T, y: T) => Cell, isZero: (y: T) =
   return (x, y) => (isZero(y) ? fail('division by zero') : apply(x, y));
 }
 
+function two(name: string, usage: string, summary: string, overloads: readonly Overload[]): FunctionEntry {
+  return { name, usage: [usage], summary, minArgs: 2, maxArgs: 2, overloads };
+}
+
+/** PostgreSQL computes these of a `numeric` to more digits than a float has: there must be a cast. */
+function ofFloats(entry: FunctionEntry): FunctionEntry {
+  const bind: FunctionEntry['bind'] = (binder, node, args) => {
+    const exact = args.find(({ type }) => type.kind === 'decimal');
+    if (exact === undefined) return bindOverload(binder, node, entry, args);
+    const message = `${entry.name} needs double precision, this is ${nameOf(exact.type)}`;
+    return binder.problem(exact.place, 'type-mismatch', message, 'write cast(… as double precision)');
+  };
+  return { ...entry, bind };
+}
+
+function squareRoot(x: number): number {
+  return x < 0 ? fail('the square root of a negative number') : Math.sqrt(x);
+}
+
+function logarithm(of: (x: number) => number): (x: number) => number {
+  return (x) => (x <= 0 ? fail('the logarithm of a number that is not positive') : of(x));
+}
+
+/** Throws when it is too large or too small for a float. @param from what it was computed of */
+function inFloat(result: number, ...from: readonly number[]): number {
+  if (!from.every(Number.isFinite)) return result;
+  return Number.isFinite(result) && result !== 0 ? result : fail('value out of range: overflow or underflow');
+}
+
+/** 1 to any power, and anything to the power of 0, is 1, NaN included. */
+function power(x: number, y: number): number {
+  if (x === 1 || y === 0) return 1;
+  if (Number.isNaN(x) || Number.isNaN(y)) return Number.NaN;
+  if (x === 0 && y < 0) return fail('zero to a negative power');
+  if (x < 0 && Number.isFinite(x) && Number.isFinite(y) && !Number.isInteger(y)) {
+    return fail('a negative number to a power that is not whole');
+  }
+  // IEEE 754 says 1 where JavaScript says NaN.
+  if (x === -1 && !Number.isFinite(y)) return 1;
+  return x === 0 ? x ** y : inFloat(x ** y, x, y);
+}
+
+function gcd(x: bigint, y: bigint): bigint {
+  let [a, b] = [x < 0n ? -x : x, y < 0n ? -y : y];
+  while (b !== 0n) [a, b] = [b, a % b];
+  return a;
+}
+
+function lcm(x: bigint, y: bigint): bigint {
+  if (x === 0n || y === 0n) return 0n;
+  const product = (x / gcd(x, y)) * y;
+  return product < 0n ? -product : product;
+}
+
+function common(of: (x: bigint, y: bigint) => bigint): readonly Overload[] {
+  return [
+    overload([INTEGER, INTEGER], INTEGER, (x: number, y: number) => toInt32(Number(of(BigInt(x), BigInt(y))))),
+    overload([BIGINT, BIGINT], BIGINT, (x: bigint, y: bigint) => toInt64(of(x, y))),
+  ];
+}
+
 export const numericFunctions: readonly FunctionEntry[] = [
   one('abs', 'abs(number)', 'Without its sign.', [
     overload([SMALLINT], SMALLINT, (x: number) => toInt16(Math.abs(x))),
@@ -174,4 +235,21 @@ export const numericFunctions: readonly FunctionEntry[] = [
     maxArgs: 2,
     overloads: [overload([DECIMAL, DECIMAL], DECIMAL, quotient)],
   },
+  ...[
+    one('sqrt', 'sqrt(double precision)', 'Square root.', [overload([DOUBLE], DOUBLE, squareRoot)]),
+    one('cbrt', 'cbrt(double precision)', 'Cube root.', [overload([DOUBLE], DOUBLE, Math.cbrt)]),
+    one('exp', 'exp(double precision)', 'e to this power.', [
+      overload([DOUBLE], DOUBLE, (x: number) => inFloat(Math.exp(x), x)),
+    ]),
+    one('ln', 'ln(double precision)', 'Natural logarithm.', [overload([DOUBLE], DOUBLE, logarithm(Math.log))]),
+    one('log', 'log(double precision)', 'Logarithm to the base 10.', [
+      overload([DOUBLE], DOUBLE, logarithm(Math.log10)),
+    ]),
+    one('log10', 'log10(double precision)', 'As `log`.', [overload([DOUBLE], DOUBLE, logarithm(Math.log10))]),
+    two('power', 'power(double precision, double precision)', 'The first to the power of the second.', [
+      overload([DOUBLE, DOUBLE], DOUBLE, power),
+    ]),
+  ].map(ofFloats),
+  two('gcd', 'gcd(x, y)', 'Greatest common divisor.', common(gcd)),
+  two('lcm', 'lcm(x, y)', 'Least common multiple.', common(lcm)),
 ];
