@@ -1,48 +1,14 @@
 /** A primary and a standby that takes over with the slot. */
-import { cp, mkdtemp, rm, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { startPostgres } from '../../demo/servers/postgres.ts';
 import { lastPosition, postgresScenes, read, rowTexts, sourceOptions } from '../../test/support/postgres-source.ts';
+import { connect, standbyOf } from '../../test/support/standby.ts';
 import { SqlSession } from './connections.ts';
 import { FailoverWatch } from './failover.ts';
 import { slotOf } from './names.ts';
 import { checkSource } from './source-check.ts';
 
 const scene = postgresScenes();
-
-async function connect(url: string): Promise<pg.Client> {
-  const client = new pg.Client(url);
-  client.on('error', () => {});
-  await client.connect();
-  onTestFinished(() => client.end().catch(() => {}));
-  return client;
-}
-
-/** A standby of the primary, which must have the physical slot `standby`. */
-async function standbyOf(primary: PostgresServer): Promise<PostgresServer> {
-  const root = await mkdtemp(join(tmpdir(), 'tailrace-standby-'));
-  onTestFinished(() => rm(root, { recursive: true, force: true }));
-  const dataDir = join(root, 'data');
-  await primary.kill();
-  await cp(primary.dataDir, dataDir, { recursive: true, preserveTimestamps: true });
-  await primary.restart();
-  await rm(join(dataDir, 'postmaster.pid'), { force: true });
-  await writeFile(join(dataDir, 'standby.signal'), '');
-  const { username, password } = new URL(primary.url);
-  const standby = await startPostgres({
-    dataDir,
-    settings: {
-      primary_conninfo: `host=127.0.0.1 port=${primary.port} user=${username} password=${password} dbname=postgres`,
-      primary_slot_name: 'standby',
-      hot_standby_feedback: 'on',
-    },
-  });
-  onTestFinished(() => standby.stop());
-  return standby;
-}
 
 test('a slot that fails over: what is lacking is said, then the stream goes on at the promoted standby', async ({
   skip,

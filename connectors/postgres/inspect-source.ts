@@ -28,7 +28,7 @@ import { type CapturedTable, findPublication, fromTable, publishedTable } from '
 import { SnapshotConnections } from './snapshot-connections.ts';
 import type { Key } from './snapshot-state.ts';
 import { asSourceError } from './source-errors.ts';
-import { Visibility } from './visibility.ts';
+import { type TableSnapshot, Visibility } from './visibility.ts';
 
 const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 
@@ -36,6 +36,13 @@ const BEGIN = 'BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY';
 const FACTS_SQL = `
   SELECT pg_current_snapshot()::text AS snapshot, pg_export_snapshot() AS exported,
     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS until`;
+
+interface Facts extends TableSnapshot {
+  readonly exported: string;
+}
+
+/** Until a busy standby is asked again what a snapshot sees. */
+const RETRY_MS = 20;
 
 /** Of one table as it is now: what a row condition makes of it is for `COPY`. */
 interface Looked {
@@ -97,6 +104,14 @@ export class PostgresInspector implements SourceInspector {
     return looked;
   }
 
+  async #snapshot(connections: SnapshotConnections): Promise<Facts> {
+    for (;;) {
+      const facts = await connections.snapshot<Facts>(FACTS_SQL);
+      if (facts !== null) return facts;
+      await this.#options.context.clock.sleep(RETRY_MS);
+    }
+  }
+
   /** The rows and columns that the stream has too, in one snapshot. */
   async #read(
     { table, order }: Looked,
@@ -108,7 +123,7 @@ export class PostgresInspector implements SourceInspector {
       const { leader } = connections;
       await leader.query(BEGIN);
       const rows = queries(leader);
-      const [facts] = await rows<{ snapshot: string; exported: string; until: string }>(FACTS_SQL);
+      const facts = await this.#snapshot(connections);
       const publication = await findPublication(this.#sql, publicationOf(this.#options).name);
       const published = publishedTable(publication, table);
       const described = await describeTable(rows, this.#options.name, table, published?.columns ?? null);
@@ -121,7 +136,7 @@ export class PostgresInspector implements SourceInspector {
       const where = conditions.length === 0 ? '' : ` WHERE ${conditions.map((one) => `(${one})`).join(' AND ')}`;
       const names = schema.columns.map(({ name }) => quoteName(name)).join(', ');
       await connections.workers[0]!.run(
-        `${BEGIN}; SET TRANSACTION SNAPSHOT ${quoteLiteral(facts!.exported)}; SET LOCAL jit = off; ` +
+        `${BEGIN}; SET TRANSACTION SNAPSHOT ${quoteLiteral(facts.exported)}; SET LOCAL jit = off; ` +
           `COPY (SELECT ${names} FROM ${fromTable(table)}${where}) TO STDOUT; COMMIT`,
         (buf, from, to) => {
           writer.begin('r');
@@ -131,7 +146,7 @@ export class PostgresInspector implements SourceInspector {
         },
       );
       await leader.query('COMMIT');
-      return viewOf(facts!);
+      return viewOf(facts);
     } catch (error) {
       await this.#connections?.close();
       this.#connections = null;

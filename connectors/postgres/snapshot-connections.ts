@@ -2,15 +2,20 @@
 import type pg from 'pg';
 import { connectSql } from './connections.ts';
 import { CopyConnection } from './copy-connection.ts';
-import type { SourceOptions } from './names.ts';
+import { quoteLiteral, type SourceOptions } from './names.ts';
+import { isStandby, takeOnStandby } from './standby-snapshot.ts';
+import type { TableSnapshot } from './visibility.ts';
 
 export class SnapshotConnections {
   readonly leader: pg.Client;
   readonly workers: readonly CopyConnection[];
+  /** Of a standby: takes the snapshot that the leader then reads in. */
+  readonly taker: pg.Client | null;
 
-  private constructor(leader: pg.Client, workers: readonly CopyConnection[]) {
+  private constructor(leader: pg.Client, workers: readonly CopyConnection[], taker: pg.Client | null) {
     this.leader = leader;
     this.workers = workers;
+    this.taker = taker;
   }
 
   /** @param afterRead the back-pressure, while rows come */
@@ -25,14 +30,33 @@ export class SnapshotConnections {
     }
     // A server that has no more of them is read with those that it gave.
     const [leader, ...others] = clients;
-    return new SnapshotConnections(
-      leader!,
-      others.map((client) => new CopyConnection(client, afterRead)),
-    );
+    const taker = (await isStandby(leader!)) ? await connectSql(options) : null;
+    const workers = others.map((client) => new CopyConnection(client, afterRead));
+    return new SnapshotConnections(leader!, workers, taker);
+  }
+
+  /**
+   * The row of `sql`, asked for in the leader's transaction, in which nothing was read yet; its `snapshot` and `until` say what is
+   * seen. Null on a standby that is too busy to say so: to be asked again.
+   */
+  async snapshot<T extends TableSnapshot>(sql: string): Promise<T | null> {
+    const { leader, taker } = this;
+    const ask = async () => (await leader.query<T>(sql)).rows[0]!;
+    if (taker === null) return ask();
+    const taken = await takeOnStandby(taker);
+    let facts: T | null = null;
+    if (taken !== null) {
+      const { exported, snapshot, until } = taken;
+      await leader.query(`SET TRANSACTION SNAPSHOT ${quoteLiteral(exported)}`);
+      facts = { ...(await ask()), snapshot, until };
+    }
+    await taker.query('COMMIT');
+    return facts;
   }
 
   /** What runs on them is broken off. */
   async close(): Promise<void> {
-    await Promise.all([this.leader.end().catch(() => {}), ...this.workers.map((worker) => worker.close())]);
+    const clients = [this.leader, this.taker].map((client) => client?.end().catch(() => {}));
+    await Promise.all([...clients, ...this.workers.map((worker) => worker.close())]);
   }
 }

@@ -123,8 +123,8 @@ async function readHeld(
   const rows: Rows = async <T extends object>(sql: string, values: unknown[] = []) =>
     (await connections.leader.query<T>(sql, values)).rows;
   if (!isSame(progress.snapshot(table.label), state)) return 'stale';
-  const [facts] = await rows<Facts>(FACTS_SQL);
-  if (!seesStreamed(progress, facts!)) return 'not yet';
+  const facts = await connections.snapshot<Facts>(FACTS_SQL);
+  if (facts === null || !seesStreamed(progress, facts)) return 'not yet';
   const described = await describeTable(rows, options.name, table, published.columns);
   if (described?.catalog.oid !== table.catalog.oid) throw droppedMeanwhile(table);
   if ((await KeyOrder.read(rows, { ...table, catalog: described.catalog })).fingerprint !== order.fingerprint) {
@@ -132,8 +132,10 @@ async function readHeld(
   }
   const schema = context.output.register(described.description);
   const texts = described.types.map(columnText);
+  // Asked after the snapshot was taken: what it sees was written before.
+  const { isAllInline } = described.catalog.storage;
   signal.throwIfAborted();
-  const read = await write(context, round, workers, { schema, texts, facts: facts! }, signal);
+  const read = await write(context, round, workers, { schema, texts, facts, isAllInline }, signal);
   return { rows: read, heldMs: clock.monotonic() - from };
 }
 
@@ -159,6 +161,8 @@ interface Reader {
   readonly schema: TableSchema;
   readonly texts: readonly ColumnText[];
   readonly facts: Facts;
+  /** No value of the table lies out of line. */
+  readonly isAllInline: boolean;
 }
 
 /** Invariant 4: the rows, the markers and the position behind them are one transaction of the output. */
@@ -166,7 +170,7 @@ async function write(
   { options, connections, progress, output }: RoundContext,
   round: Round,
   workers: readonly CopyConnection[],
-  { schema, texts, facts }: Reader,
+  { schema, texts, facts, isAllInline }: Reader,
   signal: AbortSignal,
 ): Promise<number> {
   const { table, state } = round;
@@ -175,7 +179,13 @@ async function write(
   const begins = state.ranges.length === 0;
   const id = begins ? `${facts.snapshot}/${label}` : state.id;
   const timeUs = Number(facts.time_us);
-  output.begin({ id, kind: 'snapshot', timeUs, position: progress.position.lsn });
+  output.begin({
+    id,
+    kind: 'snapshot',
+    timeUs,
+    position: progress.position.lsn,
+    ...(isAllInline && { sendsAll: true }),
+  });
   if (begins && state.where === null) output.marker({ op: 'snapshot-begin', table: schema, snapshot: id });
   const writer = output.writer(schema);
   const ranges = workers.map((worker, i) => ({ worker, to: round.bounds[i]! }));
@@ -195,7 +205,7 @@ async function write(
     return worker.run(sql, onRow);
   });
   await Promise.all(copies);
-  if (round.absent.length > 0) await writeDeletes(connections, round, { schema, texts, facts }, writer);
+  if (round.absent.length > 0) await writeDeletes(connections, round, { schema, texts, facts, isAllInline }, writer);
   signal.throwIfAborted();
   const to = ranges.at(-1)!.to;
   if (to === null && state.where === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });

@@ -7,7 +7,15 @@ import { describeTable } from './descriptions.ts';
 import { failoverProblem } from './failover.ts';
 import { messagesTable } from './logical-messages.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
-import { databaseTables, publicationOf, quoteLiteral, type SourceOptions, slotOf, tableName } from './names.ts';
+import {
+  databaseTables,
+  publicationOf,
+  quoteLiteral,
+  quoteName,
+  type SourceOptions,
+  slotOf,
+  tableName,
+} from './names.ts';
 import { originProblem } from './protocol-options.ts';
 import {
   type CapturedTable,
@@ -33,6 +41,7 @@ interface Facts {
   readonly database: string;
   readonly wal_level: string;
   readonly standby: boolean;
+  readonly feedback: boolean;
   readonly replication: boolean;
   readonly superuser: boolean;
   readonly may_create: boolean;
@@ -50,6 +59,7 @@ const FACTS_SQL = `
   SELECT current_setting('server_version_num')::int AS version, current_setting('server_version') AS version_text,
     quote_ident(current_user) AS user, quote_ident(current_database()) AS database,
     current_setting('wal_level') AS wal_level, pg_is_in_recovery() AS standby,
+    current_setting('hot_standby_feedback')::bool AS feedback,
     r.rolreplication OR r.rolsuper OR EXISTS (
       SELECT FROM pg_roles m WHERE m.rolname = 'rds_replication' AND pg_has_role(current_user, m.oid, 'MEMBER')) AS replication,
     r.rolsuper AS superuser, has_database_privilege(current_database(), 'CREATE') AS may_create,
@@ -135,6 +145,13 @@ function serverFindings(facts: Facts): Finding[] {
   if (facts.standby && version < DECODING_STANDBY_VERSION) {
     found.push(problem('the server is a standby', 'name the primary in `url` of the source', 'url'));
   }
+  if (facts.standby && version >= DECODING_STANDBY_VERSION && !facts.feedback) {
+    const remedy =
+      'ALTER SYSTEM SET hot_standby_feedback = on; SELECT pg_reload_conf(); with primary_slot_name set, so that it holds while the standby is away';
+    found.push(
+      warning('the primary may remove rows that the slot on this standby needs, and so lose it', remedy, 'url'),
+    );
+  }
   if (idle_timeout !== null) {
     const remedy = 'ALTER SYSTEM SET idle_replication_slot_timeout = 0; SELECT pg_reload_conf();';
     found.push(warning(`the slot is lost when Tailrace is down for longer than ${idle_timeout}`, remedy, 'url'));
@@ -195,6 +212,19 @@ async function publicationFindings(
   const found = publicationProblem(name, publication, tables);
   if (found === null || tables.length === 0) return [];
   if (!managed) return [problem(found.message, found.remedy, 'publication')];
+  if (facts.standby) {
+    const alter =
+      publication === undefined
+        ? createPublicationSql(name, tables)
+        : `DROP PUBLICATION ${quoteName(name)}; ${createPublicationSql(name, tables)}`;
+    return [
+      problem(
+        `the publication ${name} is not as needed, and a standby cannot make it`,
+        `on the primary: ${alter}`,
+        'url',
+      ),
+    ];
+  }
   if (facts.superuser || (await mayMake(sql, facts, publication, tables))) return [];
   const message = `${facts.user} may not make the publication: it needs CREATE on ${facts.database} and to own the tables`;
   const remedy = `as a superuser: ${createPublicationSql(name, tables)} then set \`publication: ${name}\` on the source`;

@@ -110,6 +110,17 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
     const what = `PostgreSQL at ${where} denies a permission (${state})`;
     return new TailraceError('source.not_ready', what, { remedy, detail, cause });
   }
+  if (code === '25006') {
+    return new TailraceError(
+      'source.not_ready',
+      `PostgreSQL at ${where} is a standby, which cannot make the publication`,
+      {
+        remedy: 'run `tailrace check`: it says what to run on the primary',
+        detail,
+        cause,
+      },
+    );
+  }
   if (code === '55006') {
     return new TailraceError('source.unreachable', `the replication slot at ${where} is in use by another connection`, {
       remedy: 'stop the other reader of the slot; a connection that died is noticed by the server within a minute',

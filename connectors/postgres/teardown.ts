@@ -8,7 +8,11 @@ export async function teardownSource(options: SourceOptions): Promise<void> {
   try {
     if (options.config.slot === undefined) await dropSlot(sql, slotOf(options));
     const { name, managed } = publicationOf(options);
-    if (managed) await sql.rows(`DROP PUBLICATION IF EXISTS ${quoteName(name)}`);
+    if (!managed) return;
+    const drop = `DROP PUBLICATION IF EXISTS ${quoteName(name)}`;
+    const [row] = await sql.rows<{ standby: boolean }>('SELECT pg_is_in_recovery() AS standby');
+    if (row!.standby) options.context.log('warn', 'a standby cannot drop the publication', { primary: `${drop};` });
+    else await sql.rows(drop);
   } finally {
     await sql.close();
   }
