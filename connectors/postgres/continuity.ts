@@ -2,6 +2,8 @@
  * Has the publication published the captured tables without a break since the position was saved? What was not published
  * is not in the stream, and nothing in the stream says so (Invariant 5).
  */
+import { catalogTable, type Rows } from './catalog.ts';
+import { isLoose, type SourceOptions } from './names.ts';
 import type { PostgresPosition } from './position.ts';
 import { type CapturedTable, type Publication, publishedTable } from './publication.ts';
 import { gap } from './source-errors.ts';
@@ -34,4 +36,19 @@ export function checkContinuity(
       throw gap(`${table.label} was taken out of the publication ${name} and put in again: ${since}`);
     }
   }
+}
+
+/** Loose tables that are not there any more, or are others of their name. */
+export async function goneTables(
+  publication: Publication | undefined,
+  tables: readonly CapturedTable[],
+  options: SourceOptions,
+  rows: Rows,
+): Promise<readonly CapturedTable[]> {
+  const gone: CapturedTable[] = [];
+  for (const table of tables) {
+    if (!isLoose(options, table) || publishedTable(publication, table) !== undefined) continue;
+    if ((await catalogTable(rows, table))?.oid !== table.catalog.oid) gone.push(table);
+  }
+  return gone;
 }

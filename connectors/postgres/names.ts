@@ -28,6 +28,10 @@ export function publicationOf({ config, instance, name }: SourceOptions): { name
 export const databaseTables = ({ config, tables }: SourceOptions): readonly string[] =>
   tables.filter((label) => label !== config.messages?.table);
 
+/** It stands under a pattern: it may be gone, or another one of that name. */
+export const isLoose = ({ loose = [] }: SourceOptions, { label }: Pick<TableName, 'label'>): boolean =>
+  loose.includes(label);
+
 export interface TableName {
   readonly schema: string;
   readonly table: string;

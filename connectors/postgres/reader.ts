@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type pg from 'pg';
 import { diskFiles } from '../../src/lib/files.ts';
 import {
+  type FoundTable,
   type Position,
   type SnapshotCommand,
   type SourceOutput,
@@ -12,12 +13,13 @@ import {
 } from '../../src/sdk/index.ts';
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
-import { checkContinuity } from './continuity.ts';
+import { checkContinuity, goneTables } from './continuity.ts';
 import { FailoverWatch } from './failover.ts';
+import { foundTables } from './found-tables.ts';
 import { LogicalMessages, messagesTable } from './logical-messages.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
-import { publicationOf, type SourceOptions, slotOf } from './names.ts';
+import { isLoose, publicationOf, type SourceOptions, slotOf } from './names.ts';
 import { type PostgresPosition, readPosition } from './position.ts';
 import { protocolOptions, serverVersion } from './protocol-options.ts';
 import { type CapturedTable, findPublication } from './publication.ts';
@@ -63,12 +65,15 @@ interface Opened {
 export class PostgresReader implements SourceReader {
   readonly #options: SourceOptions;
   readonly #sql: SqlSession;
+  readonly #rows: Rows = (text, values) => this.#sql.rows(text, values);
   #stream: ReplicationStream | null = null;
   #acknowledged: string | null = null;
   readonly #failover: FailoverWatch;
   readonly #governor: WalGovernor;
   #work: Work | null = null;
   #space: SpillSpace | null = null;
+  /** Position by which loose tables were gone; null: none is. */
+  #goneBy: bigint | null = null;
 
   constructor(options: SourceOptions) {
     this.#options = options;
@@ -127,6 +132,10 @@ export class PostgresReader implements SourceReader {
     return { snapshots, retention, warnings: [...warnings, ...(this.#space?.warnings ?? [])] };
   }
 
+  tables(): Promise<readonly FoundTable[]> {
+    return foundTables(this.#options, this.#sql);
+  }
+
   async snapshots(command: SnapshotCommand): Promise<void> {
     const work = this.#work;
     if (work === null) throw new TailraceError('source.not_ready', 'the source is not at work yet', { remedy: LATER });
@@ -136,7 +145,7 @@ export class PostgresReader implements SourceReader {
 
   async #streaming(prepared: Prepared, output: SourceOutput, signal: AbortSignal): Promise<void> {
     const { client, position, tables } = prepared;
-    const rows: Rows = (text, values) => this.#sql.rows(text, values);
+    const rows = this.#rows;
     const progress = new SourceProgress(position, this.#options.snapshot !== 'never', rows);
     const decoder = this.#decoder(tables, progress, output, signal);
     const gate = new StreamGate(() => !decoder.inTransaction);
@@ -159,7 +168,7 @@ export class PostgresReader implements SourceReader {
       // What was told is saved at once where nothing is being written, else with that.
       const save = () => (gate.held || decoder.inTransaction ? undefined : output.heartbeat(progress.position));
       this.#work = { tables, progress, runner, save };
-      const beside = [this.#snapshots(runner, ended.signal), this.#watch(tables, position, ended.signal)];
+      const beside = [this.#snapshots(runner, ended.signal), this.#watch(prepared, progress, ended.signal)];
       await Promise.race([stream.done, ...beside]);
     } catch (error) {
       throw asStreamError(error, this.#options.config.url);
@@ -182,6 +191,7 @@ export class PostgresReader implements SourceReader {
       output,
       sql: this.#sql,
       captured: tables,
+      isLoose: (table) => isLoose(this.#options, table),
       wait: () => context.clock.sleep(VISIBLE_MS, signal),
     });
     const described = messagesTable(this.#options);
@@ -230,8 +240,25 @@ export class PostgresReader implements SourceReader {
     return new Promise<never>(() => {});
   }
 
+  /**
+   * Throws `source.not_ready` when the stream is past the end of loose tables: a new reader goes on without them, or with those
+   * that have their names now.
+   */
+  async #leave([table]: readonly CapturedTable[], progress: SourceProgress): Promise<void> {
+    if (table === undefined) {
+      this.#goneBy = null;
+      return;
+    }
+    this.#goneBy ??= await walPosition(this.#rows).catch(() => null);
+    this.#stream?.ask();
+    if (this.#goneBy === null || progress.lsn < this.#goneBy) return;
+    throw new TailraceError('source.not_ready', `${table.label} was dropped, renamed or made anew`, {
+      remedy: 'nothing: its pattern decides what is captured from now on',
+    });
+  }
+
   /** A table that leaves the publication is simply not heard of any more: that must not go unnoticed (Invariant 5). */
-  async #watch(tables: readonly CapturedTable[], position: PostgresPosition, signal: AbortSignal): Promise<never> {
+  async #watch({ tables, position }: Prepared, progress: SourceProgress, signal: AbortSignal): Promise<never> {
     const { name } = publicationOf(this.#options);
     let since = position.lsn;
     await this.#governor.look().catch(() => {});
@@ -242,10 +269,21 @@ export class PostgresReader implements SourceReader {
       const publication = await findPublication(this.#sql, name).catch(() => null);
       if (publication === null) continue;
       await this.#governor.look().catch(() => {});
-      checkContinuity(publication ?? name, tables, { ...position, lsn: since });
+      const gone = await goneTables(publication, tables, this.#options, this.#rows).catch(() => null);
+      if (gone === null) continue;
+      await this.#leave(gone, progress);
+      const there = tables.filter((table) => !gone.includes(table));
+      checkContinuity(publication ?? name, there, { ...position, lsn: since });
       since = acknowledged;
     }
   }
+}
+
+async function walPosition(rows: Rows): Promise<bigint> {
+  const [row] = await rows<{ lsn: string }>(
+    'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn',
+  );
+  return parseLsn(row!.lsn);
 }
 
 /** Ends the connection, whose socket nobody has taken yet, before the error goes on. */

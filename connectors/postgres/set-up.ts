@@ -6,7 +6,7 @@ import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { makeFailover, refuseFailover } from './failover.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
-import { databaseTables, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
+import { databaseTables, isLoose, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
 import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
 import { serverVersion } from './protocol-options.ts';
 import {
@@ -95,12 +95,17 @@ async function prepareToResume(
   await waitUntilFree(sql, slot, options.context.clock);
   checkSlot(await findSlot(sql, slot), slot, from);
   const named = publicationOf(options);
-  checkContinuity((await findPublication(sql, named.name)) ?? named.name, tables, from);
+  // Of a loose table that was made anew nothing is known.
+  const known = (table: CapturedTable) => {
+    const state = from.tables[table.label];
+    return state?.oid !== table.catalog.oid && isLoose(options, table) ? undefined : state;
+  };
+  const same = tables.filter((table) => known(table) !== undefined);
+  checkContinuity((await findPublication(sql, named.name)) ?? named.name, same, from);
   const publication = await ensurePublication(sql, named, tables);
-  const states = Object.fromEntries(
-    tables.map((table) => [table.label, from.tables[table.label] ?? pending(publication, table)]),
-  );
-  const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => states[label] !== undefined);
+  const states = Object.fromEntries(tables.map((table) => [table.label, known(table) ?? pending(publication, table)]));
+  const kept = new Set(same.map(({ label }) => label));
+  const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => kept.has(label));
   let position: PostgresPosition = { ...from, publication: publication.oid, tables: states, private: null };
   position = withPause(position, isPaused(from));
   for (const [label, state] of snapshots) position = withSnapshot(position, label, state);
@@ -120,6 +125,7 @@ export async function capturedTables(options: SourceOptions, sql: SqlSession): P
   for (const label of databaseTables(options)) {
     const name = tableName(label);
     const catalog = await catalogTable(rows, name);
+    if (catalog === undefined && isLoose(options, name)) continue;
     if (catalog === undefined) {
       throw new TailraceError('source.not_ready', `the table ${label} does not exist`, {
         remedy:

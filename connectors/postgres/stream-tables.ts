@@ -43,6 +43,8 @@ export interface StreamTablesOptions {
   readonly sql: SqlSession;
   /** Tables as configured, with their identity of now. */
   readonly captured: readonly CapturedTable[];
+  /** Of a table that may become another one: what it is then is not captured before the next reader. */
+  readonly isLoose: (table: CapturedTable) => boolean;
   /** Resolves when to ask again whether a transaction can be seen. */
   readonly wait: () => Promise<void>;
 }
@@ -78,7 +80,7 @@ export class StreamTables {
     this.#typeNames.set(type.oid, type);
   }
 
-  /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was. */
+  /** Takes in a Relation message. Throws `source.gap` for a captured table that is not the one that it was, unless it is loose. */
   announce(relation: Relation): void {
     const table = this.#capturedAs(relation);
     this.#described.delete(relation.oid);
@@ -122,10 +124,11 @@ export class StreamTables {
   }
 
   #capturedAs({ oid, schema, table }: Relation): CapturedTable | null {
-    const { captured } = this.#options;
+    const { captured, isLoose } = this.#options;
     const known = captured.find(({ catalog }) => catalog.oid === oid);
     const named = captured.find((one) => one.schema === schema && one.table === table);
     if (known === named) return known ?? null;
+    if (isLoose((known ?? named)!)) return null;
     const now = `${schema}.${table}`;
     if (known !== undefined) {
       throw gap(

@@ -38,7 +38,8 @@ export function readSource(context: ReadContext, name: string, part: PartNode): 
   const manifest = findManifest(context, 'source', part, (type) => registry.source(type));
   const common = commonKeys(context, sourceKeysBesideType, 'source', manifest, path, node);
   const config = ownKeys(context, sourceKeys, 'source', manifest, path, node);
-  const tables = readTables(context.file, [...path, 'tables'], child(node, 'tables'));
+  const patterns = manifest === undefined ? null : manifest.tables !== undefined;
+  const tables = readTables(context.file, [...path, 'tables'], child(node, 'tables'), patterns);
   const transform = readSteps(context, [...path, 'transform'], child(node, 'transform'));
   if (manifest === undefined || common === undefined || config === undefined || tables === null) return null;
   const { snapshot, on_gap: onGap } = common;

@@ -25,7 +25,9 @@ export const sourceKeys = z.strictObject({
   type: z.string().describe('The connector.'),
   tables: z
     .union([z.string(), z.array(z.string())])
-    .describe('Tables to capture, as `schema.table`: a list, or one name.'),
+    .describe(
+      'Tables to capture, as `schema.table`: a list, or one name. `*` stands for any characters, `public.*` say: new tables are taken too when they are made.',
+    ),
   snapshot: z
     .enum(['initial', 'never'])
     .default('initial')

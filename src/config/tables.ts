@@ -1,5 +1,6 @@
 /** Names of tables: what a source captures, and what a sink takes of it. Their types are checked by the schema. */
 import { didYouMean } from '../lib/did-you-mean.ts';
+import { isPattern } from '../lib/name-pattern.ts';
 import { quoted } from '../lib/printable.ts';
 import type { ConfigFile } from './config-file.ts';
 import type { Path, TreeNode } from './tree.ts';
@@ -9,8 +10,16 @@ interface NamedPlace {
   readonly path: Path;
 }
 
-/** `schema.table` each, none twice. Null when nothing usable is there. */
-export function readTables(file: ConfigFile, path: Path, node: TreeNode | undefined): readonly string[] | null {
+/**
+ * `schema.table` each, none twice, patterns where the source takes them. Null when nothing usable is there.
+ * @param patterns null: the source is not known
+ */
+export function readTables(
+  file: ConfigFile,
+  path: Path,
+  node: TreeNode | undefined,
+  patterns: boolean | null,
+): readonly string[] | null {
   const places = names(file, path, node);
   if (node?.kind === 'list' && node.items.length === 0) {
     file.report({
@@ -23,6 +32,12 @@ export function readTables(file: ConfigFile, path: Path, node: TreeNode | undefi
   }
   let isWrong = false;
   for (const place of places) {
+    if (patterns === false && isPattern(place.name)) {
+      isWrong = true;
+      const message = `this source takes no patterns: ${quoted(place.name)}`;
+      file.report({ level: 'error', code: 'table-name', message, path: place.path, fix: 'name each table' });
+      continue;
+    }
     if (/^[^.]+\.[^.].*$/.test(place.name)) continue;
     isWrong = true;
     const fix = place.name.includes('.') || place.name === '' ? 'write schema.table' : `write schema.${place.name}`;
@@ -35,7 +50,9 @@ export function readTables(file: ConfigFile, path: Path, node: TreeNode | undefi
 
 /** Names under `tables:`, right or wrong, for judging `from:`. Null when they cannot all be known. */
 export function declaredTables(file: ConfigFile, path: Path, node: TreeNode | undefined): readonly string[] | null {
-  return node === undefined || file.hasUnresolved(path) ? null : names(file, path, node).map(({ name }) => name);
+  if (node === undefined || file.hasUnresolved(path)) return null;
+  const all = names(file, path, node).map(({ name }) => name);
+  return all.some(isPattern) ? null : all;
 }
 
 /** @param tables that the sources capture; null when they are not known. */

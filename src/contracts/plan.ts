@@ -8,7 +8,10 @@ export interface SourcePlan {
   readonly name: string;
   readonly manifest: SourceManifest;
   readonly config: unknown;
+  /** `schema.table`; as they stand in the file, `*` stands for any characters. At work: without patterns. */
   readonly tables: readonly string[];
+  /** At work, of a source with patterns: what stands in the file. */
+  readonly declared?: readonly string[];
   readonly snapshot: 'initial' | 'never';
   /** What happens when history is lost: stop in the durable state `gap`, or start over with a new snapshot and sweep. */
   readonly onGap: 'stop' | 'resnapshot';

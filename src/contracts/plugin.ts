@@ -4,7 +4,7 @@ import type { ErrorCode } from './errors.ts';
 import type { Op } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
-import type { SourceOpenOptions, SourceReader } from './source.ts';
+import type { FoundTable, SourceOpenOptions, SourceReader } from './source.ts';
 import type { SinkInspector, SourceInspector } from './verification.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -68,6 +68,11 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
   open(options: SourceOpenOptions<C>): Promise<SourceReader>;
   /** Removes what the source created upstream (slot, publication). Must work when open never ran, and twice. */
   teardown(options: SourceOpenOptions<C>): Promise<void>;
+  /**
+   * All tables that the source has, for patterns under `tables:`. Changes nothing. Throws as `check` connects. Absent: it takes
+   * no patterns.
+   */
+  tables?(options: SourceOpenOptions<C>): Promise<readonly FoundTable[]>;
   /** To look at its tables beside the stream. Absent: targets of this source cannot be verified. */
   inspect?(options: SourceOpenOptions<C>): Promise<SourceInspector>;
 }

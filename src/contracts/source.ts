@@ -73,11 +73,21 @@ export interface SourceReader {
   hasten?(): void;
   /** For the status: cheap, at any time. Absent: the source tells nothing. */
   upstream?(): UpstreamStatus;
+  /** While `run` is at work: as `SourceManifest.tables`, asked now and then. Absent: tables are looked for at the start only. */
+  tables?(): Promise<readonly FoundTable[]>;
   /**
    * Takes a command while `run` is at work; resolves when it is part of the position that is saved next. Throws
    * `source.not_ready` for what cannot be done now. Absent: the source has no such snapshots.
    */
   snapshots?(command: SnapshotCommand): Promise<void>;
+}
+
+/** A table that the source has. */
+export interface FoundTable {
+  /** `schema.table`. */
+  readonly name: string;
+  /** Why it cannot be captured; null: it can. */
+  readonly unfit: { readonly message: string; readonly remedy: string } | null;
 }
 
 export interface SourceOpenOptions<C> {
@@ -88,6 +98,11 @@ export interface SourceOpenOptions<C> {
   readonly instance: string;
   /** `schema.table`, as configured and checked. */
   readonly tables: readonly string[];
+  /**
+   * Those of `tables` that stand under a pattern: they come and go. One that is gone is left; one that was made anew under
+   * its name is read from its beginning. Absent: none, and a table that is gone is a `gap`.
+   */
+  readonly loose?: readonly string[];
   readonly snapshot: 'initial' | 'never';
   readonly context: ConnectorContext;
 }

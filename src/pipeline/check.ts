@@ -6,6 +6,8 @@ import type { InstancePlan, PipelinePlan, SourcePlan } from '../contracts/plan.t
 import type { ConnectorContext, Finding } from '../contracts/plugin.ts';
 import type { Rules } from '../contracts/rules.ts';
 import type { TableDescription } from '../contracts/schema.ts';
+import { isPattern, matchesName } from '../lib/name-pattern.ts';
+import { declaredTables, looseTables, TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
 
 const CHECK_BUFFER_BYTES = 1 << 20;
@@ -37,20 +39,56 @@ export async function checkPipelines(
 async function checkSource(
   instance: InstancePlan,
   pipeline: PipelinePlan,
-  plan: SourcePlan,
+  declared: SourcePlan,
   rules: Rules,
   context: ConnectorContext,
 ): Promise<CheckResult> {
-  const { manifest, path, name, config, tables, snapshot } = plan;
-  const options = { config, name, instance: instance.instance, tables, snapshot, context };
+  const { manifest, path, name, config, snapshot } = declared;
   let described: readonly TableDescription[] = [];
+  let plan = declared;
   const findings = await asFindings(async () => {
+    const matched = await matchedTables(instance, declared, context);
+    plan = matched.plan;
+    const { tables } = plan;
+    const options = { config, name, instance: instance.instance, tables, ...looseTables(plan), snapshot, context };
     const found = await manifest.check(options);
     if (!found.some(({ level }) => level === 'problem')) described = await manifest.describe(options);
-    return found;
+    return [...found.map((one) => asDeclared(one, plan)), ...matched.findings];
   });
   const problems = rules.lintTables(tableRules(pipeline, plan, described));
   return { pipeline: pipeline.name, part: `source ${name} (${manifest.type})`, path, findings, problems };
+}
+
+/** The source with the tables that its patterns stand for, and what is left out of them. */
+async function matchedTables(
+  { instance }: InstancePlan,
+  plan: SourcePlan,
+  context: ConnectorContext,
+): Promise<{ readonly plan: SourcePlan; readonly findings: readonly Finding[] }> {
+  const declared = declaredTables(plan);
+  if (!declared.some(isPattern)) return { plan, findings: [] };
+  const directory = new TableDirectory({ instance, context: { ...context, log: () => {} } });
+  const all = await directory.ask(plan);
+  await directory.add(plan, all);
+  const unfit = all.flatMap(({ name, unfit: why }) => {
+    const index = declared.findIndex((pattern) => isPattern(pattern) && matchesName(pattern, name));
+    return why === null || index < 0 || declared.includes(name) ? [] : [{ why, index }];
+  });
+  const findings = unfit.map(({ why, index }): Finding => {
+    return { level: 'warning', message: `not captured: ${why.message}`, remedy: why.remedy, path: ['tables', index] };
+  });
+  const pipeline = { name: '', file: '', sources: [plan], transform: [], sinks: [] };
+  return { plan: directory.apply([pipeline])[0]!.sources[0]!, findings };
+}
+
+/** A finding of a table points at what stands for it in the file. */
+function asDeclared(finding: Finding, { declared, tables }: SourcePlan): Finding {
+  const [key, index, ...rest] = finding.path ?? [];
+  if (declared === undefined || key !== 'tables' || typeof index !== 'number') return finding;
+  const name = tables[index]!;
+  const exact = declared.indexOf(name);
+  const at = exact >= 0 ? exact : declared.findIndex((pattern) => isPattern(pattern) && matchesName(pattern, name));
+  return { ...finding, path: [key, at, ...rest] };
 }
 
 async function asFindings(check: () => Promise<readonly Finding[]>): Promise<readonly Finding[]> {

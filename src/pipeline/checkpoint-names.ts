@@ -24,3 +24,5 @@ export const retryTopic = (pipeline: string, sink: string) => `__tailrace_retrie
 export const schemasTopic = (source: string) => `${source}.__schemas`;
 /** Where a verification that was broken off goes on. */
 export const verifyCheckpoint = (pipeline: string, sink: string) => `verify/${pipeline}/${sink}`;
+/** Tables that a source's patterns were last found to stand for. */
+export const tablesCheckpoint = (source: string) => `tables/${source}`;

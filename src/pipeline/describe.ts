@@ -2,6 +2,7 @@
 import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { TableDescription } from '../contracts/schema.ts';
+import { looseTables, TableDirectory } from './table-directory.ts';
 
 export async function describeTables(
   { instance }: InstancePlan,
@@ -9,8 +10,11 @@ export async function describeTables(
   context: ConnectorContext,
 ): Promise<TableDescription[]> {
   const all: TableDescription[] = [];
-  for (const { manifest, config, name, tables, snapshot } of pipelines.flatMap(({ sources }) => sources)) {
-    all.push(...(await manifest.describe({ config, name, instance, tables, snapshot, context })));
+  const directory = new TableDirectory({ instance, context });
+  await directory.refresh(pipelines);
+  for (const plan of directory.apply(pipelines).flatMap(({ sources }) => sources)) {
+    const { manifest, config, name, tables, snapshot } = plan;
+    all.push(...(await manifest.describe({ config, name, instance, tables, ...looseTables(plan), snapshot, context })));
   }
   return all;
 }

@@ -8,6 +8,7 @@ import type { DeskSink } from './dead-letters/desk.ts';
 import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
 import type { ControlledSink } from './sink-control.ts';
 import type { SinkTask } from './sink-task.ts';
+import { TableDirectory } from './table-directory.ts';
 import { topicStatus } from './topic-status.ts';
 
 export type { InstanceOptions } from './running-pipelines.ts';
@@ -19,10 +20,10 @@ export class Instance implements Control, SnapshotControl, Reloadable {
   readonly #startedMs: number;
   readonly #running: RunningPipelines;
 
-  private constructor(options: InstanceOptions) {
+  private constructor(options: InstanceOptions, directory: TableDirectory) {
     this.#options = options;
     this.#startedMs = options.context.clock.now();
-    this.#running = new RunningPipelines(options);
+    this.#running = new RunningPipelines(options, directory);
   }
 
   /** Creates the topics and starts every task. Errors of single tasks show in the status, not here. */
@@ -34,8 +35,11 @@ export class Instance implements Control, SnapshotControl, Reloadable {
 
   /** Creates the topics. Nothing is read or written before `begin`. */
   static async prepare(options: InstanceOptions): Promise<Instance> {
-    await ensureTopics(options, options.pipelines);
-    return new Instance(options);
+    const { instance, context, log, pipelines } = options;
+    const directory = new TableDirectory({ instance: instance.instance, context, log });
+    await directory.refresh(pipelines);
+    await ensureTopics(options, directory.apply(pipelines));
+    return new Instance(options, directory);
   }
 
   begin(): void {

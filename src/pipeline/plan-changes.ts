@@ -140,11 +140,12 @@ interface FieldValue {
 /** What makes the work of a source or sink: when all of it is the same, it goes on. */
 type Fields = Map<string, FieldValue>;
 
-function sourceFields({ manifest, config, tables, snapshot, onGap, transform }: SourcePlan): Fields {
+function sourceFields({ manifest, config, tables, declared, snapshot, onGap, transform }: SourcePlan): Fields {
   return new Map<string, FieldValue>([
     ['type', shown(manifest.type)],
     ...configFields(config),
     ['tables', shown(tables)],
+    ...(declared === undefined ? [] : [['tables as written', shown(declared)] as const]),
     ['snapshot', shown(snapshot)],
     ['on_gap', shown(onGap)],
     ['transform', shown(steps(transform))],

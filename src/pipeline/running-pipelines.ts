@@ -12,8 +12,10 @@ import { planChanges, planHash, untouched } from './plan-changes.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
+import type { TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
 import { tableTopic } from './table-topic.ts';
+import { type WatchedPipelines, watchTables } from './table-watch.ts';
 import { TaskSet } from './task-set.ts';
 
 const MIN_BUFFER_BYTES = 1 << 20;
@@ -56,12 +58,17 @@ export class RunningPipelines implements Reloadable {
   #parts: readonly PipelineParts[];
   #reloading: Promise<unknown> = Promise.resolve();
   #isStopping = false;
+  readonly #directory: TableDirectory;
+  readonly #watch = new AbortController();
+  #watching: Promise<void> = Promise.resolve();
   /** Of a task that could not even begin. */
   #wrongSetup: unknown = null;
 
-  constructor(options: InstanceOptions) {
+  /** @param directory has been asked for the tables of these pipelines */
+  constructor(options: InstanceOptions, directory: TableDirectory) {
     this.#options = options;
-    this.#parts = this.#build(options.pipelines, []);
+    this.#directory = directory;
+    this.#parts = this.#build(directory.apply(options.pipelines), []);
   }
 
   get tasks(): readonly PipelineTasks[] {
@@ -85,6 +92,22 @@ export class RunningPipelines implements Reloadable {
         void this.#tasks.endAll(error as Error);
       });
     }
+    this.#watching = watchTables(this.#watched(), this.#directory, this.#options.context, this.#watch.signal);
+  }
+
+  #watched(): WatchedPipelines {
+    const plans = () => this.plans;
+    return {
+      get plans() {
+        return plans();
+      },
+      tablesOf: (source) =>
+        this.tasks
+          .flatMap(({ sources }) => sources)
+          .find(({ name }) => name === source)!
+          .tables(),
+      reload: (pipelines) => this.#next(() => this.#reload(pipelines)),
+    };
   }
 
   #begin(task: SourceTask | SinkTask, onError?: (error: unknown) => void): void {
@@ -130,25 +153,36 @@ export class RunningPipelines implements Reloadable {
   async stop(): Promise<void> {
     this.#isStopping = true;
     const reason = new TailraceError('internal.bug', 'stopping');
+    this.#watch.abort();
     await this.#tasks.endAll(reason);
+    await this.#watching;
     await this.#reloading;
     await this.#tasks.endAll(reason);
   }
 
-  planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {
+  planReload(others: readonly PipelinePlan[]): ReloadPlan {
+    const pipelines = this.#directory.apply(others);
     const changes = planChanges(this.plans, pipelines, (pipeline, sink) => this.#recordsFor(pipeline, sink));
     return { hash: planHash(pipelines, changes, this.#salt), changes, untouched: untouched(pipelines, changes) };
   }
 
   reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
-    const next = this.#reloading.then(() => this.#reload(pipelines));
+    return this.#next(async () => {
+      await this.#directory.refresh(pipelines);
+      return this.#reload(pipelines);
+    });
+  }
+
+  #next(act: () => Promise<Reloaded>): Promise<Reloaded> {
+    const next = this.#reloading.then(act);
     this.#reloading = next.catch(() => {});
     return next;
   }
 
-  async #reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+  async #reload(others: readonly PipelinePlan[]): Promise<Reloaded> {
     if (this.#isStopping) throw new TailraceError('instance.not_running', 'the instance is stopping');
-    const plan = this.planReload(pipelines);
+    const pipelines = this.#directory.apply(others);
+    const plan = this.planReload(others);
     await ensureTopics(this.#options, pipelines);
     const after = this.#build(pipelines, kept(this.#parts, plan));
     const [old, now] = [named(this.#parts), named(after)];

@@ -9,7 +9,7 @@ import type { SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
 import type { TableDescription, TableSchema } from '../contracts/schema.ts';
-import type { Position, SourceReader } from '../contracts/source.ts';
+import type { FoundTable, Position, SourceReader } from '../contracts/source.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
@@ -17,6 +17,7 @@ import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.t
 import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
+import { looseTables } from './table-directory.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
 
 export interface SourceTaskOptions {
@@ -94,6 +95,11 @@ export class SourceTask {
     throw new TailraceError('source.not_ready', message, { remedy: '`tailrace status` says what it is doing' });
   }
 
+  /** See `SourceReader.tables`; null: nobody can be asked. */
+  tables(): Promise<readonly FoundTable[]> | null {
+    return this.#reader?.tables?.() ?? null;
+  }
+
   /** See `SourceReader.hasten`. */
   hasten(): void {
     this.#reader?.hasten?.();
@@ -165,7 +171,7 @@ export class SourceTask {
     const from = afresh ? null : this.#position;
     const kept = await this.#kept(from, checkpoint, outer);
     const reader = await plan.manifest
-      .open({ config, name, instance, tables, snapshot, context })
+      .open({ config, name, instance, tables, ...looseTables(plan), snapshot, context })
       .catch((error: unknown) => {
         kept.rehydration?.close();
         throw error;

@@ -2,6 +2,7 @@
 import type { Mutant } from './mutant.ts';
 
 const COMMANDS = 'src/pipeline/source-commands.test.ts';
+const NEW_TABLES = 'test/e2e/new-tables.test.ts';
 const SNAPSHOTS = 'test/e2e/snapshots.test.ts';
 
 export const snapshotMutants: readonly Mutant[] = [
@@ -37,5 +38,13 @@ export const snapshotMutants: readonly Mutant[] = [
     find: `  absent: z.array(key).default([]),`,
     replace: `  absent: z.array(key).default([]).transform(() => [] as string[][]),`,
     test: [SNAPSHOTS, 'invariant 7: rows of a condition sweep nothing'],
+  },
+  {
+    // A table that was made anew under a pattern is a gap.
+    invariant: 5,
+    file: 'connectors/postgres/set-up.ts',
+    find: `isLoose(options, table) ? undefined : state;`,
+    replace: `options.tables.length === 0 ? undefined : state;`,
+    test: [NEW_TABLES, 'invariant 5: a table that is dropped, made anew or renamed'],
   },
 ];

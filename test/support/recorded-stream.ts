@@ -68,7 +68,7 @@ export function streamDecoder(
 ): StreamDecoder {
   const table = messagesTable({ config: { messages: { table: MESSAGES_LABEL } }, name: 's' } as SourceOptions)!;
   const messages = new LogicalMessages(table, undefined, output);
-  const tables = new StreamTables({ source: 's', output, sql, captured, wait: unseen });
+  const tables = new StreamTables({ source: 's', output, sql, captured, isLoose: () => false, wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   const progress = new SourceProgress(position, false, async () => []);
   return new StreamDecoder({ output, tables, progress, messages, now: () => 0, failpoint: () => {} });

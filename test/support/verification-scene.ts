@@ -73,7 +73,7 @@ export async function verificationScene(
   });
   onTestFinished(() => instance.stop());
   const name = basename(new URL(url).pathname);
-  const pipelines = () => [pipeline];
+  const pipelines = () => instance.plans;
   const rulesContext = { maskKey: 'k' };
   const options = { name, pipelines, running: instance, log, envelope, rules, rulesContext, context };
   const verifications = new Verifications(options);
