@@ -7,7 +7,7 @@ import { backoffMs } from '../../src/lib/backoff.ts';
 import type { ConnectorContext, TailraceError } from '../../src/sdk/index.ts';
 import { GrowingBytes } from '../../src/sdk/target/growing-bytes.ts';
 import { InFlight } from '../../src/sdk/target/in-flight.ts';
-import { type EsConnection, parsed } from './connection.ts';
+import { type Answer, type EsConnection, parsed } from './connection.ts';
 import { answerError, passes, rejection } from './errors.ts';
 
 const REQUEST_BYTES = 4 << 20;
@@ -15,13 +15,26 @@ const REQUEST_ITEMS = 2_000;
 const REQUESTS_IN_FLIGHT = 2;
 /** Then the sink starts again from its position. */
 const ATTEMPTS = 6;
+/** A server that says when to come back is believed up to this. */
+const LONGEST_WAIT_MS = 30_000;
 const NEWLINE = 0x0a;
 
 export interface BulkReplies<R> {
-  /** Items that were refused because the index holds a newer version. */
+  /** Items that were refused because the index holds a newer version, or has the document already where it is created. */
   readonly stale: number;
   readonly refused: ReadonlyMap<R, TailraceError>;
 }
+
+export interface Operation {
+  readonly action: 'index' | 'delete' | 'create';
+  readonly id: string;
+  /** Null for `create`. */
+  readonly version: bigint | null;
+  /** Null: the document lies where its id says. */
+  readonly routing: string | null;
+}
+
+export type DocumentWriter = (out: GrowingBytes) => void;
 
 interface Item<R> {
   readonly row: R;
@@ -70,12 +83,13 @@ export class BulkWriter<R> {
   }
 
   /**
-   * Invariant 7: the server refuses the item when it holds a newer version of the document, or remembers a newer delete. The
-   * version is text: it has up to 63 bits.
+   * Invariant 7: the server refuses an item with a version when it holds a newer one of the document, or remembers a newer delete;
+   * `create` when it has a document of that id. The version is text: it has up to 63 bits.
    */
-  async add(row: R, id: string, version: bigint, document: ((out: GrowingBytes) => void) | null): Promise<void> {
-    const action = document === null ? 'delete' : 'index';
-    this.#out.text(`{"${action}":{"_id":${JSON.stringify(id)},"version":${version},"version_type":"external_gte"}}\n`);
+  async add(row: R, { action, id, version, routing }: Operation, document: DocumentWriter | null): Promise<void> {
+    const guard = version === null ? '' : `,"version":${version},"version_type":"external_gte"`;
+    const place = routing === null ? '' : `,"routing":${JSON.stringify(routing)}`;
+    this.#out.text(`{"${action}":{"_id":${JSON.stringify(id)}${place}${guard}}}\n`);
     if (document !== null) {
       document(this.#out);
       this.#out.byte(NEWLINE);
@@ -133,7 +147,8 @@ export class BulkWriter<R> {
         throw answerError(status, text, this.#connection.place);
       }
       const { clock, random } = this.#context;
-      await clock.sleep(backoffMs(attempt, random), this.#signal);
+      const wait = Math.max(backoffMs(attempt, random), Math.min(answer.retryAfterMs, LONGEST_WAIT_MS));
+      await clock.sleep(wait, this.#signal);
       left = waiting;
       body = Buffer.concat(left.map((item) => item.bytes));
     }
@@ -174,7 +189,7 @@ export class BulkWriter<R> {
   }
 }
 
-function parsedBulk(answer: { readonly status: number; readonly text: string }, place: string): BulkAnswer {
+function parsedBulk(answer: Answer, place: string): BulkAnswer {
   if (answer.status >= 300) throw answerError(answer.status, answer.text, place);
   return parsed<BulkAnswer>(answer);
 }

@@ -1,31 +1,33 @@
 /** Pre-flight of the `elasticsearch` sink. Changes nothing. */
 import { type Finding, type SinkOpenOptions, TailraceError } from '../../src/sdk/index.ts';
 import type { ElasticsearchConfig } from './config.ts';
-import { EsConnection, parsed } from './connection.ts';
+import { EsConnection, type Product, parsed } from './connection.ts';
 import { answerError } from './errors.ts';
 import { TargetOffsets } from './offsets.ts';
 import { SERVICE_INDEX } from './stored-document.ts';
 
-const OLDEST = 8;
+/** Major version. */
+const OLDEST: Readonly<Record<Product, number>> = { elasticsearch: 8, opensearch: 2 };
 const never = new AbortController().signal;
 
 export async function checkElasticsearch(options: SinkOpenOptions<ElasticsearchConfig>): Promise<readonly Finding[]> {
   const { config } = options;
-  const connection = new EsConnection(config);
+  let connection: EsConnection | undefined;
   try {
+    connection = await EsConnection.open(config);
     const found = [...(await serverFindings(connection)), ...(await privilegeFindings(connection, config))];
     if (!found.some(({ level }) => level === 'problem')) {
-      found.push(...(await indexFindings(connection, config.index)));
+      if (config.as === 'documents') found.push(...(await indexFindings(connection, config.index)));
       await new TargetOffsets(connection, options).load();
     }
     if (found.some(({ level }) => level === 'problem')) return found;
-    return [...found, { level: 'ok', message: `Elasticsearch at ${connection.place} takes documents`, path: ['url'] }];
+    return [...found, { level: 'ok', message: `${connection.place} takes documents`, path: ['url'] }];
   } catch (error) {
     if (!(error instanceof TailraceError)) throw error;
     const { code, message, remedy = 'try again later' } = error;
     return [{ level: 'problem', message, remedy, path: ['url'], code }];
   } finally {
-    await connection.close();
+    await connection?.close();
   }
 }
 
@@ -41,8 +43,9 @@ async function serverFindings(connection: EsConnection): Promise<readonly Findin
     found.push(problem('the cluster is red: some primary shards are missing', 'GET /_cluster/allocation/explain'));
   }
   const version = await versionOf(connection);
-  if (version !== null && Number.parseInt(version, 10) < OLDEST) {
-    found.push(problem(`the server is Elasticsearch ${version}`, 'name an Elasticsearch 8 or 9'));
+  if (version !== null && Number.parseInt(version, 10) < OLDEST[connection.product]) {
+    const oldest = `version ${OLDEST[connection.product]} or newer`;
+    found.push(problem(`${connection.place} is of version ${version}`, `name one of ${oldest}`));
   }
   return found;
 }

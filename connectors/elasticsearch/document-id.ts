@@ -1,7 +1,8 @@
 /** `_id` of a row's document. Different keys get different ids. */
 import { createHash } from 'node:crypto';
-import { type Row, TailraceError } from '../../src/sdk/index.ts';
+import { type Row, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { decodeCharacters, encodeCharacters, keyText } from '../../src/sdk/target/column-text.ts';
+import { sourceTableName } from '../../src/sdk/target/names.ts';
 
 /** Elasticsearch takes no longer ones, and refuses a whole bulk request that holds one. */
 const MAX_BYTES = 512;
@@ -36,4 +37,22 @@ export function keyTextsOf(id: string, keys: number): readonly string[] {
 /** `_id` of the memory of a document's delete. */
 export function memoryId(index: string, id: string): string {
   return `deleted/${createHash('sha256').update(`${index}\0${id}`).digest('base64url')}`;
+}
+
+/**
+ * What a document's shard is chosen by; null: its `_id`. Throws `sink.not_ready` for a column that is not of the key: it could change,
+ * and the document would stay in its old shard beside the new one.
+ */
+export function routingOf(column: string | undefined, table: TableSchema): (row: Row) => string | null {
+  if (column === undefined) return () => null;
+  const index = table.columns.findIndex(({ name, keyOrdinal }) => name === column && keyOrdinal !== undefined);
+  if (index >= 0) return (row) => keyText(row, index);
+  throw new TailraceError('sink.not_ready', `"${column}" is no column of the key of ${sourceTableName(table)}`, {
+    remedy: 'name a column of the record key with `routing:`, or make it one with `key:` of the source',
+  });
+}
+
+/** `_id` of a change in a data stream. */
+export function entryId({ topic, partition, offset }: { topic: string; partition: number; offset: bigint }): string {
+  return `${topic}-${partition}-${offset}`;
 }

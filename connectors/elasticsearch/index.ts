@@ -4,10 +4,11 @@ import { config, targetsOf } from './config.ts';
 
 export const sink = defineSink({
   type: 'elasticsearch',
-  summary: 'Documents in Elasticsearch, one per row.',
+  summary: 'Documents in Elasticsearch or OpenSearch, one per row; or changes in a data stream.',
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  keepsFor: ({ as }) => (as === 'data-stream' ? 'append' : 'last-value'),
   targets: targetsOf,
   check: async (options) => (await import('./check.ts')).checkElasticsearch(options),
   open: async (options) => (await import('./sink.ts')).openElasticsearch(options),

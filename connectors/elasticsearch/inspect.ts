@@ -15,27 +15,34 @@ import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
 import type { ElasticsearchConfig } from './config.ts';
-import { EsConnection, parsed } from './connection.ts';
-import { documentId, keyTextsOf } from './document-id.ts';
+import { EsConnection } from './connection.ts';
+import { documentId, keyTextsOf, routingOf } from './document-id.ts';
 import { indexNameOf } from './index-name.ts';
+import { scanDocuments } from './scan.ts';
 
 const READ_DOCUMENTS = 200;
-const PAGE = 1_000;
-const KEEP_ALIVE = '5m';
 
 const never = new AbortController().signal;
 
 export async function inspectElasticsearch({ config }: SinkOpenOptions<ElasticsearchConfig>): Promise<SinkInspector> {
-  return new ElasticsearchInspector(new EsConnection(config), config.index);
+  if (config.as === 'data-stream') {
+    throw new TailraceError(
+      'verify.unsupported',
+      'this sink cannot be compared: a data stream holds changes, not rows',
+    );
+  }
+  return new ElasticsearchInspector(await EsConnection.open(config), config);
 }
 
 class ElasticsearchInspector implements SinkInspector {
   readonly #connection: EsConnection;
   readonly #template: string;
+  readonly #routing: string | undefined;
 
-  constructor(connection: EsConnection, template: string) {
+  constructor(connection: EsConnection, { index, routing }: ElasticsearchConfig) {
     this.#connection = connection;
-    this.#template = template;
+    this.#template = index;
+    this.#routing = routing;
   }
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
@@ -60,30 +67,10 @@ class ElasticsearchInspector implements SinkInspector {
   }
 
   async *keys(table: TableSchema): AsyncIterable<readonly string[]> {
-    const path = `/${encodeURIComponent(indexNameOf(this.#template, table))}`;
-    const query = { ignore_unavailable: 'true' };
-    const refreshed = await this.#connection.ask(
-      { method: 'POST', path: `${path}/_refresh`, query, signal: never },
-      [404],
-    );
-    const keep = { keep_alive: KEEP_ALIVE };
-    const opened = await this.#connection.ask(
-      { method: 'POST', path: `${path}/_pit`, query: keep, signal: never },
-      [404],
-    );
-    if (refreshed.status === 404 || opened.status === 404) return;
-    let pit = parsed<{ id: string }>(opened).id;
     const count = keyIndexes(table).length;
-    try {
-      for (let after = ''; ; ) {
-        const page = await this.#page(pit, after);
-        if (page.ids.length > 0) yield page.ids.map((id) => keyJson(table, keyTextsOf(id, count)));
-        if (page.ids.length < PAGE) return;
-        ({ pit, after } = page);
-      }
-    } finally {
-      const body = JSON.stringify({ id: pit });
-      await this.#connection.send({ method: 'DELETE', path: '/_pit', body, signal: never }).catch(() => {});
+    const index = indexNameOf(this.#template, table);
+    for await (const hits of scanDocuments(this.#connection, index, { match_all: {} }, never)) {
+      yield hits.map(({ id }) => keyJson(table, keyTextsOf(id, count)));
     }
   }
 
@@ -96,12 +83,15 @@ class ElasticsearchInspector implements SinkInspector {
     const path = `/${encodeURIComponent(indexNameOf(this.#template, table))}/_mget`;
     const found: (ReadonlyMap<string, string> | null)[] = [];
     for (let at = 0; at < rows.length; at += READ_DOCUMENTS) {
-      const ids = rows
-        .slice(at, at + READ_DOCUMENTS)
-        .map((row) => unlessRejected(() => documentId(row, keyIndexes(table))));
+      const some = rows.slice(at, at + READ_DOCUMENTS);
+      const ids = some.map((row) => unlessRejected(() => documentId(row, keyIndexes(table))));
       // A row whose key is too long for an id is in the dead letters.
       const known = ids.filter((id) => id !== null);
-      const body = JSON.stringify({ ids: known });
+      const route = routingOf(this.#routing, table);
+      const places = some.flatMap((row, i) =>
+        ids[i] === null ? [] : [{ _id: ids[i], ...(route(row) !== null && { routing: route(row) }) }],
+      );
+      const body = JSON.stringify({ docs: places });
       const query = { _source: String(source) };
       const request = { method: 'POST', path, query, body, signal: never } as const;
       const answer = known.length === 0 ? null : await this.#connection.ask(request, [404]);
@@ -110,22 +100,6 @@ class ElasticsearchInspector implements SinkInspector {
       found.push(...ids.map((id) => (id === null ? null : (byId.get(id) ?? null))));
     }
     return found;
-  }
-
-  async #page(pit: string, after: string) {
-    const what = `"size":${PAGE},"_source":false,"track_total_hits":false,"sort":["_shard_doc"]`;
-    const place = after === '' ? '' : `,"search_after":${after}`;
-    const body = `{${what},"pit":{"id":${JSON.stringify(pit)},"keep_alive":"${KEEP_ALIVE}"}${place}}`;
-    // Less than all shards would leave documents out.
-    const query = { allow_partial_search_results: 'false' };
-    const answer = await this.#connection.ask({ method: 'POST', path: '/_search', query, body, signal: never });
-    const members = jsonMembers(answer.text);
-    const hits = jsonElements(jsonMembers(members.get('hits')!).get('hits')!).map(jsonMembers);
-    return {
-      ids: hits.map((hit) => JSON.parse(hit.get('_id')!) as string),
-      after: hits.at(-1)?.get('sort') ?? '',
-      pit: JSON.parse(members.get('pit_id')!) as string,
-    };
   }
 }
 

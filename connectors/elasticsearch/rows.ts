@@ -32,6 +32,12 @@ interface Held {
   readonly document: ReadonlyMap<string, string> | undefined;
 }
 
+/** Where a document is, as `_mget` asks for it. */
+interface Place {
+  readonly _id: string;
+  readonly routing?: string;
+}
+
 export async function applyDocuments(
   session: Session,
   table: TargetTable,
@@ -40,7 +46,7 @@ export async function applyDocuments(
   const { index } = table;
   const refused = new Map<FoldedRow, TailraceError>();
   const ids = idsOf(table, rows, refused);
-  const held = await lookUp(session, index, ids);
+  const held = await lookUp(session, table, ids);
   const writes: (readonly [FoldedRow, RowWrite])[] = [];
   for (const row of ids.keys()) {
     const write = resolveLayers(row, held.get(row)?.version ?? 0n);
@@ -48,11 +54,14 @@ export async function applyDocuments(
   }
   await rememberDeletes(session, index, ids, writes);
   const bulk = new BulkWriter<FoldedRow>(session.connection, index.name, session.context, session.signal);
+  const routing = (row: FoldedRow) => table.routing(identityRow(row.layers[0]!.record.change));
   const pieces = new Set<FoldedRow>();
   for (const [row, write] of writes) {
     const stored = write.kind === 'upsert' && !write.fresh ? held.get(row)?.document : undefined;
     if (write.kind === 'upsert' && write.missing.length > 0 && !write.fresh && stored === undefined) pieces.add(row);
-    await bulk.add(row, ids.get(row)!, write.version, documentWriter(write, stored));
+    const action = write.kind === 'delete' ? 'delete' : 'index';
+    const operation = { action, id: ids.get(row)!, version: write.version, routing: routing(row) } as const;
+    await bulk.add(row, operation, documentWriter(write, stored));
   }
   const replies = await bulk.finish();
   for (const [row, error] of replies.refused) {
@@ -87,7 +96,7 @@ function idsOf({ keys }: TargetTable, rows: readonly FoldedRow[], refused: Map<F
  */
 async function lookUp(
   session: Session,
-  index: TargetIndex,
+  { index, routing }: TargetTable,
   ids: ReadonlyMap<FoldedRow, string>,
 ): Promise<ReadonlyMap<FoldedRow, Held>> {
   const rows = [...ids.keys()];
@@ -95,12 +104,15 @@ async function lookUp(
   const late = rows.filter(({ layers }) =>
     layers.some(({ row, record }) => row !== null && record.change.version < index.deletes),
   );
-  const idOf = (row: FoldedRow) => ids.get(row)!;
-  const documents = await getAll(session, index.name, partial.map(idOf), true);
+  const placeOf = (row: FoldedRow): Place => {
+    const route = routing(identityRow(row.layers[0]!.record.change));
+    return { _id: ids.get(row)!, ...(route !== null && { routing: route }) };
+  };
+  const documents = await getAll(session, index.name, partial.map(placeOf), true);
   const memories = await getAll(
     session,
     SERVICE_INDEX,
-    late.map((row) => memoryId(index.name, idOf(row))),
+    late.map((row) => ({ _id: memoryId(index.name, ids.get(row)!) })),
     false,
   );
   const held = new Map<FoldedRow, Held>();
@@ -117,13 +129,13 @@ async function lookUp(
 async function getAll(
   { connection, signal }: Session,
   index: string,
-  ids: readonly string[],
+  places: readonly Place[],
   source: boolean,
 ): Promise<readonly (Held | null)[]> {
   const found: (Held | null)[] = [];
-  for (let at = 0; at < ids.length; at += READ_DOCUMENTS) {
+  for (let at = 0; at < places.length; at += READ_DOCUMENTS) {
     const path = `/${encodeURIComponent(index)}/_mget`;
-    const body = JSON.stringify({ ids: ids.slice(at, at + READ_DOCUMENTS) });
+    const body = JSON.stringify({ docs: places.slice(at, at + READ_DOCUMENTS) });
     const query = { _source: String(source) };
     const { text } = await connection.ask({ method: 'POST', path, query, body, signal });
     for (const document of jsonElements(jsonMembers(text).get('docs')!)) found.push(heldIn(document, index, source));
@@ -163,7 +175,8 @@ async function rememberDeletes(
   const name = JSON.stringify(index.name);
   for (const [row, { version }] of deletes) {
     const memory = `{"kind":"deleted","index":${name},"version":${version},"deleted_at":${context.clock.now()}}`;
-    await bulk.add(row, memoryId(index.name, ids.get(row)!), version, (out) => void out.text(memory));
+    const id = memoryId(index.name, ids.get(row)!);
+    await bulk.add(row, { action: 'index', id, version, routing: null }, (out) => void out.text(memory));
     if (version > index.deletes) index.deletes = version;
   }
   const [refused] = (await bulk.finish()).refused.values();

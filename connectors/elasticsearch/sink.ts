@@ -18,6 +18,7 @@ import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
 import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
 import type { ElasticsearchConfig } from './config.ts';
 import { EsConnection } from './connection.ts';
+import { DataStreams } from './data-streams.ts';
 import { TargetOffsets } from './offsets.ts';
 import { applyDocuments, type Session } from './rows.ts';
 import { forgetDeletes, sweep } from './sweep.ts';
@@ -27,12 +28,19 @@ const FORGET_EVERY_MS = 3_600_000;
 
 export async function openElasticsearch(options: SinkOpenOptions<ElasticsearchConfig>): Promise<OpenSink> {
   const { config, context } = options;
-  const connection = new EsConnection(config);
+  const connection = await EsConnection.open(config);
   try {
     const offsets = new TargetOffsets(connection, options);
     const resume = await offsets.load();
+    const streams = config.as === 'data-stream' ? new DataStreams(connection, config) : null;
     return {
-      sink: new ElasticsearchSink({ connection, offsets, tables: new TargetTables(connection, config), context }),
+      sink: new ElasticsearchSink({
+        connection,
+        offsets,
+        tables: new TargetTables(connection, config),
+        streams,
+        context,
+      }),
       resume,
     };
   } catch (error) {
@@ -45,6 +53,8 @@ interface Parts {
   readonly connection: EsConnection;
   readonly offsets: TargetOffsets;
   readonly tables: TargetTables;
+  /** Null where documents are rows. */
+  readonly streams: DataStreams | null;
   readonly context: ConnectorContext;
 }
 
@@ -60,12 +70,13 @@ class ElasticsearchSink implements Sink {
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
     return this.#guarded(async () => {
-      const { connection, offsets, context } = this.#parts;
+      const { connection, offsets, streams, context } = this.#parts;
       if (batch.records.length === 0 && !offsets.moved(batch.next)) return [];
       await offsets.begin(batch.epoch, startOf(batch.records), signal);
       const session = { connection, context, signal };
       const refused = new RefusedRows();
-      for (const step of stepsOf(batch.records)) {
+      await streams?.append(session, batch.records, refused);
+      for (const step of streams === null ? stepsOf(batch.records) : []) {
         signal.throwIfAborted();
         const table = await this.#ensure(step.table, signal);
         if (step.kind === 'sweep') await sweep(session, table.index, step.below);

@@ -1,9 +1,10 @@
 /** Indices: made from the source's tables, given fields for new columns; nothing is dropped or remade. */
-import { type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { type Row, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { jsonElements, jsonMembers } from '../../src/sdk/target/json-text.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import type { ElasticsearchConfig } from './config.ts';
 import { type Answer, type EsConnection, parsed } from './connection.ts';
+import { routingOf } from './document-id.ts';
 import { answerError, errorType } from './errors.ts';
 import { indexNameOf } from './index-name.ts';
 import { SERVICE_INDEX, StoredDocument } from './stored-document.ts';
@@ -33,6 +34,7 @@ export interface TargetIndex {
 export interface TargetTable {
   readonly source: TableSchema;
   readonly keys: readonly number[];
+  readonly routing: (row: Row) => string | null;
   readonly index: TargetIndex;
 }
 
@@ -44,14 +46,14 @@ interface Described {
 
 export class TargetTables {
   readonly #connection: EsConnection;
-  readonly #template: string;
+  readonly #config: ElasticsearchConfig;
   readonly #names = new TargetNames();
   readonly #tables = new Map<string, TargetTable>();
   readonly #indices = new Map<string, TargetIndex>();
 
-  constructor(connection: EsConnection, { index }: ElasticsearchConfig) {
+  constructor(connection: EsConnection, config: ElasticsearchConfig) {
     this.#connection = connection;
-    this.#template = index;
+    this.#config = config;
   }
 
   /** Makes the index ready for documents of this description. Needs `.tailrace`. */
@@ -59,14 +61,15 @@ export class TargetTables {
     const identity = `${source.source}\0${source.schema}\0${source.table}\0${source.id}`;
     let table = this.#tables.get(identity);
     if (table !== undefined) return table;
-    const name = indexNameOf(this.#template, source);
+    const name = indexNameOf(this.#config.index, source);
     const keys = keyIndexes(source);
     if (keys.length === 0) throw keyless(source);
+    const routing = routingOf(this.#config.routing, source);
     this.#names.claim(name, source);
     const uuid = await this.#prepare(name, source, signal);
     let index = this.#indices.get(name);
     if (index === undefined) this.#indices.set(name, (index = await this.#load(name, uuid, source, signal)));
-    table = { source, keys, index };
+    table = { source, keys, routing, index };
     this.#tables.set(identity, table);
     return table;
   }
@@ -106,11 +109,12 @@ export class TargetTables {
   async #create(path: string, source: TableSchema, signal: AbortSignal): Promise<void> {
     const settings = {
       // Deletes with their versions; what comes later than that is held against our own memory of deletes.
-      'index.gc_deletes': '1h',
-      ...(source.columns.length > 450 && { 'index.mapping.total_fields.limit': 2 * source.columns.length + 100 }),
+      gc_deletes: '1h',
+      ...(source.columns.length > 450 && { 'mapping.total_fields.limit': 2 * source.columns.length + 100 }),
+      ...this.#config.settings,
     };
-    const mappings = { dynamic: false, properties: Object.fromEntries(fieldsOf(source)) };
-    const body = JSON.stringify({ settings, mappings });
+    const mappings = { dynamic: false, properties: Object.fromEntries(fieldsOf(source, this.#config)) };
+    const body = JSON.stringify({ settings: { index: settings }, mappings });
     const answer = await this.#connection.send({ method: 'PUT', path, body, signal });
     const exists = answer.status === 400 && answer.text.includes('resource_already_exists_exception');
     if (answer.status >= 300 && !exists) throw mappingError(answer, source, this.#connection.place);
@@ -122,7 +126,7 @@ export class TargetTables {
     present: Readonly<Record<string, { readonly type?: string }>>,
     signal: AbortSignal,
   ): Promise<void> {
-    const fields = fieldsOf(source);
+    const fields = fieldsOf(source, this.#config);
     for (const [field, { type }] of fields) {
       const known = Object.hasOwn(present, field) ? (present[field]?.type ?? 'object') : type;
       if (!takes(known, type)) throw unfit(name, field, known, type, source);
@@ -157,9 +161,11 @@ export class TargetTables {
 
 const FLAT = { flat_settings: 'true' };
 
-function fieldsOf(source: TableSchema): readonly (readonly [string, Mapping])[] {
+type Fields = readonly (readonly [string, Mapping])[];
+
+function fieldsOf(source: TableSchema, { fields = {} }: Pick<ElasticsearchConfig, 'fields'>): Fields {
   return [
-    ...source.columns.map((column) => [column.name, mappingOf(column)] as const),
+    ...source.columns.map((column) => [column.name, { ...mappingOf(column, fields) }] as const),
     [VERSION_COLUMN, { type: 'long' }] as const,
   ];
 }
@@ -199,7 +205,7 @@ function mappingError(answer: Answer, source: TableSchema, place: string): Tailr
   if (answer.status !== 400) return answerError(answer.status, answer.text, place);
   const type = errorType(answer.text);
   const named = type === 'mapper_parsing_exception' || type === 'illegal_argument_exception';
-  const message = `no index can be made for ${sourceTableName(source)}: Elasticsearch at ${place} refused it (400 ${type})`;
+  const message = `no index can be made for ${sourceTableName(source)}: ${place} refused it (400 ${type})`;
   return new TailraceError('sink.not_ready', message, {
     remedy: named
       ? 'rename columns whose names Elasticsearch does not take (empty, `_id`, dots at the ends) with a `rename` step'

@@ -32,8 +32,15 @@ const MAPPINGS: Readonly<Partial<Record<Kind, Mapping>>> = {
   composite: UNINDEXED,
 };
 
-/** Of an array: the mapping of its elements, since a field may hold many values; their JSON is a string. */
-export function mappingOf(column: Column): Mapping {
+type Fields = Readonly<Record<string, Readonly<Record<string, unknown>>>>;
+
+/**
+ * Of an array: the mapping of its elements, since a field may hold many values; their JSON is a string.
+ * @param fields what the configuration says of single columns
+ */
+export function mappingOf(column: Column, fields: Fields = {}): Mapping {
+  const own = Object.hasOwn(fields, column.name) ? fields[column.name] : undefined;
+  if (own !== undefined) return { ...own, type: String(own.type ?? 'object') };
   if (column.kind === 'array')
     return column.element === 'json' ? KEYWORD : (MAPPINGS[column.element ?? 'other'] ?? KEYWORD);
   // A key is looked for as a whole.

@@ -117,7 +117,7 @@ describe.skipIf(server === null)('redis', () => {
         put(4, 'red', 'a', 'Infinity'),
         put(5, 'red', 'b', null),
       ];
-      const found = await after(config, changes, () => client.zrange('tag:red', 0, -1, 'WITHSCORES'));
+      const found = await after(config, changes, () => client.zrange('tag:red', '0', '-1', 'WITHSCORES'));
       expect(found).toEqual([
         ['a', '1.5'],
         ['b', '-3', 'a', '1.5'],
@@ -135,7 +135,7 @@ describe.skipIf(server === null)('redis', () => {
         [0n, expect.stringContaining('no number')],
         [2n, expect.stringContaining('another type')],
       ]);
-      expect(await client.zrange('tag:red', 0, -1)).toEqual(['b']);
+      expect(await client.zrange('tag:red', '0', '-1')).toEqual(['b']);
       await opened.sink.close();
     });
 
