@@ -166,7 +166,7 @@ async function deadLetterDesk(
   context: ConnectorContext,
 ): Promise<DeadLetterDesk> {
   const { Desk } = await import('./pipeline/dead-letters/desk.ts');
-  return new Desk({ log, envelope, rules, rulesContext: { maskKey }, context, sinks: () => running.sinks });
+  return new Desk({ log, envelope, rules, rulesContext: { maskKey }, context, sinks: () => running.sinks() });
 }
 
 async function sinkCommands(
@@ -174,8 +174,7 @@ async function sinkCommands(
   context: ConnectorContext,
 ): Promise<SinkCommands> {
   const { SinkControl } = await import('./pipeline/sink-control.ts');
-  const sinks = { sinks: () => running.sinks, whileStopped: running.whileStopped.bind(running) };
-  return new SinkControl({ log, envelope, context, running: sinks });
+  return new SinkControl({ log, envelope, context, running });
 }
 
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, context: ConnectorContext) {

@@ -23,8 +23,10 @@ export const sink = defineSink({
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  triesOut: true,
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
   inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
+  held: async (options) => (await import('./sink-held.ts')).heldByPostgres(options),
 });

@@ -14,4 +14,5 @@ export const sink = defineSink({
   check: async (options) => (await import('./check.ts')).checkSqlite(options),
   open: async (options) => (await import('./sink.ts')).openSqlite(options),
   inspect: async (options) => (await import('./inspect.ts')).inspectSqlite(options),
+  held: async (options) => (await import('./held-state.ts')).heldBySqlite(options),
 });

@@ -22,7 +22,7 @@ import { apply, plan } from './routes/plan.ts';
 import { planSeek } from './routes/plan-seek.ts';
 import { readRecords } from './routes/read-records.ts';
 import { seek } from './routes/seek.ts';
-import { cancelReplay, pauseSinks, planReplay, replay, resumeSinks } from './routes/sinks.ts';
+import { adoptSink, cancelReplay, pauseSinks, planReplay, replay, resumeSinks } from './routes/sinks.ts';
 import { cancelSnapshot, pauseSnapshots, resumeSnapshots, snapshots, startSnapshot } from './routes/snapshots.ts';
 import { status } from './routes/status.ts';
 import { tap } from './routes/tap.ts';
@@ -70,6 +70,7 @@ export const routes: readonly Route[] = [
   planReplay,
   replay,
   cancelReplay,
+  adoptSink,
   deadLetters,
   deadLetter,
   tryDeadLetters,

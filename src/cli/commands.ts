@@ -1,4 +1,5 @@
 import type { Command, CommandGroup } from './command.ts';
+import { adopt } from './commands/adopt.ts';
 import { apply } from './commands/apply.ts';
 import { check } from './commands/check.ts';
 import { completionCommand } from './commands/completion.ts';
@@ -46,6 +47,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   pause,
   resume,
   replay,
+  adopt,
   dlq,
   topics,
   groups,

@@ -1,6 +1,7 @@
 /** Manifests: all that the rest of the product knows of a connector. Built-in ones get exactly what third-party ones get. */
 import type { ZodType } from 'zod';
 import type { ErrorCode } from './errors.ts';
+import type { HeldState, SinkRebuild } from './rebuild.ts';
 import type { Op } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
@@ -97,4 +98,8 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
    * are at the source. Absent: the target cannot be read.
    */
   inspect?(options: SinkOpenOptions<C>): Promise<SinkInspector>;
+  /** What the target holds, also where another log has fed it. Changes nothing. Absent: it cannot be adopted. */
+  held?(options: SinkOpenOptions<C>): Promise<HeldState>;
+  /** Absent: it cannot be built anew beside itself. */
+  readonly rebuild?: SinkRebuild<C>;
 }

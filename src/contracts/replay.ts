@@ -82,4 +82,16 @@ export interface SinkCommands {
   replay(request: ReplayRequest): Promise<ReplayPlan>;
   /** The sink goes on where it was before. False: none was under way. */
   cancelReplay(pipeline: string, sink: string): Promise<boolean>;
+  /**
+   * Takes over a target that another log has fed (`sink.other_log`): versions go on above those that it holds, and every table
+   * is read at the source once more and swept. Resolves when that is on its way, and durable. @throws `adopt.refused`
+   */
+  adopt(pipeline: string, sink: string): Promise<Adopted>;
+}
+
+export interface Adopted {
+  /** Highest version that the target held; null: none. */
+  readonly held: string | null;
+  /** `schema.table`, read once more. */
+  readonly tables: readonly string[];
 }

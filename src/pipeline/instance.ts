@@ -6,8 +6,9 @@ import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import type { DeskSink } from './dead-letters/desk.ts';
 import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
-import type { ControlledSink } from './sink-control.ts';
+import type { ControlledSink, ControlledSinks } from './sink-control.ts';
 import type { SinkTask } from './sink-task.ts';
+import type { SourceTask } from './source-task.ts';
 import { TableDirectory } from './table-directory.ts';
 import { topicStatus } from './topic-status.ts';
 
@@ -15,7 +16,7 @@ export type { InstanceOptions } from './running-pipelines.ts';
 
 export interface InstanceSink extends ControlledSink, DeskSink {}
 
-export class Instance implements Control, SnapshotControl, Reloadable {
+export class Instance implements Control, SnapshotControl, Reloadable, ControlledSinks {
   readonly #options: InstanceOptions;
   readonly #startedMs: number;
   readonly #running: RunningPipelines;
@@ -64,18 +65,27 @@ export class Instance implements Control, SnapshotControl, Reloadable {
   }
 
   /** Every sink, at work or not. */
-  get sinks(): readonly InstanceSink[] {
+  sinks(): readonly InstanceSink[] {
     return this.plans.flatMap((pipeline) => {
       const tasks = this.#tasks.find(({ name }) => name === pipeline.name)?.sinks ?? [];
       return pipeline.sinks.flatMap((plan) => {
         const task = tasks.find(({ name }) => name === plan.name);
-        return task === undefined ? [] : [{ pipeline, plan, ...task.deadLetters }];
+        return task === undefined ? [] : [{ pipeline, plan, task, ...task.deadLetters }];
       });
     });
   }
 
-  /** Stops sinks, acts, and starts them again. One at a time. */
-  whileStopped<T>(tasks: readonly SinkTask[], act: () => Promise<T>): Promise<T> {
+  watchSinks(stopped: (task: SinkTask, error: unknown) => void): void {
+    this.#running.onSinkStopped = stopped;
+  }
+
+  /** Tasks of the sources of a pipeline. */
+  sources(pipeline: string): readonly SourceTask[] {
+    return this.#tasks.find(({ name }) => name === pipeline)?.sources ?? [];
+  }
+
+  /** Stops sources or sinks, acts, and starts them again. One at a time. */
+  whileStopped<T>(tasks: readonly (SinkTask | SourceTask)[], act: () => Promise<T>): Promise<T> {
     return this.#running.whileStopped(tasks, act);
   }
 

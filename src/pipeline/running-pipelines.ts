@@ -61,6 +61,8 @@ export class RunningPipelines implements Reloadable {
   readonly #directory: TableDirectory;
   readonly #watch = new AbortController();
   #watching: Promise<void> = Promise.resolve();
+  /** Told of a sink that has stopped by itself. */
+  onSinkStopped: (task: SinkTask, error: unknown) => void = () => {};
   /** Of a task that could not even begin. */
   #wrongSetup: unknown = null;
 
@@ -110,9 +112,15 @@ export class RunningPipelines implements Reloadable {
     };
   }
 
-  #begin(task: SourceTask | SinkTask, onError?: (error: unknown) => void): void {
-    if (!(task instanceof SinkTask && this.isPaused(task))) this.#tasks.begin(task, onError);
-    else task.pause();
+  #begin(task: SourceTask | SinkTask, onError: (error: unknown) => void = () => {}): void {
+    if (task instanceof SinkTask && this.isPaused(task)) {
+      task.pause();
+      return;
+    }
+    this.#tasks.begin(task, (error) => {
+      onError(error);
+      if (task instanceof SinkTask) this.onSinkStopped(task, error);
+    });
   }
 
   /** Whether somebody has paused the sink. */

@@ -1,11 +1,13 @@
 /** What people do with the sinks of a running instance. */
+import type { SnapshotControl } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log, LogTransaction } from '../contracts/log.ts';
 import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
-import type { ReplayPlan, ReplayRequest, SinkCommands } from '../contracts/replay.ts';
+import type { Adopted, ReplayPlan, ReplayRequest, SinkCommands } from '../contracts/replay.ts';
 import type { SinkPositions } from '../contracts/sink.ts';
+import { adopt } from './adoption.ts';
 import {
   generationCheckpoint,
   groupBeganCheckpoint,
@@ -17,6 +19,7 @@ import { planOf, type ReplayRanges, replayRanges } from './replay-ranges.ts';
 import { type Replay, readReplay, writeReplay } from './replay-state.ts';
 import { serviceCommit } from './service-commit.ts';
 import type { SinkTask } from './sink-task.ts';
+import type { SourceTask } from './source-task.ts';
 import { tableTopic } from './table-topic.ts';
 
 /** A sink of the instance, at work or not. */
@@ -29,8 +32,13 @@ export interface ControlledSink {
 export interface ControlledSinks {
   /** As they are now. */
   readonly sinks: () => readonly ControlledSink[];
+  /** Tasks of the sources of a pipeline. */
+  sources(pipeline: string): readonly SourceTask[];
   /** As `RunningPipelines.whileStopped`. */
-  whileStopped<T>(tasks: readonly SinkTask[], act: () => Promise<T>): Promise<T>;
+  whileStopped<T>(tasks: readonly (SinkTask | SourceTask)[], act: () => Promise<T>): Promise<T>;
+  snapshots: SnapshotControl['snapshots'];
+  /** Has a function told of every sink that stops by itself: one function. */
+  watchSinks(stopped: (task: SinkTask, error: unknown) => void): void;
 }
 
 export interface SinkControlOptions {
@@ -42,9 +50,36 @@ export interface SinkControlOptions {
 
 export class SinkControl implements SinkCommands {
   readonly #options: SinkControlOptions;
+  /** Names of sinks that are being taken over. */
+  readonly #mending = new Set<string>();
 
   constructor(options: SinkControlOptions) {
     this.#options = options;
+    options.running.watchSinks((task, error) => void this.#mend(task, error));
+  }
+
+  /** DESIGN § 6, Lineage: where sources start over by themselves, so does a sink before a target of another log. */
+  async #mend(task: SinkTask, error: unknown): Promise<void> {
+    if (!(error instanceof TailraceError) || error.code !== 'sink.other_log') return;
+    const { running, context } = this.#options;
+    const sink = running.sinks().find((one) => one.task === task);
+    if (sink === undefined || sink.pipeline.sources.some(({ onGap }) => onGap !== 'resnapshot')) return;
+    const name = `${sink.pipeline.name}/${sink.plan.name}`;
+    if (this.#mending.has(name)) return;
+    this.#mending.add(name);
+    try {
+      const { held } = await adopt(this.#options, sink);
+      context.log('warn', 'takes over a target that another log has fed, and reads its tables once more', {
+        sink: name,
+        held,
+      });
+    } catch (cause) {
+      const { code, message } =
+        cause instanceof TailraceError ? cause : { code: 'internal.bug', message: 'unexpected' };
+      context.log('error', `the target of another log cannot be taken over: ${message}`, { sink: name, code });
+    } finally {
+      this.#mending.delete(name);
+    }
   }
 
   async pause(pipeline: string, sink: string | null): Promise<readonly string[]> {
@@ -92,6 +127,10 @@ export class SinkControl implements SinkCommands {
       });
       return true;
     });
+  }
+
+  async adopt(pipeline: string, sink: string): Promise<Adopted> {
+    return adopt(this.#options, this.#one(pipeline, sink));
   }
 
   /**

@@ -5,6 +5,7 @@ export { z } from 'zod';
 export { TailraceError } from '../contracts/errors.ts';
 export type * from '../contracts/log.ts';
 export type * from '../contracts/plugin.ts';
+export type * from '../contracts/rebuild.ts';
 export * from '../contracts/row.ts';
 export * from '../contracts/schema.ts';
 export type * from '../contracts/sink.ts';

@@ -66,6 +66,14 @@ export const runtimeMutants: readonly Mutant[] = [
     test: ['src/pipeline/replay.test.ts', 'invariant 2: a replay goes on after a crash at'],
   },
   {
+    // A target is taken over without a clock above its versions.
+    invariant: 7,
+    file: 'src/pipeline/adoption.ts',
+    find: `BigInt(checkpoint.version) >= held.version`,
+    replace: `BigInt(checkpoint.version) >= 0n`,
+    test: ['test/e2e/other-log.test.ts', 'invariant 7: a target of another log is taken over'],
+  },
+  {
     // A sink reads on where compaction has removed deletes that it has not read.
     invariant: 5,
     file: 'src/pipeline/read-guard.ts',

@@ -63,9 +63,8 @@ export async function startScene(
   const named = { instance: 'main', dataDir: dir, http: null, kafka: null, memoryBytes: 64 << 20, maskKey: null };
   const instance = await Instance.start({ instance: named, pipelines: [plan], log, envelope, rules, context });
   const rulesContext = { maskKey: null };
-  const desk = new Desk({ log, envelope, rules, rulesContext, context, sinks: () => instance.sinks });
-  const running = { sinks: () => instance.sinks, whileStopped: instance.whileStopped.bind(instance) };
-  const control = new SinkControl({ log, envelope, context, running });
+  const desk = new Desk({ log, envelope, rules, rulesContext, context, sinks: () => instance.sinks() });
+  const control = new SinkControl({ log, envelope, context, running: instance });
   const stop = async () => {
     await instance.stop();
     await log.close();

@@ -89,6 +89,21 @@ export const cancelReplay = route({
   }),
 });
 
+export const adoptSink = route({
+  method: 'POST',
+  path: `${SINK}/adopt`,
+  summary: 'Takes over a target that another log has fed: its tables are read at the source once more, and swept.',
+  access: 'change',
+  answers: z.object({
+    held: z.string().nullable().describe('highest version that the target held'),
+    tables: z.array(z.string()).readonly().describe('read once more'),
+  }),
+  answer: async ({ sinks, params }) => ({
+    status: 200,
+    body: await offered(sinks).adopt(params.pipeline!, params.sink!),
+  }),
+});
+
 function requestOf(params: Readonly<Record<string, string>>, body: z.output<typeof request>): ReplayRequest {
   return { ...body, pipeline: params.pipeline!, sink: params.sink! };
 }

@@ -17,20 +17,26 @@ export const DELETED_HOLD_MS = 7 * 24 * 3_600_000;
 
 /**
  * Positions to resume from. Empty when the target holds none at all: it is new or was emptied, and gets everything. Null when
- * it holds only those of another generation, which are not obeyed. One of this generation that the log does not cover means
- * that the target was fed by another log (DESIGN § 6, Lineage): throws `sink.other_log`.
+ * it holds only those of earlier generations, which are not obeyed. One of this generation that the log does not cover, or of a
+ * later one, means that the target was fed by another log (DESIGN § 6, Lineage): throws `sink.other_log`.
  */
 export function resumeFrom(
   stored: readonly StoredPosition[],
   options: { readonly id: string; readonly generation: number; readonly lineage: Lineage },
 ): SinkPositions | null {
   const own = stored.filter(({ generation }) => generation === options.generation);
-  for (const { lineage, topic, partition, next } of own) {
-    if (options.lineage.covers(lineage, topic, partition, next)) continue;
+  for (const { lineage, topic, partition, next, generation } of stored) {
+    // A generation that this log has not come to is another log's, or of a later state of this one that was lost.
+    const isKnown = generation < options.generation || options.lineage.covers(lineage, topic, partition, next);
+    if (isKnown && generation <= options.generation) continue;
     throw new TailraceError(
       'sink.other_log',
       `the target's position of ${options.id} in ${topic} was not written from this log`,
-      { remedy: 'use the data directory that fed this target, or an empty target under another sink name' },
+      {
+        remedy:
+          'use the data directory that fed this target; or `tailrace adopt PIPELINE/SINK`, which reads the tables again and ' +
+          'removes what is not in them; or `tailrace rebuild PIPELINE/SINK`; or an empty target under another sink name',
+      },
     );
   }
   if (own.length === 0 && stored.length > 0) return null;
