@@ -43,7 +43,7 @@ const STEP_PROBLEMS: readonly [StepConfig, string][] = [
   [{ fliter: 'a' }, '0.fliter (key) unknown-step: "fliter" is not a step → did you mean "filter"?'],
   [
     { frobnicate: 1 },
-    '0.frobnicate (key) unknown-step: "frobnicate" is not a step → there are filter, select, drop, rename, set, cast, mask',
+    '0.frobnicate (key) unknown-step: "frobnicate" is not a step → there are filter, select, drop, rename, set, cast, mask, parse',
   ],
   [{ drop: 'a' }, '0.drop step-argument: a list of columns must stand here → write [a]'],
   [
@@ -86,7 +86,10 @@ const STEP_PROBLEMS: readonly [StepConfig, string][] = [
     '0.cast.a step-argument: a type must stand here → for example cast: { status: int, time: timestamp }',
   ],
   [{ mask: { a: 'hsh' } }, '0.mask.a step-argument: a way to mask must stand here → did you mean "hash"?'],
-  [{ mask: { a: 'md5sum' } }, '0.mask.a step-argument: a way to mask must stand here → there are hash, partial, null'],
+  [
+    { mask: { a: 'md5sum' } },
+    '0.mask.a step-argument: a way to mask must stand here → there are hash, partial, anonymize, null',
+  ],
 ];
 
 const EXPRESSION_PROBLEMS: readonly [string, string][] = [

@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest';
 import { type Cell, column, table } from '../../test/support/changes.ts';
-import { apply, compile, object, PRODUCTS, ROW, type StepConfig, texts } from '../../test/support/rules.ts';
+import {
+  apply,
+  compile,
+  object,
+  PRODUCTS,
+  ROW,
+  rules,
+  type StepConfig,
+  steps,
+  texts,
+} from '../../test/support/rules.ts';
 import { NOT_SENT } from '../contracts/row.ts';
 
 const [id, name, price, stock, published] = ROW as [bigint, string, string, number, boolean];
@@ -90,6 +100,48 @@ describe('columns that were not sent', () => {
       key: '{"id":7}',
     });
   });
+});
+
+test('rules over columns that may be not sent are errors, unless these are filled in', () => {
+  const unsent = { aboveBytes: 22, aboveRowBytes: 1_000 };
+  const columns = PRODUCTS.columns.map((column) => (column.name === 'description' ? { ...column, unsent } : column));
+  const lint = (config: StepConfig, mayLackColumns: boolean) =>
+    rules
+      .lintTables([{ steps: steps(config), table: { ...PRODUCTS, columns }, mayLackColumns }])
+      .map(({ code, level }) => `${level} ${code}`);
+  for (const config of [{ filter: "description like 'x%'" }, { set: { both: 'name || description' } }]) {
+    expect(lint(config, true)).toEqual(['error unsent-column']);
+    expect(lint(config, false)).toEqual([]);
+  }
+  for (const config of [
+    { filter: 'stock > 0' },
+    { set: { short: 'left(description, 9)' } },
+    { drop: ['description'] },
+  ]) {
+    expect(lint(config, true)).toEqual([]);
+  }
+});
+
+test('what steps make of columns that may be not sent may be not sent either, and is of any size', () => {
+  const unsent = { aboveBytes: 22, aboveRowBytes: 1_000, number: 6 };
+  const columns = PRODUCTS.columns.map((column) => (column.name === 'description' ? { ...column, unsent } : column));
+  const output = (...configs: StepConfig[]) =>
+    compile({ ...PRODUCTS, columns }, ...configs).output.columns.flatMap(({ name, unsent: rule }) =>
+      rule === undefined ? [] : [[name, rule]],
+    );
+  const any = { aboveBytes: -1, aboveRowBytes: -1 };
+  expect(output({ rename: { description: 'd' } })).toEqual([['d', unsent]]);
+  expect(output({ drop: ['name'] })).toEqual([['description', unsent]]);
+  expect(output({ mask: { description: 'hash' } })).toEqual([['description', any]]);
+  // The row may be larger than what is left of it.
+  expect(output({ set: { short: 'left(description, 9)', upper: 'upper(name)' } })).toEqual([
+    ['description', unsent],
+    ['short', any],
+  ]);
+  expect(output({ set: { short: 'left(description, 9)', other: 'description' } }, { drop: ['description'] })).toEqual([
+    ['short', any],
+    ['other', unsent],
+  ]);
 });
 
 test('invariant 12: no message holds a value of the row', () => {

@@ -33,19 +33,22 @@ export class Stage implements ExpressionScope {
   readonly problems: Problem[] = [];
   readonly absences: Absence[] = [];
   readonly #input: readonly Column[];
+  /** What is computed from columns that may be not sent is a problem. */
+  readonly judgesUnsent: boolean;
   /** More columns may exist than are known. */
   #isOpen: boolean;
   readonly #gone = new Map<string, string>();
 
-  private constructor(input: readonly Column[], isOpen: boolean) {
+  private constructor(input: readonly Column[], isOpen: boolean, judgesUnsent = false) {
     this.#input = input;
+    this.judgesUnsent = judgesUnsent;
     this.columns = input.map(inputColumn);
     this.#isOpen = isOpen;
   }
 
   /** A table that is known. */
-  static of({ columns }: Pick<TableDescription, 'columns'>): Stage {
-    return new Stage(columns, false);
+  static of({ columns }: Pick<TableDescription, 'columns'>, judgesUnsent = false): Stage {
+    return new Stage(columns, false, judgesUnsent);
   }
 
   /** Any table: a column is taken to exist as soon as it is named. */
@@ -63,6 +66,11 @@ export class Stage implements ExpressionScope {
     const assumed = unknownColumn(name);
     this.columns.push(assumed);
     return assumed;
+  }
+
+  /** Updates may leave it out, or something that it is computed from. */
+  isUnsent({ inputs }: StageColumn): boolean {
+    return inputs.some((input) => this.#input[input]?.unsent !== undefined);
   }
 
   names(): readonly string[] {

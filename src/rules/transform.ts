@@ -55,7 +55,7 @@ export class CompiledTransform implements RowTransform {
     const row = new RowImage(after, op === 'update' ? older : null, change, registers, false);
     if (!this.#run(row)) return [this.#refused(change, row, older)];
     const isWhole = op !== 'update' || this.#filters.length === 0 || this.#isWhole(row);
-    if (!isWhole) this.#mustBeThere(row, older);
+    if (!isWhole && change.isKnown !== true) this.#mustBeThere(row, older);
     if (this.#program.isIdentity && (isWhole || older === null)) return [change];
     return [this.#changed(change, row, older)];
   }

@@ -13,7 +13,7 @@ import { regexpFunctions } from './functions/regexp.ts';
 import { stringFunctions } from './functions/strings.ts';
 import { textFunctions } from './functions/text.ts';
 import { timeFunctions } from './functions/time.ts';
-import { bindOverload, type Overload } from './overloads.ts';
+import { bindOverload, checkLiterals, type Overload } from './overloads.ts';
 
 /** Either a list of overloads, or a function that looks at its arguments itself. */
 export interface FunctionEntry {
@@ -55,6 +55,7 @@ export function bindCall(binder: Binder, node: NodeOf<'call'>): Bound {
   if (entry.bind !== undefined) return entry.bind(binder, node, args);
   const { overloads = [] } = entry;
   if (!args.some(isUnresolved)) return bindOverload(binder, node, entry, args);
+  if (!checkLiterals(binder, overloads, args)) return unresolved(node);
   const results = new Set(overloads.map(({ result }) => result));
   return results.size === 1 ? { ...unresolved(node), type: overloads[0]!.result } : unresolved(node);
 }

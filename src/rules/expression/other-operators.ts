@@ -6,7 +6,7 @@ import type { NodeOf } from './ast.ts';
 import type { Binder } from './binder.ts';
 import { type Bound, isUnresolved, isUntyped, strict2, unresolved } from './bound.ts';
 import { coerce, demand } from './coerce.ts';
-import { checkedOverload, overload } from './overloads.ts';
+import { checkedOverload, checkLiterals, overload } from './overloads.ts';
 import { arrayOf, BOOL, nameOf, TEXT, typeOf } from './types.ts';
 
 export function bindOther(binder: Binder, node: NodeOf<'other'>): Bound {
@@ -22,12 +22,13 @@ function bindMatch(binder: Binder, node: NodeOf<'other'>, left: Bound, right: Bo
   const wanted = !operator.startsWith('!');
   const text = left.type.kind === 'text' ? left : demand(binder, left, TEXT, `"${operator}"`);
   const pattern = demand(binder, right, TEXT, `"${operator}"`);
-  if (isUnresolved(text) || isUnresolved(pattern)) return { ...unresolved(node), type: BOOL };
   const form = {
     ...overload([TEXT, TEXT], BOOL, (value: string, by: string) => regexp(by, flags).test(value) === wanted),
     check: ([, by]: readonly (Present | undefined)[]) => void (typeof by === 'string' && regexp(by, flags)),
   };
-  return checkedOverload(binder, node, form, [text, pattern]);
+  if (!isUnresolved(text) && !isUnresolved(pattern)) return checkedOverload(binder, node, form, [text, pattern]);
+  checkLiterals(binder, [form], [text, right]);
+  return { ...unresolved(node), type: BOOL };
 }
 
 /** A `jsonb` that is neither object nor array counts as an array of itself, as in PostgreSQL. */

@@ -77,6 +77,22 @@ export function checkedOverload(
   return mayBeNull && !made.constant ? { ...made, nullable: true } : made;
 }
 
+/** Literals in a call whose other arguments are not known yet. False: one always fails, which was reported. */
+export function checkLiterals(binder: Binder, overloads: readonly Overload[], args: readonly Bound[]): boolean {
+  const possible = overloads.filter(({ params, check }) => params.length === args.length && check !== undefined);
+  const before = binder.problems.length;
+  for (const form of possible) {
+    const literals = args.map((arg) => (isUntyped(arg) ? arg : { ...arg, constant: false }));
+    // One form that takes them is enough.
+    if (checked(binder, literals, form.check!) === null) {
+      binder.problems.length = before;
+      return true;
+    }
+    binder.problems.length = Math.min(binder.problems.length, before + 1);
+  }
+  return possible.length === 0;
+}
+
 function checked(binder: Binder, values: readonly Bound[], check: NonNullable<Overload['check']>): Bound | null {
   const fixed = values.map((value) => (value.constant ? value.run(NO_ROW) : undefined));
   try {

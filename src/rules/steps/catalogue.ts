@@ -3,9 +3,10 @@ import { cast } from './cast.ts';
 import { drop } from './drop.ts';
 import { filter } from './filter.ts';
 import { mask } from './mask.ts';
+import { parse } from './parse.ts';
 import { rename } from './rename.ts';
 import { select } from './select.ts';
 import { set } from './set.ts';
 import type { Step } from './step.ts';
 
-export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask];
+export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse];

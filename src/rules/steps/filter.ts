@@ -26,6 +26,7 @@ export const filter: Step = {
         'this filter looks at the event, but a filter decides which rows stand in the target: a row whose last event does not match is deleted there';
       use.warning('filter-event', message);
     }
+    use.judgeUnsent(compiled, 'all', []);
     add(use, compiled, compiled.bound);
   },
 };

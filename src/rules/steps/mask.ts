@@ -8,11 +8,12 @@ import type { Run } from '../row-image.ts';
 import type { Stage, StageColumn } from '../stage.ts';
 import { arrayJson, type Present } from '../values/cell.ts';
 import { codePointCount, lastCodePoints } from '../values/text.ts';
+import { withoutHost } from './anonymize.ts';
 import { columnMap } from './arguments.ts';
 import type { Step, StepUse } from './step.ts';
 
 const EXAMPLE = 'mask: { email: hash }';
-const METHODS = ['hash', 'partial', 'null'] as const;
+const METHODS = ['hash', 'partial', 'anonymize', 'null'] as const;
 type Method = (typeof METHODS)[number];
 
 /** `partial` shows this many characters at the end, of values at least twice as long. */
@@ -22,7 +23,7 @@ const HIDDEN = '****';
 export const mask: Step = {
   verb: 'mask',
   summary:
-    '`hash`: HMAC-SHA-256 of the value under `mask_key`, in hexadecimal, so that equal values stay equal; NULL stays NULL. `partial`: `****` and the last four characters, of values of eight or more. `null`: NULL. A table that lacks the column is not affected. A key column can only be hashed.',
+    '`hash`: HMAC-SHA-256 of the value under `mask_key`, in hexadecimal, so that equal values stay equal; NULL stays NULL. `partial`: `****` and the last four characters, of values of eight or more. `anonymize`: an IPv4 address without its last 8 bits, an IPv6 address without its last 80; `****` for anything else. `null`: NULL. A table that lacks the column is not affected. A key column can only be hashed.',
   example: EXAMPLE,
   apply(use) {
     const { stage } = use;
@@ -67,7 +68,7 @@ function masked(use: StepUse, column: StageColumn, method: Method): StageColumn 
     const whole = { ...column, nullable: true };
     return stage.computed(whole, is ?? columnTypeOf(type), { ...base, run: () => null });
   }
-  const conceal = method === 'hash' ? hashed(use.maskKey ?? '') : partly;
+  const conceal = method === 'hash' ? hashed(use.maskKey ?? '') : method === 'partial' ? partly : withoutAddress;
   const source = rawRun(stage, column);
   const run: Run = (row) => {
     const value = source(row);
@@ -96,6 +97,9 @@ function textOf(value: NonNullable<Value>): string | Uint8Array {
 function hashed(key: string): (value: string | Uint8Array) => string {
   return (value) => createHmac('sha256', key).update(value).digest('hex');
 }
+
+const withoutAddress = (value: string | Uint8Array) =>
+  (typeof value === 'string' && withoutHost(value.replace(/\/\d+$/, ''))) || HIDDEN;
 
 function partly(value: string | Uint8Array): string {
   if (typeof value !== 'string' || codePointCount(value) < 2 * SHOWN) return HIDDEN;

@@ -37,6 +37,7 @@ function columnOf(use: StepUse, name: string, value: unknown): StageColumn | nul
     return null;
   }
   const compiled = use.expressionIfAbout(text, [name]);
+  if (compiled !== null) use.judgeUnsent(compiled, 'mixed', [name]);
   const replaced = use.stage.isOpen ? undefined : use.stage.column(name);
   if (replaced?.keyOrdinal !== undefined) {
     const message = `rows are identified by ${quoted(name)}: it cannot be set`;

@@ -119,6 +119,23 @@ export class StepUse {
     return problems.length === 0 ? compiled : null;
   }
 
+  /**
+   * Reports columns of the expression that may be not sent: all of them, or those that stand beside others, whose change leaves
+   * the result unknown.
+   */
+  judgeUnsent({ columns }: CompiledExpression, which: 'all' | 'mixed', at: readonly (string | number)[]): void {
+    const { stage } = this;
+    if (!stage.judgesUnsent) return;
+    const used = [...columns] as StageColumn[];
+    const unsent = used.filter((column) => stage.isUnsent(column));
+    if (unsent.length === 0 || (which === 'mixed' && unsent.length === used.length)) return;
+    const message = `updates may come without column ${quoted(unsent[0]!.name)}: what this makes of them is not known`;
+    this.problem('unsent-column', message, {
+      at,
+      fix: 'have the source fill in what updates leave out (toast: store)',
+    });
+  }
+
   #located({ code, message, offset, length, fix }: ExpressionProblem, at: readonly (string | number)[]): Problem {
     return { level: 'error', code, message, path: this.#path(at), offset, length, ...(fix !== undefined && { fix }) };
   }

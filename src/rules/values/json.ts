@@ -25,7 +25,7 @@ export function jsonType(text: string): JsonType {
 }
 
 const SPACE = /[ \t\n\r]*/y;
-const STRING = /"(?:[^"\\]|\\[\s\S])*"/y;
+const STRING = /"[^"\\]*(?:\\[\s\S][^"\\]*)*"/y;
 const SCALAR = /true|false|null|-?\d[-+.\deE]*/y;
 
 function after(pattern: RegExp, text: string, at: number): number {
