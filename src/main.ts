@@ -84,7 +84,10 @@ async function start(
   };
   try {
     const { rules } = registry;
-    const running = await Instance.prepare({ instance, pipelines, log: store, envelope, rules, context });
+    const running = await Instance.prepare({
+      ...{ instance, pipelines, log: store, envelope, rules, context },
+      topicAdmin: store.admin.topics,
+    });
     closers.push(() => running.stop());
     const verification = await verificationsOf({ running, store, envelope, rules: registry.rules }, instance, context);
     closers.push(() => verification.stop());

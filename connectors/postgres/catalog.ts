@@ -51,6 +51,8 @@ export interface CatalogTable {
     /** Of the database. */
     readonly encoding: string;
     readonly isHeap: boolean;
+    /** None of its values lies out of line, nor did one since room was last given back. */
+    readonly isAllInline: boolean;
     /** Given out so far, those of dropped columns too. */
     readonly columnNumbers: number;
   };
@@ -85,6 +87,7 @@ const TABLE_SQL = `
         WHERE li.indrelid = l.oid AND li.indisreplident AND ri.indisreplident))) END AS odd_leaf,
     json_build_object('blockBytes', current_setting('block_size')::int, 'columnNumbers', c.relnatts, 'encoding', current_setting('server_encoding'),
       'isHeap', NOT EXISTS (SELECT 1 FROM pg_class l JOIN pg_am m ON m.oid = l.relam WHERE l.oid = ANY(${PARTS}) AND m.amname <> 'heap'),
+      'isAllInline', NOT EXISTS (SELECT 1 FROM pg_class l WHERE l.oid = ANY(${PARTS}) AND l.reltoastrelid <> 0 AND pg_relation_size(l.reltoastrelid) > 0),
       'toastTarget', (SELECT min(o.option_value::int) FROM pg_class l, pg_options_to_table(l.reloptions) o
         WHERE l.oid = ANY(${PARTS}) AND o.option_name = 'toast_tuple_target')) AS storage,
     (SELECT coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,

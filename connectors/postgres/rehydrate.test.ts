@@ -1,5 +1,5 @@
 /** Large values that updates leave out: the log has them all the same, as of the event. */
-import { existsSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -233,10 +233,38 @@ test('toast: omit passes on what was sent; with store again, the log fills in th
   const deleted = changes.find(({ op }) => op === 'delete')!;
   expect(texts(deleted.before)).toEqual({ id: '2', n: undefined, a: undefined, b: undefined });
   expect(existsSync(join(it.dir, 'columns', `${it.made.options.name}.db`))).toBe(false);
+  const { name } = it.made.options;
+  expect(it.capture.log.topics.get(`${name}.public.t`)!.settings.cleanup).toBe('delete');
   await it.restart(async () => void Object.assign(it.made.options.config, { toast: 'store' }));
   await client.query('update t set n = 2');
   await it.settled();
   const last = (await it.capture.changes('public.t')).filter(({ op }) => op === 'update').at(-1)!;
   const { rows } = await client.query<{ a: string }>('select a from t where id = 1');
   expect(texts(last.after)).toMatchObject({ n: '2', a: JSON.stringify(rows[0]!.a) });
+});
+
+test('invariant 9: the source’s own steps get the values too, and what is kept is what they have made of them', async () => {
+  const transform = [
+    { verb: 'filter', config: "a like '9%' or n > 100 or id > 1000", path: ['transform', 0] },
+    { verb: 'set', config: { first: 'left(a, 3) || n' }, path: ['transform', 1] },
+    { verb: 'mask', config: { b: 'hash' }, path: ['transform', 2] },
+  ];
+  const secret = `'top secret ' || ${long('s')}`;
+  const it = await started(`${TABLE}; insert into t values (1, 0, '9' || ${long('x')}, ${secret})`, {}, { transform });
+  const { client } = it.made;
+  await client.query('update t set n = n + 1; update t set id = 3 where id = 1');
+  await it.settled();
+  const changes = await it.capture.changes('public.t');
+  const { rows } = await client.query<{ a: string }>('select a from t where id = 3');
+  const held = wholeRows(changes);
+  expect(held.get('{"id":3}')).toMatchObject({
+    n: '1',
+    a: JSON.stringify(rows[0]!.a),
+    first: `"${rows[0]!.a.slice(0, 3)}1"`,
+  });
+  expect(held.get('{"id":3}')!.b).toBe(texts(changes.find(({ op }) => op === 'snapshot')!.after).b);
+  const files = readdirSync(join(it.dir, 'columns')).map((name) =>
+    readFileSync(join(it.dir, 'columns', name), 'latin1'),
+  );
+  expect(files.join('')).not.toContain('top secret');
 });

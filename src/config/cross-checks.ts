@@ -15,6 +15,19 @@ export function checkAcross(pipelines: readonly ReadPipeline[]): void {
   checkSourceNames(pipelines.filter((pipeline) => !repeated.has(pipeline)));
   checkCapturedTwice(pipelines);
   checkTargets(pipelines);
+  checkUnsentColumns(pipelines);
+}
+
+/** Only whole rows may be left alone by compaction. */
+function checkUnsentColumns(pipelines: readonly ReadPipeline[]): void {
+  for (const { file, plan } of pipelines) {
+    for (const { name, manifest, config, path } of plan.sources) {
+      if (manifest.rehydrates?.(config) !== false) continue;
+      const message = `updates of ${quoted(name)} may come without columns: the topics of such tables are not compacted, and a sink that is added later gets no rows that are older than their retention`;
+      const fix = 'have the source fill in what updates leave out (toast: store)';
+      file.report({ level: 'warning', code: 'unsent-columns', message, path, fix });
+    }
+  }
 }
 
 function checkPipelineNames(pipelines: readonly ReadPipeline[]): Set<ReadPipeline> {

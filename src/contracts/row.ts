@@ -66,6 +66,8 @@ export interface Change {
   readonly sweepBelow?: bigint;
   /** Set by a filter on a delete it made of a row that never matched: append-only sinks leave it out. */
   readonly dropped?: true;
+  /** The row is surely among those that the steps have let through before: what was not sent is known behind them. */
+  readonly isKnown?: true;
 }
 
 export type RowOp = 'c' | 'u' | 'd' | 'r';

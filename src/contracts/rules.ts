@@ -45,6 +45,8 @@ export interface RowTransform {
 export interface TableRules {
   readonly steps: readonly StepSource[];
   readonly table: TableDescription;
+  /** Rows come as the source sends them: what an update leaves out (`Column.unsent`) is not filled in. */
+  readonly mayLackColumns?: boolean;
 }
 
 export interface Rules {

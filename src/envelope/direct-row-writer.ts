@@ -146,6 +146,11 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     kept.fillIn(this.#op!, this.#recordKey.subarray(0, keyBytes), this.#builder);
   }
 
+  /** Places in the row memory of columns that the rows written from now on have from there. */
+  set recalledBefore(places: readonly number[]) {
+    if (this.#kept !== null) this.#kept.recalledBefore = places;
+  }
+
   moves(column: number): boolean {
     return this.#kept?.moves(column) ?? false;
   }

@@ -41,6 +41,8 @@ export class KeptColumns {
     recalled: boolean[];
   };
   #sideAt = 0;
+  /** Places of columns that were recalled before the row was written. */
+  recalledBefore: readonly number[] = [];
 
   constructor(memory: TableMemory, template: TableTemplate, from: number[], to: number[]) {
     const all = memory.columns.map(() => -1);
@@ -142,8 +144,10 @@ export class KeptColumns {
       if (!this.#memory.skips(0, true)) this.#memory.forget(bytes.subarray(keyAt, keyAt + keyBytes));
       return;
     }
-    if (this.#gaps.length === 0 && this.#memory.skips(keyBytes + this.#keptBytes(), isWhole)) return;
+    const isAsSent = this.#gaps.length === 0 && this.recalledBefore.length === 0;
+    if (isAsSent && this.#memory.skips(keyBytes + this.#keptBytes(), isWhole)) return;
     const row = this.#row;
+    for (const place of this.recalledBefore) row.recalled[place] = true;
     row.op = op;
     row.isWhole = isWhole;
     row.key = bytes.subarray(keyAt, keyAt + keyBytes);

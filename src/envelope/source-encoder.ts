@@ -138,7 +138,7 @@ export class EnvelopeEncoder implements SourceEncoder {
     const writer = new DirectRowWriter(records, memory);
     if (transform === null) return { records, writer, memory };
     const input = tableTemplate(table, this.#facts);
-    const transforming = new TransformingRowWriter({ session, input, transform, output: template, writer });
+    const transforming = new TransformingRowWriter({ session, input, transform, output: template, writer, memory });
     return { records, writer: transforming, memory };
   }
 

@@ -4,17 +4,20 @@
  */
 import { TailraceError } from '../contracts/errors.ts';
 import type { Change, Op, Row, RowOp, RowWriter } from '../contracts/row.ts';
+import type { TableMemory } from '../contracts/row-memory.ts';
 import type { RowTransform } from '../contracts/rules.ts';
 import { GrowingBuffer } from '../wire/record-batch.ts';
 import { ChangeWriter } from './change-writer.ts';
 import { type DirectRowWriter, unreadable } from './direct-row-writer.ts';
 import type { EncoderSession } from './encoder-session.ts';
 import { writeValue } from './json-text.ts';
+import { passedColumns } from './passed-columns.ts';
 import { noPlaces, RowView } from './row-view.ts';
 import type { TableTemplate } from './table-template.ts';
 
 const OPS: Readonly<Record<RowOp, Op>> = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot' };
 const NULL = new TextEncoder().encode('null');
+const NO_KEY = new Uint8Array();
 
 export interface TransformingOptions {
   readonly session: EncoderSession;
@@ -23,6 +26,8 @@ export interface TransformingOptions {
   readonly transform: RowTransform;
   readonly output: TableTemplate;
   readonly writer: DirectRowWriter;
+  /** Of the output. Null: nothing is filled in. */
+  readonly memory: TableMemory | null;
 }
 
 export class TransformingRowWriter implements RowWriter {
@@ -30,6 +35,8 @@ export class TransformingRowWriter implements RowWriter {
   readonly #scratch = new GrowingBuffer();
   readonly #keys: readonly number[];
   readonly #writer: ChangeWriter;
+  /** Places in the memory, by input column. */
+  readonly #passed: ReadonlyMap<number, number>;
   #op: RowOp = 'c';
   #before: number[] | null = null;
   #after: number[] | null = null;
@@ -40,6 +47,8 @@ export class TransformingRowWriter implements RowWriter {
     const { columns, keyHeads } = options.input;
     this.#options = options;
     this.#writer = new ChangeWriter(options.output, options.writer);
+    const { memory, input, output } = options;
+    this.#passed = memory === null ? new Map() : passedColumns(input.table, output.table, memory);
     this.#keys = keyHeads.map((_, i) => columns.findIndex(({ keyIndex }) => keyIndex === i));
   }
 
@@ -80,21 +89,61 @@ export class TransformingRowWriter implements RowWriter {
   unchanged(): void {}
 
   end(): void {
-    const { session, transform } = this.#options;
+    const { session, transform, writer } = this.#options;
     const { transaction } = session;
     if (transaction === null) throw new TailraceError('internal.bug', 'a row was written outside a transaction');
+    const key = this.#key();
+    writer.recalledBefore = this.#fillIn(key);
+    const isKnown = this.#isKnown(key);
     const change: Change = {
       op: OPS[this.#op],
       table: this.#options.input.table,
       version: session.clock.next(),
       timeUs: transaction.timeUs,
-      key: this.#key(),
+      key,
       before: this.#row(this.#before),
       after: this.#row(this.#after),
       position: transaction.position,
       transaction: session.streamed ? transaction.id : '',
+      ...(isKnown && { isKnown: true as const }),
     };
     for (const changed of transform.apply(change)) this.#writer.write(changed);
+    writer.recalledBefore = [];
+  }
+
+  moves(column: number): boolean {
+    const place = this.#passed.get(column);
+    return place !== undefined && this.#options.memory?.recall('c', NO_KEY, place) !== undefined;
+  }
+
+  /** An update that leaves out columns, of a row of which the memory has any. */
+  #isKnown(key: string): boolean {
+    const { memory, input } = this.#options;
+    const places = this.#after;
+    if (memory === null || places === null || this.#op !== 'u') return false;
+    const isWhole = input.table.columns.every((_, column) => places[column * 2]! >= 0);
+    const keyBytes = Buffer.from(key);
+    return !isWhole && memory.columns.some((_, place) => memory.recall('u', keyBytes, place) !== undefined);
+  }
+
+  /** What the steps need of what was not sent; the rest is filled in behind them. Returns the places in the memory. */
+  #fillIn(key: string): readonly number[] {
+    const places = this.#after;
+    if (places === null) return [];
+    let keyBytes: Buffer | null = null;
+    const found: number[] = [];
+    for (const [column, place] of this.#passed) {
+      if (places[column * 2]! >= 0) continue;
+      keyBytes ??= Buffer.from(key);
+      const value = this.#options.memory!.recall(this.#op, keyBytes, place);
+      if (value === undefined) continue;
+      const start = this.#scratch.at;
+      this.#scratch.write(value);
+      places[column * 2] = start;
+      places[column * 2 + 1] = this.#scratch.at;
+      found.push(place);
+    }
+    return found;
   }
 
   #place(column: number, start: number): void {

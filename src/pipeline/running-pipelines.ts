@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
+import type { TopicAdmin } from '../contracts/log-admin.ts';
 import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
@@ -27,6 +28,8 @@ export interface InstanceOptions {
   readonly instance: InstancePlan;
   readonly pipelines: readonly PipelinePlan[];
   readonly log: Log;
+  /** Absent: topics stay as they were made. */
+  readonly topicAdmin?: TopicAdmin | undefined;
   readonly envelope: Envelope;
   readonly rules: Rules;
   readonly context: ConnectorContext;
@@ -58,11 +61,11 @@ export class RunningPipelines implements Reloadable {
   #parts: readonly PipelineParts[];
   #reloading: Promise<unknown> = Promise.resolve();
   #isStopping = false;
+  /** Told of a sink that has stopped by itself. */
+  onSinkStopped: (task: SinkTask, error: unknown) => void = () => {};
   readonly #directory: TableDirectory;
   readonly #watch = new AbortController();
   #watching: Promise<void> = Promise.resolve();
-  /** Told of a sink that has stopped by itself. */
-  onSinkStopped: (task: SinkTask, error: unknown) => void = () => {};
   /** Of a task that could not even begin. */
   #wrongSetup: unknown = null;
 
@@ -235,7 +238,7 @@ export class RunningPipelines implements Reloadable {
   }
 
   #source(pipeline: PipelinePlan, plan: SourcePlan, share: number): Part<SourcePlan, SourceTask> {
-    const { instance, log, envelope, rules, context } = this.#options;
+    const { instance, log, envelope, rules, context, topicAdmin } = this.#options;
     const maxBytes = Math.min(MAX_SOURCE_BUFFER_BYTES, share);
     // The rules of the pipeline as they are when a table is seen.
     const current = () => this.plans.find(({ name }) => name === pipeline.name) ?? pipeline;
@@ -245,6 +248,7 @@ export class RunningPipelines implements Reloadable {
       plan,
       instance: instance.instance,
       dataDir: instance.dataDir,
+      ...(topicAdmin && { topicAdmin }),
       tableTopics: new Set(sourceTopics(envelope, plan)),
       rulesOf: (tables) => tableRules(current(), plan, tables),
     });

@@ -5,6 +5,7 @@ import type { SourceStatus } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
+import type { TopicAdmin } from '../contracts/log-admin.ts';
 import type { SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
@@ -13,6 +14,7 @@ import type { FoundTable, Position, SourceReader } from '../contracts/source.ts'
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import { keepEveryChange } from './rehydrate/keep-every-change.ts';
 import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
 import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
@@ -33,6 +35,7 @@ export interface SourceTaskOptions {
   readonly maxBytes: number;
   /** Where what is filled in is kept; absent: nothing is. */
   readonly dataDir?: string;
+  readonly topicAdmin?: TopicAdmin;
   /** The steps that the source's tables go through. */
   readonly rulesOf: (tables: readonly TableDescription[]) => readonly TableRules[];
 }
@@ -216,6 +219,7 @@ export class SourceTask {
         remedy: `${wrong.fix === undefined ? '' : `${wrong.fix}; `}\`tailrace check\` shows every place`,
       });
     }
+    if (manifest.rehydrates?.(config) === false) await keepEveryChange(this.#options, described);
     return described;
   }
 

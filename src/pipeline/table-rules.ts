@@ -9,9 +9,10 @@ export function tableRules(
   source: SourcePlan,
   tables: readonly TableDescription[],
 ): readonly TableRules[] {
+  const mayLackColumns = source.manifest.rehydrates?.(source.config) !== true;
   return tables.flatMap((table) => {
     const takers = pipeline.sinks.filter((sink) => sinkTakes(sink, `${table.schema}.${table.table}`));
     const ends = takers.length > 0 ? takers.map(({ transform }) => transform) : [[]];
-    return ends.map((end) => ({ steps: [...source.transform, ...pipeline.transform, ...end], table }));
+    return ends.map((end) => ({ steps: [...source.transform, ...pipeline.transform, ...end], table, mayLackColumns }));
   });
 }

@@ -52,6 +52,7 @@ export class Capture {
       tableTopics: new Set(tables.map((table) => tableTopic(envelope, name, table))),
       maxBytes: 1 << 20,
       dataDir: dir,
+      topicAdmin: log.admin.topics!,
       rulesOf: () => [],
     });
     this.ended = this.task.run(this.#abort.signal);
