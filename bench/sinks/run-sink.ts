@@ -1,5 +1,6 @@
 /** Runs one sink over a backlog, in its own process. */
 import { fork } from 'node:child_process';
+import { built } from '../build.ts';
 
 export interface SinkRun {
   readonly dataDir: string;
@@ -20,7 +21,7 @@ export interface SinkResult {
 export function runSink(run: SinkRun): Promise<SinkResult> {
   return new Promise((resolve, reject) => {
     const execArgv = process.env.BENCH_CHILD_ARGV?.split(' ') ?? [];
-    const child = fork(new URL('child.ts', import.meta.url), [JSON.stringify(run)], { execArgv });
+    const child = fork(built('bench/sinks/child.ts'), [JSON.stringify(run)], { execArgv });
     let result: SinkResult | null = null;
     child.once('message', (message) => {
       result = message as SinkResult;
