@@ -33,6 +33,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
       const config = sinkConfig.parse({ url: `${server!.url}${database}` });
       return {
         quoted,
+        job: { type: 'mysql', config: { url: `${server!.url}${database}` } },
         open: (options) => openSink({ ...options, config }),
         async exec(sql) {
           // A TEXT cannot be a key here.

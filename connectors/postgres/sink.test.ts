@@ -27,6 +27,7 @@ async function newTarget(): Promise<SqlTarget> {
   await client.query(`CREATE SCHEMA ${schema}`);
   return {
     quoted,
+    job: { type: 'postgres', config: { url: server.url, schema } },
     open: (options) => openSink({ ...options, config }),
     async exec(sql) {
       await client.query(sql);

@@ -19,7 +19,8 @@ async function newTarget(): Promise<SqlTarget> {
   const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
   return {
     quoted,
-    open: (options) => sink.open({ ...options, config: { path } }),
+    job: { type: 'sqlite', config: { path } },
+    open: (options) => sink.open({ ...options, config: { path, table: '{table}' } }),
     async exec(sql) {
       using database = new DatabaseSync(path);
       database.exec(sql);

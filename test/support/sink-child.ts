@@ -1,6 +1,7 @@
 /**
  * A process that feeds one sink and may die at a failpoint: `node sink-child.ts '{"type":…}'`. It resumes where the target
- * says, applies numbered inserts and updates in batches up to `total`, and exits 0.
+ * says, applies numbered inserts and updates in batches up to `total`, and exits 0. A write that fails ends it with 1 and the
+ * error's code on stdout.
  */
 import { connectors } from '../../connectors/index.ts';
 import { TailraceError } from '../../src/contracts/errors.ts';
@@ -13,6 +14,8 @@ export interface ChildJob {
   readonly total: number;
   readonly size: number;
   readonly epoch: number;
+  /** Stops itself (SIGSTOP), once, before the batch that starts here. */
+  readonly stopAt?: number;
 }
 
 const ITEMS = table('items', [column('id', 'int32', 'integer', { key: 1 }), column('n', 'int32', 'integer')]);
@@ -22,7 +25,7 @@ function item(i: number) {
   return change(ITEMS, { op: i < 10 ? 'insert' : 'update', version: i + 1, after: [i % 10, i] });
 }
 
-async function main({ type, config, total, size, epoch }: ChildJob): Promise<void> {
+async function main({ type, config, total, size, epoch, stopAt }: ChildJob): Promise<void> {
   const sink = (await connectors[type]?.())?.sink;
   if (sink === undefined) throw new TailraceError('internal.bug', `no sink ${type}`);
   const { lines, ...options } = openOptions<unknown>(sink.config.parse(config));
@@ -30,6 +33,7 @@ async function main({ type, config, total, size, epoch }: ChildJob): Promise<voi
   const { sink: target, resume } = await sink.open({ ...options, context });
   const signal = new AbortController().signal;
   for (let at = Number(resume?.[0]?.next ?? 0); at < total; at += size) {
+    if (at === stopAt) process.kill(process.pid, 'SIGSTOP');
     const changes = Array.from({ length: Math.min(size, total - at) }, (_, i) => item(at + i));
     await target.write(batch(changes, { from: at, epoch }), signal);
     await target.flush(signal);
@@ -38,4 +42,9 @@ async function main({ type, config, total, size, epoch }: ChildJob): Promise<voi
   await target.close();
 }
 
-await main(JSON.parse(process.argv[2]!) as ChildJob);
+try {
+  await main(JSON.parse(process.argv[2]!) as ChildJob);
+} catch (error) {
+  if (error instanceof TailraceError) process.stdout.write(`${error.code}\n`);
+  throw error;
+}

@@ -4,12 +4,15 @@ import { NOT_SENT } from '../../src/contracts/row.ts';
 import { change, column, openOptions, table } from './changes.ts';
 import { lastValueSuite } from './last-value-suite.ts';
 import { apply, insert, type LastValueTarget, remove, rows, run, SHOP, session, update } from './last-value-target.ts';
+import { raceWithStale } from './stale-instance.ts';
 
 /** One empty target database (or schema). */
 export interface SqlTarget extends LastValueTarget {
   exec(sql: string): Promise<void>;
   /** Name of the table in SQL of this target. */
   quoted(name: string): string;
+  /** For a process of its own that opens this target. */
+  readonly job: { readonly type: string; readonly config: unknown };
 }
 
 type NewTarget = () => Promise<SqlTarget>;
@@ -19,6 +22,17 @@ export function sqlSinkSuite(newTarget: NewTarget): void {
   describe('tables', () => tableTests(newTarget));
   describe('tables and names that do not fit', () => unfitTests(newTarget));
   describe('poison', () => poisonTests(newTarget));
+
+  test('a stale instance that was stopped and goes on after another one took over is refused', async () => {
+    const target = await newTarget();
+    expect(await raceWithStale(target.job, { total: 40, size: 5, stopAt: 10 })).toBe('sink.fenced');
+    // Rows 0 … 9 in turn: each holds the last number that fell on it.
+    const held = await target.rows('items', ['id', 'n']);
+    expect(held.map(([id, n]) => Number(n) - Number(id))).toEqual(Array(10).fill(30));
+    const opened = await session(target);
+    expect(opened.resume?.map(({ next }) => next)).toEqual([40n]);
+    await opened.sink.close();
+  }, 30_000);
 
   test('a table without key is appended to, once per change', async () => {
     const target = await newTarget();
