@@ -2,14 +2,16 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { readFileSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { freePort } from '../../demo/servers/free-port.ts';
 import { startKafka } from '../../demo/servers/kafka.ts';
 import { createTopics } from '../../src/wire/messages/create-topics.ts';
 import { listOffsets } from '../../src/wire/messages/list-offsets.ts';
+import { metadata } from '../../src/wire/messages/metadata.ts';
 import { WireClient } from '../../test/support/kafka-wire.ts';
-import { built } from '../build.ts';
+import { builtLauncher } from '../build.ts';
 
 export interface Broker {
   /** `host:port` */
@@ -37,26 +39,48 @@ async function kafka(dataDir: string, settings: Record<string, string>): Promise
   return { ...server, port: Number(server.address.split(':')[1]) };
 }
 
+/** The product with its defaults, `tailrace run` without pipelines. */
 async function startTailrace(dataDir: string): Promise<Broker> {
-  const program = built('bench/log/tailrace-child.ts');
+  const program = builtLauncher();
+  const port = await freePort();
+  const project = `${dataDir}.project`;
+  await mkdir(project, { recursive: true });
+  const settings = `data_dir: ${dataDir}\nhttp: { port: 0 }\nkafka: { listen: "127.0.0.1:${port}" }\n`;
+  await writeFile(join(project, 'tailrace.yaml'), settings);
   const started = performance.now();
-  const child = spawn(process.execPath, [program, dataDir], { stdio: ['pipe', 'pipe', 'inherit'] });
+  const child = spawn(process.execPath, [program, 'run', project], { stdio: ['ignore', 'ignore', 'inherit'] });
   const ended = once(child, 'exit');
-  const [port] = await Promise.race([once(child.stdout!, 'data'), ended.then(() => ['0'])]);
-  if (Number(port) === 0) throw new Error('the Tailrace broker did not start');
+  let hasEnded = false;
+  void ended.then(() => (hasEnded = true));
+  while (!(await answers(port))) {
+    if (hasEnded) throw new Error('the Tailrace broker did not start');
+    await new Promise((wake) => setTimeout(wake, 2));
+  }
   const startMs = performance.now() - started;
   const end = async (signal: NodeJS.Signals) => {
-    if (child.exitCode === null && child.signalCode === null) child.kill(signal);
+    if (!hasEnded) child.kill(signal);
     await ended;
   };
   return {
-    address: `127.0.0.1:${Number(port)}`,
-    port: Number(port),
+    address: `127.0.0.1:${port}`,
+    port,
     pid: child.pid!,
     startMs,
     stop: () => end('SIGTERM'),
     kill: () => end('SIGKILL'),
   };
+}
+
+async function answers(port: number): Promise<boolean> {
+  const client = await WireClient.connect(port).catch(() => null);
+  if (client === null) return false;
+  const request = { topics: null, allowAutoTopicCreation: false };
+  const answered = await client.ask(metadata, 4, request).then(
+    () => true,
+    () => false,
+  );
+  client.close();
+  return answered;
 }
 
 /** Starts one of each kind, runs, and leaves nothing behind. */
