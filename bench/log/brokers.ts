@@ -74,7 +74,7 @@ async function startTailrace(dataDir: string): Promise<Broker> {
 async function answers(port: number): Promise<boolean> {
   const client = await WireClient.connect(port).catch(() => null);
   if (client === null) return false;
-  const request = { topics: null, allowAutoTopicCreation: false };
+  const request = { topics: null, allowAutoTopicCreation: false, includeTopicAuthorizedOperations: false };
   const answered = await client.ask(metadata, 4, request).then(
     () => true,
     () => false,
