@@ -13,9 +13,9 @@ const PLATFORM_PACKAGE = `node-${process.platform}-${process.arch}`;
 const STUB = `
 export const createApp = 'createApp';
 export async function main(args, create) {
-  const { version, pid, ppid, env } = process;
-  const report = () =>
-    console.log(JSON.stringify({ args, create, version, pid, ppid, relaunched: env.TAILRACE_RELAUNCHED ?? null }));
+  const { version, pid, ppid, env, execArgv } = process;
+  const relaunched = env.TAILRACE_RELAUNCHED ?? null;
+  const report = () => console.log(JSON.stringify({ args, create, version, pid, ppid, relaunched, execArgv }));
   if (args[0] !== 'wait') report();
   if (args[0] === 'exit') return Number(args[1]);
   if (args[0] === 'kill') process.kill(process.pid, 'SIGKILL');
@@ -114,6 +114,15 @@ test('Node.js 24 runs it in its own process', async () => {
   expect(await ended).toMatchObject({ code: 7, signal: null, err: '' });
 });
 
+test('what stays runs with less memory for young objects, in the same process', async () => {
+  const { child, ended, report } = start([process.execPath, '--no-deprecation', launcher, 'run', 'a b']);
+  const execArgv = ['--no-deprecation', '--max-semi-space-size=8'];
+  expect(await report).toMatchObject({ args: ['run', 'a b'], pid: child.pid, execArgv });
+  expect(await ended).toMatchObject({ code: 0, signal: null, err: '' });
+  const short = start([process.execPath, launcher, 'lint', 'run']);
+  expect(await short.report).toMatchObject({ execArgv: [] });
+});
+
 const old = systemNode();
 const runners: (readonly [name: string, command: () => string[]])[] = [
   ['one that calls itself older', () => [process.execPath, '--require', pretendOld]],
@@ -130,6 +139,7 @@ describe.each(runners)('%s', (_, command) => {
     expect(told).toMatchObject({ args: ['exit', '7', 'a b', '--x=$y'], ppid: child.pid, version: process.version });
     expect(told).toMatchObject({ relaunched: null });
     expect(await ended).toMatchObject({ code: 7, signal: null, err: '' });
+    expect(await run('dev').report).toMatchObject({ args: ['dev'], execArgv: ['--max-semi-space-size=8'] });
   });
 
   test.each(['SIGTERM', 'SIGINT'] as const)('passes %s on and returns the exit code', async (signal) => {

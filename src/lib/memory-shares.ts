@@ -4,10 +4,10 @@ const MIB = 1 << 20;
 
 export interface MemoryShares {
   readonly log: {
-    /** A quarter together: commits wait when four times as much is outside of segments. */
+    /** An eighth: commits wait when four times as much is outside of segments. */
     readonly flushBytes: number;
+    /** A sixteenth, as the next. */
     readonly stageBytes: number;
-    /** A sixteenth. */
     readonly keyBytes: number;
   };
   /** Three sixteenths. */
@@ -25,7 +25,7 @@ export function memoryShares(total: number): MemoryShares {
   const part = (share: number, most: number) => Math.min(most * MIB, Math.floor(total * share));
   const connections = Math.floor(total / 8);
   return {
-    log: { flushBytes: part(1 / 16, 16), stageBytes: part(1 / 16, 16), keyBytes: part(1 / 16, 256) },
+    log: { flushBytes: part(1 / 32, 8), stageBytes: part(1 / 16, 16), keyBytes: part(1 / 16, 256) },
     kafka: {
       memoryBytes: connections,
       transactionBytes: Math.floor(total / 16),

@@ -81,7 +81,7 @@ export interface EmbeddedLog extends Log {
   readonly failed: Promise<unknown>;
 }
 
-const FLUSH_BYTES = 16 << 20;
+const FLUSH_BYTES = 8 << 20;
 const STAGE_BYTES = 16 << 20;
 export const SEGMENT_BYTES = 128 << 20;
 const WAL_FILE_BYTES = 32 << 20;
