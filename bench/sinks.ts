@@ -2,6 +2,7 @@
 import { tmpdir } from 'node:os';
 import { measureDisk } from './disk.ts';
 import { currentCommit, publish } from './report.ts';
+import { elasticsearchInserts } from './sinks/elasticsearch.ts';
 import { postgresInserts, postgresMixed } from './sinks/postgres.ts';
 import { redisInserts, redisMixed } from './sinks/redis.ts';
 import type { ReportRow } from './sinks/rounds.ts';
@@ -11,6 +12,7 @@ const parts: Record<string, () => Promise<ReportRow>> = {
   'postgres-mixed': postgresMixed,
   'redis-inserts': redisInserts,
   'redis-mixed': redisMixed,
+  elasticsearch: elasticsearchInserts,
 };
 
 export const rows: readonly string[] = Object.keys(parts);
