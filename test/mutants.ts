@@ -7,6 +7,7 @@ import { mysqlMutants } from './mutants/mysql.ts';
 import { operationsMutants } from './mutants/operations.ts';
 import { postgresMutants } from './mutants/postgres.ts';
 import { protocolMutants } from './mutants/protocol.ts';
+import { rehydrateMutants } from './mutants/rehydrate.ts';
 import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
@@ -25,4 +26,5 @@ export const mutants: readonly Mutant[] = [
   ...envelopeMutants,
   ...protocolMutants,
   ...operationsMutants,
+  ...rehydrateMutants,
 ];

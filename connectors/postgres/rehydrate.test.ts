@@ -268,3 +268,24 @@ test('invariant 9: the source’s own steps get the values too, and what is kept
   );
   expect(files.join('')).not.toContain('top secret');
 });
+
+test('invariant 9: how long stored values are: numbers in JSON and arrays take more than their text', async () => {
+  const it = await started(
+    `create table t (id int primary key, n int, j jsonb, i int8[]); alter table t alter j set storage external, alter i set storage external`,
+  );
+  const { client } = it.made;
+  const numbers = (count: number) => `(select array_agg(g % 10) from generate_series(1, ${count}) g)`;
+  for (const [id, count] of [100, 140, 180, 220, 260, 300, 500].entries()) {
+    await client.query(
+      `insert into t values (${id}, 0, to_jsonb(${numbers(count)}), null), (${id + 100}, 0, null, ${numbers(count)})`,
+    );
+  }
+  await client.query('update t set n = 1; update t set n = 2');
+  await it.settled();
+  const changes = await it.capture.changes('public.t');
+  expect(wholeRows(changes).size).toBe(14);
+  const [{ outside }] = (
+    await client.query('select pg_relation_size(reltoastrelid)::int as outside from pg_class where relname = $1', ['t'])
+  ).rows as [{ outside: number }];
+  expect(outside).toBeGreaterThan(0);
+});

@@ -83,7 +83,10 @@ export class LogFollower {
       // Asked after the read: compaction may have come between.
       const compactedTo = this.#partition()?.compactedTo ?? 0n;
       for (const batch of batches) {
-        for (const record of batch.records()) this.#take(record, isUnbroken && record.offset >= compactedTo);
+        for (const record of batch.records()) {
+          // A batch may begin before what was asked for.
+          if (record.offset >= next) this.#take(record, isUnbroken && record.offset >= compactedTo);
+        }
         next = batch.nextOffset;
       }
       // Between a delete and the row that follows it under a changed key there is no place to go on from.
@@ -104,7 +107,9 @@ export class LogFollower {
   #usableCover({ startOffset, endOffset, deletesRemovedTo = 0n }: PartitionInfo): bigint | null {
     const { cover, since } = this.#options;
     if (cover === null || cover > endOffset) return null;
-    return cover < since || cover < startOffset || cover < deletesRemovedTo ? null : cover;
+    // At the place itself: what is kept is from before it.
+    if (since > 0n && cover <= since) return null;
+    return cover < startOffset || cover < deletesRemovedTo ? null : cover;
   }
   #take(record: LogRecord, isUnbroken: boolean): void {
     const { envelope, schemas } = this.#options;
