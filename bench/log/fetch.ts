@@ -23,7 +23,13 @@ export async function runFetch(kinds: readonly Kind[]): Promise<void> {
         await writeRecords(file, records, bytes);
         for (const broker of brokers.values()) {
           await createTopic(broker, name, 1);
-          await produce(broker.address, name, { file, records, partitions: 1, batchBytes: 1_000_000 });
+          await produce(broker.address, name, {
+            file,
+            records,
+            partitions: 1,
+            batchBytes: 1_000_000,
+            batchRecords: 10_000,
+          });
         }
         const seconds = new Map<Kind, number[]>(compared.map((kind) => [kind, []]));
         const cpu = new Map<Kind, number>();

@@ -13,6 +13,7 @@ export interface Load {
   readonly partitions: number;
   /** Most bytes in one record batch. */
   readonly batchBytes: number;
+  readonly batchRecords: number;
 }
 
 /** Lines of `bytes` characters, one record each. */
@@ -33,8 +34,9 @@ export async function writeRecords(path: string, records: number, bytes: number)
 
 /** Seconds until all records are acknowledged with acks=all. Without an address: into librdkafka's own mock, in memory. */
 export async function produce(address: string | null, topic: string, load: Load): Promise<number> {
-  const { file, partitions, batchBytes } = load;
-  const settings = ['acks=all', `batch.size=${batchBytes}`, 'sticky.partitioning.linger.ms=0'];
+  const { file, partitions, batchBytes, batchRecords } = load;
+  const sizes = [`batch.size=${batchBytes}`, `batch.num.messages=${batchRecords}`];
+  const settings = ['acks=all', ...sizes, 'sticky.partitioning.linger.ms=0'];
   if (address === null) settings.push('test.mock.num.brokers=1');
   const words = ['-P', '-b', address ?? 'mock:1', '-t', topic, ...settings.flatMap((setting) => ['-X', setting])];
   if (partitions === 1) words.push('-p', '0');

@@ -8,7 +8,9 @@ import { createTopic, type Kind, usage, withBrokers } from './brokers.ts';
 import { type Load, produce, writeRecords } from './kcat.ts';
 
 const ROUNDS = 3;
-/** The last: default of librdkafka. The first: default of the Java client. */
+/** Default of librdkafka, in records. */
+const MANY = 10_000;
+/** Defaults of the Java client and of librdkafka. */
 const JAVA_BATCH = 16_384;
 const RDKAFKA_BATCH = 1_000_000;
 
@@ -18,18 +20,28 @@ export interface ProduceRow {
   readonly records: number;
   readonly partitions: number;
   readonly batchBytes: number;
+  readonly batchRecords: number;
 }
 
-const row = (name: string, bytes: number, records: number, partitions: number, batchBytes: number): ProduceRow => {
-  return { name, bytes, records, partitions, batchBytes };
+/** Record batches as the Java client makes them by default. */
+const java = (name: string, bytes: number, records: number, partitions: number): ProduceRow => {
+  return { name, bytes, records, partitions, batchBytes: JAVA_BATCH, batchRecords: MANY };
+};
+/** As librdkafka makes them: one flush covers a thousand records and more. */
+const large = (name: string, bytes: number, records: number, partitions: number): ProduceRow => {
+  return { ...java(`${name}-1MB-batches`, bytes, records, partitions), batchBytes: RDKAFKA_BATCH };
 };
 
 export const PRODUCE_ROWS: readonly ProduceRow[] = [
-  row('1KiB', 1024, 120_000, 1, RDKAFKA_BATCH),
-  row('1KiB-16k-batches', 1024, 50_000, 1, JAVA_BATCH),
-  row('1KiB-64p', 1024, 80_000, 64, RDKAFKA_BATCH),
-  row('100B', 100, 1_000_000, 1, RDKAFKA_BATCH),
-  row('100B-64p', 100, 500_000, 64, RDKAFKA_BATCH),
+  java('1KiB', 1024, 50_000, 1),
+  java('1KiB-64p', 1024, 50_000, 64),
+  java('100B', 100, 300_000, 1),
+  java('100B-64p', 100, 300_000, 64),
+  { ...java('1KiB-one-by-one', 1024, 10_000, 1), batchRecords: 1 },
+  large('1KiB', 1024, 120_000, 1),
+  large('1KiB-64p', 1024, 80_000, 64),
+  large('100B', 100, 1_000_000, 1),
+  large('100B-64p', 100, 500_000, 64),
 ];
 
 interface Measured {
@@ -116,8 +128,9 @@ function report(row: ProduceRow, all: ReadonlyMap<Kind, Measured>, disk: DiskLim
     notes: [
       'kcat (librdkafka) sends a file, one record a line, acks=all; Tailrace acknowledges after fdatasync, Kafka with its ' +
         'defaults before, Kafka with `log.flush.interval.messages=1` after. Bars: ≥ 0.6 × Kafka and ≥ 3 × Kafka with flush at 1 KiB, RSS ≤ 1/2.',
-      `Each row is a run of its own: three brokers side by side, ${ROUNDS} rounds in turn after one to warm up. -64p: 64 partitions; ` +
-        `-16k-batches: record batches of ${JAVA_BATCH} B as the Java client makes them by default, else up to ${RDKAFKA_BATCH} B as librdkafka's.`,
+      `Each row is a run of its own: three brokers side by side, ${ROUNDS} rounds in turn after one to warm up. Record batches have up to ` +
+        `${JAVA_BATCH} B, the default of Kafka's own client. -64p: 64 partitions; -one-by-one: a batch for each record; -1MB-batches: up to ` +
+        `${RDKAFKA_BATCH} B, the default of librdkafka, where one flush covers a thousand records.`,
       "Ceilings in the same run: the client alone, into librdkafka's mock in memory; 1 MiB appends with an fdatasync every 4 MiB; one fdatasync.",
     ],
   });

@@ -69,7 +69,7 @@ async function killedStarts(kind: Kind, dir: string): Promise<Starts> {
   await writeRecords(file, RECORDS, 1024);
   let broker = await start(kind, dir);
   await createTopic(broker, 'full', 1);
-  const load = { file, records: RECORDS, partitions: 1, batchBytes: 1_000_000 };
+  const load = { file, records: RECORDS, partitions: 1, batchBytes: 1_000_000, batchRecords: 10_000 };
   for (let i = 0; i < FILLS; i++) await produce(broker.address, 'full', load);
   for (let round = 0; round < KILLS; round++) {
     await broker.kill();
