@@ -74,7 +74,7 @@ export class RedisCluster {
     const [primary] = this.clients;
     // Connections that are there stay; the replica cannot log in again.
     await primary!.config('SET', 'requirepass', 'nobody knows');
-    await primary!.client('KILL', 'TYPE', 'replica');
+    await primary!.call('CLIENT', 'KILL', 'TYPE', 'replica');
     const replica = this.clients[PRIMARIES]!;
     await vi.waitUntil(async () => (await replica.info('replication')).includes('master_link_status:down'), WAIT);
   }
