@@ -21,7 +21,7 @@ export const rehydrateMutants: readonly Mutant[] = [
     file: 'src/pipeline/rehydrate/table-memory.ts',
     find: `      if (recalled[place] === true) {`,
     replace: `      if (recalled[place] === true && !isSmall) {`,
-    test: PROGRAMS,
+    test: ['src/pipeline/rehydrate/log-follower.test.ts', 'invariant 9: what was left out once'],
   },
   {
     // A row under a changed key does not take its values along.
@@ -37,7 +37,7 @@ export const rehydrateMutants: readonly Mutant[] = [
     file: 'src/pipeline/rehydrate/rehydration.ts',
     find: `      if (isDurable && this.#hasNews) this.#commit();`,
     replace: `      this.#commit();`,
-    test: PROGRAMS,
+    test: ['src/pipeline/rehydrate/output-rest.test.ts', 'invariant 9'],
   },
   {
     // What the log says is taken for what was sent.
@@ -45,7 +45,7 @@ export const rehydrateMutants: readonly Mutant[] = [
     file: 'src/pipeline/rehydrate/log-follower.ts',
     find: `    const mayEqual = isWhole && former !== null && unsent.isSmallRow(together);`,
     replace: `    const mayEqual = isWhole && former === null;`,
-    test: PROGRAMS,
+    test: ['src/pipeline/rehydrate/log-follower.test.ts', 'invariant 9: a small row'],
   },
   {
     // What was kept before the source began anew is recalled afterwards.

@@ -46,8 +46,15 @@ test('invariant 9: what a row sends replaces what was kept of it, also when it i
   expect(await touched(world, session)).toBe(undefined);
 });
 
+test('invariant 9: what was left out once stays kept, however small its row is by now', async () => {
+  const world = new RehydrationWorld();
+  const session = await world.open();
+  await world.write(session, [insert(HALF, BIG, null), update(undefined, 'x', null), update(undefined, 'y', null)]);
+  expect(await touched(world, session)).toBe(HALF);
+});
+
 describe('taken from the log', () => {
-  test('a small row of which earlier records are there, and one of which they are compacted or deleted', async () => {
+  test('invariant 9: a small row of which earlier records are there, and one of which they are compacted or deleted', async () => {
     const whole = await small();
     expect(await touched(whole, await whole.open())).toBe(HALF);
     const compacted = await small();
