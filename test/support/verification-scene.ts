@@ -5,7 +5,7 @@ import { basename, join } from 'node:path';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { source } from '../../connectors/postgres/index.ts';
-import type { PipelinePlan, SinkPlan } from '../../src/contracts/plan.ts';
+import type { PipelinePlan, SinkPlan, SourcePlan } from '../../src/contracts/plan.ts';
 import type { SinkManifest } from '../../src/contracts/plugin.ts';
 import type { StepSource } from '../../src/contracts/rules.ts';
 import type { Difference, VerificationStatus, VerifyRequest } from '../../src/contracts/verification.ts';
@@ -45,6 +45,7 @@ export async function verificationScene(
   url: string,
   tables: readonly string[],
   sinks: readonly SceneSink[],
+  more: Partial<SourcePlan> = {},
 ): Promise<VerificationScene> {
   const dir = await mkdtemp(join(tmpdir(), 'tailrace-verify-'));
   onTestFinished(() => rm(dir, { recursive: true, force: true }));
@@ -52,7 +53,7 @@ export async function verificationScene(
   const silent = () => {};
   const log = await openLog({ dir, clock, random: Math.random, log: silent });
   onTestFinished(() => log.close());
-  const pipeline = pipelineOf(url, tables, sinks);
+  const pipeline = pipelineOf(url, tables, sinks, more);
   const envelope = createEnvelope({ productVersion: '0.0.0' });
   const rules = createRules();
   const context = { log: silent, clock, failpoint: () => {}, random: Math.random };
@@ -105,7 +106,12 @@ function sceneOf(instance: Instance, verification: Verifications, client: pg.Cli
   };
 }
 
-function pipelineOf(url: string, tables: readonly string[], sinks: readonly SceneSink[]): PipelinePlan {
+function pipelineOf(
+  url: string,
+  tables: readonly string[],
+  sinks: readonly SceneSink[],
+  more: Partial<SourcePlan>,
+): PipelinePlan {
   const plan = ({ name, manifest, config, transform = [] }: SceneSink): SinkPlan => ({
     name,
     manifest,
@@ -125,6 +131,7 @@ function pipelineOf(url: string, tables: readonly string[], sinks: readonly Scen
     onGap: 'stop' as const,
     transform: [],
     path: [],
+    ...more,
   };
   return { name: 'p', file: 'p.yaml', sources: [from], transform: [], sinks: sinks.map(plan) };
 }
