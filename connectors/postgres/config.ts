@@ -31,6 +31,23 @@ export const sourceConfig = z.strictObject({
     })
     .optional()
     .describe('Takes what applications write with pg_logical_emit_message. Default: no.'),
+  ddl: z
+    .strictObject({
+      table: z
+        .string()
+        .regex(/^[^.]+\..+$/, { error: 'must be `schema.table`' })
+        .describe(
+          'A name under `tables:` that no table of the database has: each statement is one of its rows, with the columns `lsn` (the key), `tag`, `objects` and `text`.',
+        ),
+      create: z
+        .enum(['auto', 'never'])
+        .default('auto')
+        .describe('`auto` makes the event triggers where the role may; `check` prints their SQL where it may not.'),
+    })
+    .optional()
+    .describe(
+      'Takes CREATE, ALTER and DROP of tables, types, indexes, views, sequences and schemas with their text, by event triggers. Default: no.',
+    ),
   origin: z
     .enum(['any', 'none'])
     .default('any')

@@ -3,6 +3,7 @@
  * is not in the stream, and nothing in the stream says so (Invariant 5).
  */
 import { catalogTable, type Rows } from './catalog.ts';
+import { parseLsn } from './lsn.ts';
 import { isLoose, type SourceOptions } from './names.ts';
 import type { PostgresPosition } from './position.ts';
 import { type CapturedTable, type Publication, publishedTable } from './publication.ts';
@@ -51,4 +52,12 @@ export async function goneTables(
     if ((await catalogTable(rows, table))?.oid !== table.catalog.oid) gone.push(table);
   }
   return gone;
+}
+
+/** Where the server writes; on a standby, what it has replayed. */
+export async function walPosition(rows: Rows): Promise<bigint> {
+  const [row] = await rows<{ lsn: string }>(
+    'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn',
+  );
+  return parseLsn(row!.lsn);
 }

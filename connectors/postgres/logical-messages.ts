@@ -3,6 +3,7 @@
  * identified by its place in the write-ahead log.
  */
 import type { RowWriter, SourceOutput, TableDescription } from '../../src/sdk/index.ts';
+import { DDL_PREFIX } from './ddl-trigger.ts';
 import { formatLsn } from './lsn.ts';
 import { type SourceOptions, tableName } from './names.ts';
 import { need, readString } from './pgoutput.ts';
@@ -51,7 +52,14 @@ export function messagesTable({ config, name }: SourceOptions): TableDescription
   };
 }
 
-export class LogicalMessages {
+/** Makes rows of logical messages. */
+export interface MessageTaker {
+  wants(message: LogicalMessage): boolean;
+  /** Inside a transaction of the output. */
+  write(message: LogicalMessage, buf: Buffer): void;
+}
+
+export class LogicalMessages implements MessageTaker {
   readonly #writer: RowWriter;
   readonly #prefixes: ReadonlySet<string> | null;
 
@@ -62,7 +70,7 @@ export class LogicalMessages {
   }
 
   wants({ prefix }: LogicalMessage): boolean {
-    return this.#prefixes?.has(prefix) ?? true;
+    return this.#prefixes?.has(prefix) ?? !prefix.startsWith(DDL_PREFIX);
   }
 
   /** Inside a transaction of the output. */

@@ -24,9 +24,9 @@ export function publicationOf({ config, instance, name }: SourceOptions): { name
     : { name: config.publication, managed: false };
 }
 
-/** Configured names of tables of the database: not that of the logical messages. */
+/** Configured names of tables of the database: not those of logical messages and DDL. */
 export const databaseTables = ({ config, tables }: SourceOptions): readonly string[] =>
-  tables.filter((label) => label !== config.messages?.table);
+  tables.filter((label) => label !== config.messages?.table && label !== config.ddl?.table);
 
 /** It stands under a pattern: it may be gone, or another one of that name. */
 export const isLoose = ({ loose = [] }: SourceOptions, { label }: Pick<TableName, 'label'>): boolean =>

@@ -17,15 +17,16 @@ export async function serverVersion(rows: Rows): Promise<number> {
  * @param streaming transactions that still run are taken, unless logical messages are
  */
 export function protocolOptions(source: SourceOptions, version: number, streaming: boolean): string {
-  const { messages, origin } = source.config;
+  const { messages, ddl, origin } = source.config;
+  const takesMessages = messages !== undefined || ddl !== undefined;
   const options: Record<string, string> = {
     proto_version: String(protocolVersion(version)),
     publication_names: quoteName(publicationOf(source).name),
   };
   // In a transaction that still runs, the server gives messages of a subtransaction out as the transaction's own: they could
   // not be taken back when it is rolled back.
-  if (streaming && messages === undefined) options.streaming = 'on';
-  if (messages !== undefined) options.messages = 'true';
+  if (streaming && !takesMessages) options.streaming = 'on';
+  if (takesMessages) options.messages = 'true';
   if (origin === 'none') {
     const problem = originProblem(source, version);
     if (problem !== null) throw new TailraceError('source.not_ready', problem.message, { remedy: problem.remedy });

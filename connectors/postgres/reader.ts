@@ -13,10 +13,11 @@ import {
 } from '../../src/sdk/index.ts';
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
-import { checkContinuity, goneTables } from './continuity.ts';
+import { checkContinuity, goneTables, walPosition } from './continuity.ts';
+import { DdlEvents, ddlTable } from './ddl-events.ts';
 import { FailoverWatch } from './failover.ts';
 import { foundTables } from './found-tables.ts';
-import { LogicalMessages, messagesTable } from './logical-messages.ts';
+import { LogicalMessages, type MessageTaker, messagesTable } from './logical-messages.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import { isLoose, publicationOf, type SourceOptions, slotOf } from './names.ts';
@@ -194,11 +195,18 @@ export class PostgresReader implements SourceReader {
       isLoose: (table) => isLoose(this.#options, table),
       wait: () => context.clock.sleep(VISIBLE_MS, signal),
     });
-    const described = messagesTable(this.#options);
-    const messages =
-      described === null ? null : new LogicalMessages(described, this.#options.config.messages?.prefixes, output);
+    const messages = this.#messageTakers(output);
     const { failpoint, clock } = context;
     return new StreamDecoder({ output, tables: streamTables, progress, messages, now: clock.now, failpoint });
+  }
+
+  #messageTakers(output: SourceOutput): readonly MessageTaker[] {
+    const options = this.#options;
+    const [messages, ddl] = [messagesTable(options), ddlTable(options)];
+    return [
+      ...(messages === null ? [] : [new LogicalMessages(messages, options.config.messages?.prefixes, output)]),
+      ...(ddl === null ? [] : [new DdlEvents(ddl, options, output)]),
+    ];
   }
 
   /** Null without a place on disk: the server then keeps transactions until they have committed. */
@@ -277,13 +285,6 @@ export class PostgresReader implements SourceReader {
       since = acknowledged;
     }
   }
-}
-
-async function walPosition(rows: Rows): Promise<bigint> {
-  const [row] = await rows<{ lsn: string }>(
-    'SELECT CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn() ELSE pg_current_wal_insert_lsn() END::text AS lsn',
-  );
-  return parseLsn(row!.lsn);
 }
 
 /** Ends the connection, whose socket nobody has taken yet, before the error goes on. */

@@ -4,6 +4,7 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
+import { ensureTriggers } from './ddl-trigger.ts';
 import { makeFailover, refuseFailover } from './failover.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { databaseTables, isLoose, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
@@ -69,6 +70,7 @@ async function prepareAfresh(
   await waitUntilFree(sql, slot, clock);
   if (await dropSlot(sql, slot)) log('warn', 'replication slot of an earlier start dropped', { slot });
   const publication = await ensurePublication(sql, publicationOf(options), tables);
+  await ensureTriggers(options, sql);
   log('info', 'making the replication slot; this waits for transactions that are running', { slot });
   const lsn = await createSlot(sql, slot, options.config.failover);
   const states = Object.fromEntries(tables.map((table) => [table.label, pending(publication, table)]));
@@ -103,6 +105,7 @@ async function prepareToResume(
   const same = tables.filter((table) => known(table) !== undefined);
   checkContinuity((await findPublication(sql, named.name)) ?? named.name, same, from);
   const publication = await ensurePublication(sql, named, tables);
+  await ensureTriggers(options, sql);
   const states = Object.fromEntries(tables.map((table) => [table.label, known(table) ?? pending(publication, table)]));
   const kept = new Set(same.map(({ label }) => label));
   const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => kept.has(label));
@@ -140,20 +143,26 @@ export async function capturedTables(options: SourceOptions, sql: SqlSession): P
   return tables;
 }
 
-/** Why the logical messages cannot be taken as configured; null when they can, or are not wanted. */
+/** Why logical messages or DDL cannot be taken as configured; null when they can, or are not wanted. */
 export async function messagesProblem(
   { config, tables }: SourceOptions,
   rows: Rows,
 ): Promise<{ readonly message: string; readonly remedy: string } | null> {
-  const label = config.messages?.table;
-  if (label === undefined) return null;
-  if (!tables.includes(label)) {
-    const message = `the logical messages are to be rows of ${label}, which is not captured`;
-    return { message, remedy: `add ${label} to \`tables:\` of the source` };
+  const wanted = [
+    { label: config.messages?.table, what: 'the logical messages are', key: 'messages.table' },
+    { label: config.ddl?.table, what: 'the statements of DDL are', key: 'ddl.table' },
+  ];
+  for (const { label, what, key } of wanted) {
+    if (label === undefined) continue;
+    if (!tables.includes(label)) {
+      const message = `${what} to be rows of ${label}, which is not captured`;
+      return { message, remedy: `add ${label} to \`tables:\` of the source` };
+    }
+    if ((await catalogTable(rows, tableName(label))) === undefined) continue;
+    const message = `${what} to be rows of ${label}, which is a table of the database`;
+    return { message, remedy: `give \`${key}\`, and the name under \`tables:\`, a name that no table has` };
   }
-  if ((await catalogTable(rows, tableName(label))) === undefined) return null;
-  const message = `the logical messages are to be rows of ${label}, which is a table of the database`;
-  return { message, remedy: 'give `messages.table`, and the name under `tables:`, a name that no table has' };
+  return null;
 }
 
 /** Why nothing of it is in the write-ahead log; null for a table that can be captured. */

@@ -3,6 +3,8 @@ import type { Finding, TableDescription } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { tableFindings } from './check-tables.ts';
 import { connectReplication, SqlSession } from './connections.ts';
+import { ddlTable } from './ddl-events.ts';
+import { ddlFinding } from './ddl-trigger.ts';
 import { describeTable } from './descriptions.ts';
 import { failoverProblem } from './failover.ts';
 import { messagesTable } from './logical-messages.ts';
@@ -81,6 +83,7 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
     const slot = await findSlot(sql, slotOf(options));
     findings.push(...(slot === undefined ? headroom(facts!) : slotFindings(slot, slotOf(options))));
     findings.push(...(await replicationFindings(options, facts!)));
+    findings.push(...(await ddlFinding(options, sql)));
     const { tables, findings: found } = await tableFindings(options, sql, facts!.user);
     findings.push(...found, ...(await publicationFindings(options, sql, facts!, tables)));
     const service = managedService(facts!.service_roles);
@@ -100,8 +103,7 @@ export async function describeSource(options: SourceOptions): Promise<readonly T
   const rows: Rows = (text, values) => sql.rows(text, values);
   try {
     const publication = await findPublication(sql, publicationOf(options).name);
-    const messages = messagesTable(options);
-    const found: TableDescription[] = messages === null ? [] : [messages];
+    const found = [messagesTable(options), ddlTable(options)].filter((table) => table !== null);
     for (const label of databaseTables(options)) {
       const name = tableName(label);
       const catalog = await catalogTable(rows, name);

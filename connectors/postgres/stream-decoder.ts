@@ -4,7 +4,7 @@
  */
 import { type SourceOutput, TailraceError } from '../../src/sdk/index.ts';
 import type { Judgement, TableCoverage } from './coverage.ts';
-import { type LogicalMessage, type LogicalMessages, readLogicalMessage } from './logical-messages.ts';
+import { type LogicalMessage, type MessageTaker, readLogicalMessage } from './logical-messages.ts';
 import { formatLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
 import * as pgoutput from './pgoutput.ts';
@@ -23,8 +23,8 @@ export interface StreamDecoderOptions {
   readonly output: SourceOutput;
   readonly tables: StreamTables;
   readonly progress: SourceProgress;
-  /** Null: logical messages are not wanted. */
-  readonly messages: LogicalMessages | null;
+  /** Logical messages that none of them wants are left out. */
+  readonly messages: readonly MessageTaker[];
   /** ms since 1970. */
   readonly now: () => number;
   readonly failpoint: (name: string) => void;
@@ -33,7 +33,7 @@ export interface StreamDecoderOptions {
 export class StreamDecoder {
   readonly #output: SourceOutput;
   readonly #tables: StreamTables;
-  readonly #messages: LogicalMessages | null;
+  readonly #messages: readonly MessageTaker[];
   readonly #now: () => number;
   readonly #failpoint: (name: string) => void;
   readonly #old = new Tuple();
@@ -300,15 +300,16 @@ export class StreamDecoder {
   #message(buf: Buffer, message: LogicalMessage): undefined {
     const { transactional, lsn } = message;
     pgoutput.need(transactional === (this.#transaction !== null));
-    if (this.#messages?.wants(message) !== true) return undefined;
+    const taker = this.#messages.find((one) => one.wants(message));
+    if (taker === undefined) return undefined;
     if (transactional) {
       this.#open();
-      this.#messages.write(message, buf);
+      taker.write(message, buf);
       return undefined;
     }
     const timeUs = this.#now() * 1_000;
     this.#output.begin({ id: formatLsn(lsn), kind: 'stream', timeUs, position: formatLsn(lsn) });
-    this.#messages.write(message, buf);
+    taker.write(message, buf);
     this.#output.end(this.#progress.at(lsn));
     return undefined;
   }

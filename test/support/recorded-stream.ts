@@ -71,7 +71,7 @@ export function streamDecoder(
   const tables = new StreamTables({ source: 's', output, sql, captured, isLoose: () => false, wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   const progress = new SourceProgress(position, false, async () => []);
-  return new StreamDecoder({ output, tables, progress, messages, now: () => 0, failpoint: () => {} });
+  return new StreamDecoder({ output, tables, progress, messages: [messages], now: () => 0, failpoint: () => {} });
 }
 
 /** Recorded transactions are over: one that cannot be seen is none of them. */
