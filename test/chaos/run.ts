@@ -2,7 +2,7 @@
  * `npm run chaos -- <name>… [--seed N]`: what `npm test` samples, in full. Without a name: lists what there is.
  *
  * The tests themselves are those of `npm test`; TAILRACE_FULL makes the ones that walk a matrix walk all of it, and
- * TAILRACE_TEST_RUNS says how many random programs the property tests run.
+ * TAILRACE_TEST_RUNS says how many random programs the property tests run, TAILRACE_TEST_LOSSES how many answers of a target are lost.
  */
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
@@ -11,6 +11,7 @@ import { parseArgs } from 'node:util';
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const VITEST = fileURLToPath(new URL('../../node_modules/vitest/vitest.mjs', import.meta.url));
 const RUNS = '2000';
+const LOSSES = '10000';
 const TEST_MS = 3_600_000;
 
 interface Campaign {
@@ -37,7 +38,10 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     summary: 'MySQL and MariaDB: types, cut connections, failover, damaged events, random changes into the sink',
     command: tests('connectors/mysql/', 'test/e2e/mysql'),
   },
-  sinks: { summary: 'random changes, repeats and kills against every target', command: tests('sink.test', 'src/sdk') },
+  sinks: {
+    summary: 'random changes, repeats, kills and 10,000 lost answers against every target',
+    command: tests('sink.test', 'src/sdk', 'connectors/redis', 'connectors/elasticsearch'),
+  },
   rules: { summary: 'expressions against the answers of PostgreSQL', command: tests('src/rules') },
   process: { summary: 'the whole process: faults from outside', command: tests('test/e2e') },
   verify: {
@@ -60,6 +64,7 @@ async function run(name: string, { command }: Campaign, seed: string): Promise<n
     TAILRACE_FULL: '1',
     TAILRACE_SEED: seed,
     TAILRACE_TEST_RUNS: process.env.TAILRACE_TEST_RUNS ?? RUNS,
+    TAILRACE_TEST_LOSSES: process.env.TAILRACE_TEST_LOSSES ?? LOSSES,
   };
   const child = spawn(process.execPath, command, { cwd: ROOT, env, stdio: 'inherit' });
   return new Promise((resolve) => child.once('close', (code) => resolve(code ?? 1)));

@@ -37,6 +37,13 @@ export function row(columns: readonly Column[], values: readonly Cell[]): Row {
     columns,
     get: (i) => (bytes[i] === undefined ? NOT_SENT : (values[i] as Value)),
     bytes: (i) => bytes[i],
+    has: (i) => bytes[i] !== undefined,
+    copy(i, target, to) {
+      // As in a record, where other bytes stand around them.
+      const text = bytes[i];
+      if (text === undefined) target.unchanged(to);
+      else target.json(to, Buffer.concat([Buffer.from('"x'), text, Buffer.from('\\"')]), 2, 2 + text.length);
+    },
     toObject: () =>
       Object.fromEntries(
         columns.flatMap(({ name }, i) => (bytes[i] === undefined ? [] : [[name, values[i] as Value]])),

@@ -25,6 +25,15 @@ export class GrowingBytes {
     this.#length += length;
   }
 
+  /** The bytes from `from` up to `to`. */
+  slice(bytes: Uint8Array, from: number, to: number): void {
+    const length = to - from;
+    this.#reserve(length);
+    if (length < SHORT) for (let i = 0; i < length; i++) this.#buffer[this.#length + i] = bytes[from + i]!;
+    else this.#buffer.set(bytes.subarray(from, to), this.#length);
+    this.#length += length;
+  }
+
   /** @returns bytes written */
   text(text: string): number {
     this.#reserve(text.length * 3);

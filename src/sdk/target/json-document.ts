@@ -2,7 +2,7 @@
  * A row as one JSON object, made of the record's bytes. Values stand there as in the record (numbers with all their digits,
  * decimals as strings), except that a column of kind `json` is embedded instead of being a string of JSON.
  */
-import type { Row } from '../../contracts/row.ts';
+import type { ColumnTarget, Row } from '../../contracts/row.ts';
 import type { Column } from '../../contracts/schema.ts';
 import { columnText } from './column-text.ts';
 import type { GrowingBytes } from './growing-bytes.ts';
@@ -22,8 +22,13 @@ export interface DocumentExtras {
 export function writeDocument(out: GrowingBytes, row: Row, { stored, last }: DocumentExtras = {}): void {
   const names = namesOf(row.columns);
   let open = OPEN;
+  const copies = row.copy === undefined ? null : membersOf(out);
   for (let i = 0; i < row.columns.length; i++) {
     const { name, kind } = row.columns[i]!;
+    if (copies !== null && kind !== 'json' && copies.copy(row, i, open, names[i]!)) {
+      open = COMMA;
+      continue;
+    }
     const json = row.bytes(i);
     const known = json === undefined ? stored?.get(name) : '';
     if (known === undefined) continue;
@@ -39,6 +44,48 @@ export function writeDocument(out: GrowingBytes, row: Row, { stored, last }: Doc
     out.text(`${JSON.stringify(last[0])}:${last[1]}`);
   } else if (open === OPEN) out.byte(OPEN);
   out.byte(CLOSE);
+}
+
+/** Copies members straight from the record's bytes. */
+class MemberCopies implements ColumnTarget {
+  readonly #out: GrowingBytes;
+  #open = OPEN;
+  #name = new Uint8Array();
+  #copied = false;
+
+  constructor(out: GrowingBytes) {
+    this.#out = out;
+  }
+
+  /** False: nothing was written, the column was not sent or is no plain copy. */
+  copy(row: Row, column: number, open: number, name: Uint8Array): boolean {
+    this.#open = open;
+    this.#name = name;
+    this.#copied = false;
+    row.copy!(column, this, column);
+    return this.#copied;
+  }
+
+  json(_column: number, buf: Uint8Array, from: number, to: number): void {
+    this.#out.byte(this.#open);
+    this.#out.bytes(this.#name);
+    this.#out.slice(buf, from, to);
+    this.#copied = true;
+  }
+
+  jsonText(): void {}
+
+  string(): void {}
+
+  unchanged(): void {}
+}
+
+const copiesInto = new WeakMap<GrowingBytes, MemberCopies>();
+
+function membersOf(out: GrowingBytes): MemberCopies {
+  let copies = copiesInto.get(out);
+  if (copies === undefined) copiesInto.set(out, (copies = new MemberCopies(out)));
+  return copies;
 }
 
 /** Line ends only stand between JSON's tokens. A text that is no JSON (a rule may have made the column) stays a string. */
