@@ -9,6 +9,7 @@ import { Follower, transactionText } from '../../test/support/postgres-follower.
 import { postgresScenes, type Scene, sourceOptions } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
 import type { RecordedTransaction } from '../../test/support/recording-output.ts';
+import { ReplicationCutter } from '../../test/support/replication-cutter.ts';
 import { testSeed } from '../../test/support/seed.ts';
 
 const scene = postgresScenes();
@@ -55,6 +56,32 @@ test('invariant 4: the stream cut at random bytes gives the same transactions, e
   await reference.run(() => ended(reference));
   await tried.run(() => ended(tried));
   expect(proxy.cuts).toBeGreaterThan(2);
+  expect(tried.transactions.map(transactionText)).toEqual(reference.transactions.map(transactionText));
+});
+
+test('invariant 4: the connection cut after every byte of a stream: the same transactions, each once', async () => {
+  const random = seeded();
+  const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
+  const reference = new Follower({ ...made.options, name: 'reference' });
+  const proxy = await ReplicationCutter.start(made.server.port);
+  onTestFinished(() => proxy.close());
+  const url = made.url.replace(`:${made.server.port}/`, `:${proxy.port}/`);
+  const tried = new Follower(sourceOptions(url, made.options.name, made.options.tables));
+  for (const one of [reference, tried]) await one.run(() => one.transactions.length === WORKLOAD_TABLES.length);
+  await runWorkload([made.client, await made.connect()], mixedWorkload(random.uint32(), full ? 2 : 3));
+  await finish(made.client);
+  await reference.run(() => ended(reference));
+  // Each connection brings a byte more than the one before (some, in a sample), until a transaction is through.
+  const step = () => (full ? 1 : random.between(100, 1_000));
+  for (let limit = step(), before = -1; !ended(tried); limit += step()) {
+    if (tried.transactions.length > before) limit = step();
+    before = tried.transactions.length;
+    proxy.limit = limit;
+    const { breaks } = tried;
+    await tried.run(() => tried.breaks > breaks || ended(tried));
+  }
+  console.log(`every byte: ${proxy.cuts} cuts, ${tried.transactions.length} transactions`);
+  expect(proxy.cuts).toBeGreaterThan(full ? 1_500 : 4);
   expect(tried.transactions.map(transactionText)).toEqual(reference.transactions.map(transactionText));
 });
 

@@ -1,11 +1,12 @@
 import pg from 'pg';
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { Follower, transactionText } from '../../test/support/postgres-follower.ts';
 import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
 import { mixedWorkload, runWorkload, WORKLOAD_DDL, WORKLOAD_TABLES } from '../../test/support/postgres-workload.ts';
 import type { RecordedTransaction } from '../../test/support/recording-output.ts';
 import { testSeed } from '../../test/support/seed.ts';
+import { slotOf } from './names.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
@@ -131,6 +132,38 @@ test('the connection is terminated again and again: each transaction comes once'
   await killing;
   expect(kills).toBeGreaterThan(5);
   expectSame(tried, reference);
+});
+
+test('the walsender is killed every 50 ms: it gets on, and each transaction comes once', async () => {
+  const { made, reference, tried, ended } = await recorded(seeded(), full ? 3_000 : 300);
+  const killer = await made.connect();
+  const wanted = full ? 50 : 3;
+  let kills = 0;
+  const kill = async () => {
+    const { rowCount } = await killer.query(
+      `select pg_terminate_backend(active_pid) from pg_replication_slots where slot_name = $1 and active_pid is not null`,
+      [slotOf(made.options)],
+    );
+    kills += rowCount ?? 0;
+  };
+  let killing: Promise<unknown> = Promise.resolve();
+  const timer = setInterval(() => {
+    // Then it may come to the end, however slow the machine is.
+    if (kills < wanted) killing = killing.then(kill);
+  }, 50);
+  onTestFinished(() => clearInterval(timer));
+  // The workload is read in an instant: a little of it for each connection.
+  tried.onDrain = () => (kills < wanted ? new Promise((resolve) => setTimeout(resolve, 5)) : undefined);
+  await tried.run(ended);
+  clearInterval(timer);
+  await killing;
+  console.log(`walsender killed ${kills} times, ${tried.transactions.length} transactions`);
+  expect(kills).toBeGreaterThanOrEqual(wanted);
+  expectSame(tried, reference);
+  const { rowCount } = await made.client.query('select from pg_replication_slots where slot_name like $1', [
+    `${slotOf(made.options)}%`,
+  ]);
+  expect(rowCount, 'and no second slot was made').toBe(2);
 });
 
 test('the server restarts, cleanly and by a crash: each transaction comes once', async () => {

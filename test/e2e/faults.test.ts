@@ -129,6 +129,15 @@ describe('the target', () => {
     await query(place.sourceUrl, `insert into items select i, 'while down' from generate_series(1001, 1500) i`);
     await untilStatus('the sink retries', running, (from, [sink]) => sink?.state === 'retrying' && from.rows >= 550);
     expect((await running.status())?.pipelines[0]?.sources[0]?.state).toBe('streaming');
+    // The log drains the slot: what the server keeps for it does not grow with what waits for the sink.
+    const load = `insert into items select i, repeat('while down', 400) from generate_series(2001, 6000) i`;
+    await query(place.sourceUrl, `${load}; update items set v = v || '!' where id > 2000`);
+    const [end] = await query(place.sourceUrl, 'select pg_current_wal_flush_lsn()::text as lsn');
+    const drained = `select confirmed_flush_lsn >= '${end!.lsn}'::pg_lsn as yes from pg_replication_slots where slot_name = '${place.slot}'`;
+    await until('the slot is drained', async () => (await query(place.sourceUrl, drained))[0]?.yes === true, running);
+    expect((await running.status())?.pipelines[0]?.sinks[0]?.state).toBe('retrying');
+    const metrics = await (await fetch(`http://127.0.0.1:${place.project.httpPort}/metrics`)).text();
+    expect(metrics).toMatch(/^tailrace_source_retained_bytes\{.*\} \d+$/m);
     await target.restart();
     await until('caught up', () => equal(place), running);
     await untilStatus('healthy again', running, (_, [sink]) => sink?.state === 'running' && sink.lagRecords === 0);
