@@ -20,11 +20,14 @@ export function watchFiles(dirs: readonly string[], onChange: () => Promise<void
       return;
     }
     isBusy = true;
-    do {
-      isAskedAgain = false;
-      await onChange();
-    } while (isAskedAgain);
-    isBusy = false;
+    try {
+      do {
+        isAskedAgain = false;
+        await onChange();
+      } while (isAskedAgain);
+    } finally {
+      isBusy = false;
+    }
   };
   const watchers: FSWatcher[] = [...new Set(dirs)].map((dir) =>
     watch(dir, (_, name) => {

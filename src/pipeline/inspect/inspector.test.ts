@@ -21,14 +21,14 @@ import { isKey } from './key-words.ts';
 
 const step = (verb: string, config: unknown, path: (string | number)[]) => ({ verb, config, path });
 
-function pipelineOf(upstream: Upstream, target: Target): PipelinePlan {
+function pipelineOf(upstream: Upstream, target: Target, name = 'shop'): PipelinePlan {
   return {
-    name: 'shop',
-    file: 'shop.yaml',
+    name,
+    file: `${name}.yaml`,
     transform: [step('set', { v: 'upper(v)' }, ['transform', 0])],
     sources: [
       {
-        name: 'shop',
+        name,
         manifest: scriptedSource(upstream),
         config: {},
         tables: ['public.t'],
@@ -65,10 +65,14 @@ const FIRST: readonly ScriptedTransaction[] = [
 
 /** An instance whose sink has applied what the source has. */
 async function caughtUp() {
-  const dir = await mkdtemp(join(tmpdir(), 'tailrace-inspect-'));
   const upstream = new Upstream();
   upstream.add(...FIRST);
-  const pipelines = [pipelineOf(upstream, new Target())];
+  return { ...(await inspected([pipelineOf(upstream, new Target())], [3])), upstream };
+}
+
+/** @param records that the sink of each pipeline has applied */
+async function inspected(pipelines: readonly PipelinePlan[], records: readonly number[]) {
+  const dir = await mkdtemp(join(tmpdir(), 'tailrace-inspect-'));
   const log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
   const envelope = createEnvelope({ productVersion: '0' });
   const rules = createRules();
@@ -92,8 +96,12 @@ async function caughtUp() {
     rulesContext: { maskKey: null },
     pipelines: () => pipelines,
   });
-  while (instance.status().pipelines[0]!.sinks[0]!.records < 3) await new Promise((resolve) => setImmediate(resolve));
-  return { inspector, upstream };
+  const applied = async (counts: readonly number[]) => {
+    const isMissing = (count: number, i: number) => instance.status().pipelines[i]!.sinks[0]!.records < count;
+    while (counts.some(isMissing)) await new Promise((resolve) => setImmediate(resolve));
+  };
+  await applied(records);
+  return { inspector, applied };
 }
 
 const TAP: TapRequest = { pipeline: 'shop', sink: null, step: null, table: null, key: null, last: 10 };
@@ -107,6 +115,21 @@ async function taken(tap: AsyncIterable<readonly Tapped[]>, count: number): Prom
   }
   return all;
 }
+
+test('the newest changes of a row, whichever pipeline captured them', async () => {
+  const [late, early] = [new Upstream(), new Upstream()];
+  const changes = ['a', 'b', 'c', 'd', 'e'];
+  early.add(...changes.map((v, i) => ({ rows: [{ op: i === 0 ? 'c' : 'u', id: 1, v } as const] })));
+  const pipelines = [pipelineOf(late, new Target(), 'late'), pipelineOf(early, new Target(), 'early')];
+  const { inspector, applied } = await inspected(pipelines, [0, changes.length]);
+  // In a later millisecond than the others.
+  for (const nowMs = systemClock.now(); systemClock.now() <= nowMs; ) await new Promise((wake) => setImmediate(wake));
+  late.add({ rows: [{ op: 'c', id: 1, v: 'late' }] });
+  await applied([1, changes.length]);
+  const traced = await inspector.trace({ table: 't', key: ['1'], limit: 1 });
+  expect(traced.map(({ pipeline }) => pipeline)).toEqual(['late']);
+  expect(await inspector.trace({ table: 't', key: ['1'], limit: 10 })).toHaveLength(6);
+});
 
 test('the story of one row: what each step made of it, what dropped it, and whether the sink has it', async () => {
   const { inspector } = await caughtUp();

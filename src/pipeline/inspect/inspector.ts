@@ -43,6 +43,16 @@ interface Captured {
   readonly topic: string;
 }
 
+interface Found {
+  readonly captured: Captured;
+  readonly record: SeenRecord;
+}
+
+/** The last `limit` by time, in its order. */
+function newest(found: readonly Found[], limit: number): Found[] {
+  return [...found].sort((a, b) => a.record.place.timestamp - b.record.place.timestamp).slice(-limit);
+}
+
 export class LogInspector implements Inspector {
   readonly #options: InspectorOptions;
 
@@ -69,17 +79,16 @@ export class LogInspector implements Inspector {
   async trace({ table, key, limit }: TraceRequest): Promise<readonly TracedChange[]> {
     const pipelines = this.#options.pipelines();
     const signal = new AbortController().signal;
-    const found: { captured: Captured; record: SeenRecord }[] = [];
+    let found: Found[] = [];
     for (const captured of this.#captured(pipelines, table)) {
       const reading = this.#reading([captured.pipeline], key);
       for await (const list of readToEnd(reading, cursorsOf(reading, captured.topic, 'all'), signal)) {
         found.push(...list.map((record) => ({ captured, record })));
-        if (found.length > 2 * limit) found.splice(0, found.length - limit);
+        if (found.length > 2 * limit) found = newest(found, limit);
       }
     }
-    found.sort((a, b) => a.record.place.timestamp - b.record.place.timestamp);
     const chains = new Map<SinkPlan, StepChain>();
-    return found.slice(-limit).map(({ captured, record }) => this.#traced(captured, record, chains));
+    return newest(found, limit).map(({ captured, record }) => this.#traced(captured, record, chains));
   }
 
   /** @param chains of the sinks so far: their rules are compiled once */
