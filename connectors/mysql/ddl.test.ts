@@ -78,9 +78,26 @@ function program(random: Random, flavor: 'mysql' | 'mariadb'): string[] {
       'ALTER TABLE t ENGINE = InnoDB',
       'ALTER TABLE t RENAME COLUMN plain TO x; UPDATE t SET x = touched; ALTER TABLE t RENAME COLUMN x TO plain',
       'OPTIMIZE TABLE t',
+      `ALTER TABLE t MODIFY COLUMN plain int ${place()}`,
+      `ALTER TABLE t CHANGE \`Plain\` plain int /* it */ COMMENT 'KEY, (' ${place()}, ADD INDEX j (touched); ALTER TABLE t DROP INDEX j`,
       'CREATE TABLE u LIKE t; DROP TABLE u',
       ...(flavor === 'mysql' ? ['ALTER TABLE t ADD CHECK (id >= 0)'] : []),
     ]);
+  /** As pt-online-schema-change and gh-ost do it. */
+  const migrate = (): string => {
+    const [copy, old] = random.pick([
+      ['_t_new', '_t_old'],
+      ['_t_gho', '_t_del'],
+    ]);
+    const names = ['id', 'touched', 'plain', ...columns.map(({ name }) => name)].join(', ');
+    const [type, values] = random.pick(TYPES);
+    const name = `m${++serial}`;
+    const added = `ALTER TABLE ${copy} ADD COLUMN (${name} ${type})`;
+    const moved = `ALTER TABLE \`${copy}\` MODIFY touched int ${place()}`;
+    columns.push({ name, values });
+    return `CREATE TABLE ${copy} LIKE t; ${added}; ${moved}; INSERT INTO ${copy} (${names}) SELECT ${names} FROM t;
+      RENAME TABLE t TO ${old}, ${copy} TO t; DROP TABLE ${old}`;
+  };
   const insert = (): string => {
     const names = columns.map(({ name }) => name);
     const id = random.between(1, 40);
@@ -94,7 +111,16 @@ function program(random: Random, flavor: 'mysql' | 'mariadb'): string[] {
   const steps: string[] = [];
   for (let left = STEPS; left > 0; left--) {
     const altered = random.chance(0.35);
-    if (altered) steps.push(columns.length > 0 && random.chance(0.5) ? change() : random.chance(0.6) ? add() : other());
+    if (altered)
+      steps.push(
+        columns.length > 0 && random.chance(0.5)
+          ? change()
+          : random.chance(0.6)
+            ? add()
+            : random.chance(0.3)
+              ? migrate()
+              : other(),
+      );
     if (altered) steps.push('UPDATE t SET touched = touched + 1');
     else if (random.chance(0.06)) steps.push('TRUNCATE TABLE t');
     else if (random.chance(0.1)) steps.push(`BEGIN; ${insert()}; ${update()}; DELETE FROM t WHERE id % 3 = 1; COMMIT`);
@@ -110,7 +136,9 @@ describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flav
   test.skipIf(missing)('invariant 9: are streamed as they are', { timeout: full ? 900_000 : 60_000 }, async () => {
     for (let run = 0; run < PROGRAMS; run++) {
       const random = new Random(testSeed, run);
-      const made = await scene(['t'], 'CREATE TABLE t (id int PRIMARY KEY, touched int, plain int)');
+      const metadata = run % 2 === 0 ? 'MINIMAL' : 'FULL';
+      const set = `SET GLOBAL binlog_row_metadata = ${metadata}`;
+      const made = await scene(['t'], `${set}; CREATE TABLE t (id int PRIMARY KEY, touched int, plain int)`);
       const label = `${made.database}.t`;
       // A server notices only at its next heartbeat that a reader has gone.
       if (full) await made.client.query('SET GLOBAL max_connections = 2000');
@@ -120,7 +148,7 @@ describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flav
       for (const one of [during, later]) await one.run(() => one.transactions.length === 1);
       const reading = during.run(() => ended(during));
       const steps = program(random, flavor);
-      const told = `run ${run} of seed ${testSeed}\n${steps.join(';\n')}`;
+      const told = `run ${run} of seed ${testSeed}, ${metadata}\n${steps.join(';\n')}`;
       for (const sql of steps) {
         await made.client.query(sql).catch((cause: unknown) => {
           throw new Error(`${sql}\n${told}`, { cause });

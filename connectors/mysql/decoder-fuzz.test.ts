@@ -64,8 +64,16 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flav
     const captures = made.options.tables.map(tableName);
     const decode = async (list: readonly Buffer[]) => {
       const into = new RecordingOutput();
-      const tables = new StreamTables({ source: 'x', output: into, sql, facts, charsets, captured: captures });
-      const statements = new StatementEvents(captures, false);
+      const tables = new StreamTables({
+        source: 'x',
+        output: into,
+        sql,
+        facts,
+        charsets,
+        captured: captures,
+        history: null,
+      });
+      const statements = new StatementEvents(captures, false, null);
       const decoder = new StreamDecoder({
         output: into,
         tables,

@@ -22,6 +22,7 @@ export const sink = defineSink({
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  isAtomic: true,
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),

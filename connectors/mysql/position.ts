@@ -1,5 +1,6 @@
 /** The source's resume point as it stands in its checkpoint. */
 import { type Position, TailraceError, z } from '../../src/sdk/index.ts';
+import { type Definitions, definitions } from './schema-history.ts';
 import { type SnapshotState, snapshotState } from './snapshot-state.ts';
 
 /** A place in the history: the transactions before it, and where that is in this server's own files. */
@@ -26,6 +27,8 @@ const format = z.strictObject({
   begun: z.number(),
   /** Captured tables, by `schema.table`. */
   tables: z.record(z.string(), tableState),
+  /** Columns of the tables here; null: the rows of the log say which they have. */
+  history: definitions.nullable().default(null),
   /** Holds keys of rows: the runtime never shows what is under this name (Invariant 12). */
   private: z
     .strictObject({
@@ -73,6 +76,11 @@ export function withSnapshot(position: MysqlPosition, label: string, state: Snap
   const snapshots = state === null ? others : { ...others, [label]: state };
   return withPrivate(position, snapshots, isPaused(position));
 }
+
+export const withHistory = (position: MysqlPosition, history: Definitions | null): MysqlPosition => ({
+  ...position,
+  history,
+});
 
 export const isPaused = (position: MysqlPosition): boolean => position.private?.paused ?? false;
 

@@ -15,6 +15,7 @@ import { isDamage } from './log-files.ts';
 import { replicaOf, type SourceOptions, type TableName } from './names.ts';
 import { type MysqlPosition, readPosition } from './position.ts';
 import { PurgeWatch } from './purge-watch.ts';
+import { SchemaHistory } from './schema-history.ts';
 import { logFiles } from './server.ts';
 import { checkCrash } from './server-crash.ts';
 import { type Prepared, prepare } from './set-up.ts';
@@ -136,8 +137,8 @@ export class MysqlReader implements SourceReader {
       this.#work = { tables, progress, runner, save };
       await Promise.race([stream.done, this.#snapshots(runner, ended.signal)]);
     } catch (error) {
-      if (isDamage(error) && facts.flavor === 'mariadb' && (await this.#isLeft(decoder.file))) {
-        throw new TailraceError('source.unreachable', `the server crashed while it wrote ${decoder.file}`);
+      if (isDamage(error) && facts.flavor === 'mariadb' && (await this.#isLeft(decoder.at.file))) {
+        throw new TailraceError('source.unreachable', `the server crashed while it wrote ${decoder.at.file}`);
       }
       throw asStreamError(error, config.url);
     } finally {
@@ -151,16 +152,21 @@ export class MysqlReader implements SourceReader {
     const { config, context, name } = this.#options;
     const sql = this.#sql;
     const charsets = await Charsets.load(sql, facts);
-    return new StreamDecoder({
+    const saved = progress.position.history;
+    const at = () => decoder.at;
+    const history = saved === null ? null : new SchemaHistory(saved, at, (now) => progress.setHistory(now));
+    const anyCase = facts.variables.get('lower_case_table_names') !== '0';
+    const decoder: StreamDecoder = new StreamDecoder({
       output,
-      tables: new StreamTables({ source: name, output, sql, facts, charsets, captured: tables }),
-      statements: new StatementEvents(tables, facts.variables.get('lower_case_table_names') !== '0'),
+      tables: new StreamTables({ source: name, output, sql, facts, charsets, captured: tables, history }),
+      statements: new StatementEvents(tables, anyCase, history),
       progress,
       known,
       crashed: (file) => checkCrash(facts, config.after_crash, file),
       cutOffs: cutOffsOf(config),
       failpoint: context.failpoint,
     });
+    return decoder;
   }
 
   async #open(decoder: StreamDecoder, gate: StreamGate, from: MysqlPosition, output: SourceOutput) {

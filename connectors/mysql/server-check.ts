@@ -38,7 +38,9 @@ export function serverProblems({ flavor, release, version, variables }: ServerFa
   }
   wanted('binlog_format', 'ROW', 'changes are written as statements');
   wanted('binlog_row_image', 'FULL', 'rows are written without all of their columns');
-  wanted('binlog_row_metadata', 'FULL', 'rows are written without the names of their columns');
+  if (variables.get('binlog_row_metadata') === 'NO_LOG') {
+    wanted('binlog_row_metadata', 'FULL', 'rows are written without what their columns are');
+  }
   wanted('binlog_row_value_options', '', 'changes of JSON columns are written in part');
   if (!variables.has('binlog_row_metadata') && found.length === 0) {
     found.push({

@@ -5,7 +5,8 @@ import { tableProblems, unloggedCascades } from './check-tables.ts';
 import type { SqlSession } from './connections.ts';
 import { courseFrom, fileBegun, type LogFile, type LogReader } from './log-files.ts';
 import { replicaOf, type SourceOptions, type TableName, tableName } from './names.ts';
-import { type MysqlPosition, type Place, snapshotsOf, type TableState, withSnapshot } from './position.ts';
+import { isBefore, type MysqlPosition, type Place, snapshotsOf, type TableState, withSnapshot } from './position.ts';
+import { currentDefinition } from './schema-history.ts';
 import { checkIncarnation, logEnd, logFiles, type ServerFacts, serverFacts } from './server.ts';
 import { type Problem, serverProblems, unloggedProblems } from './server-check.ts';
 import { checkCrash, checkHistory } from './server-crash.ts';
@@ -42,7 +43,8 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
   if (from === null) {
     const { flavor, server } = facts;
     const { known, ...end } = await endPlace(reader, sql, facts);
-    const position = { v: 1, flavor, server, ...end, tables: states(null), private: null } as const;
+    const history = await historyOf(sql, facts, tables, null);
+    const position = { v: 1, flavor, server, ...end, tables: states(null), history, private: null } as const;
     return { facts, position, known, tables };
   }
   await checkIncarnation(sql, facts, from);
@@ -50,7 +52,8 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
   const { known, ...place } =
     from.server === facts.server ? await goneOn(options, sql, facts, from) : await endPlace(reader, sql, facts);
   const position = { ...from, ...place, gtid: from.gtid, server: facts.server, tables: states(from) };
-  return { facts, position: withoutOthers(position), known, tables };
+  const history = await historyOf(sql, facts, tables, position);
+  return { facts, position: withoutOthers({ ...position, history }), known, tables };
 }
 
 /** A place in the server's files. */
@@ -109,6 +112,31 @@ async function asked<T>({ url }: LogReader, ask: () => Promise<T>): Promise<T> {
 function stateOf({ snapshot }: SourceOptions, from: MysqlPosition | null, label: string): TableState {
   if (from === null) return PENDING;
   return from.tables[label] ?? (snapshot === 'never' ? { read: 'past' } : PENDING);
+}
+
+/** Null where the rows say which columns they have. */
+async function historyOf(
+  sql: SqlSession,
+  facts: ServerFacts,
+  tables: readonly TableName[],
+  position: MysqlPosition | null,
+): Promise<MysqlPosition['history']> {
+  if (facts.variables.get('binlog_row_metadata') === 'FULL') return null;
+  const saved = position?.history ?? {};
+  const labels = tables.map(({ label }) => label);
+  // What is not captured is a copy that a migration fills.
+  const isKept = (label: string) => labels.includes(label) || !Object.hasOwn(position?.tables ?? {}, label);
+  const history = Object.fromEntries(Object.entries(saved).filter(([label]) => isKept(label)));
+  for (const table of tables.filter(({ label }) => !Object.hasOwn(saved, label))) {
+    history[table.label] = await currentDefinition(sql, facts, table);
+    const { since } = history[table.label]!;
+    if (position?.tables[table.label]?.read !== 'past' || !isBefore(position, since!)) continue;
+    throw gap(
+      `binlog_row_metadata became MINIMAL while the source was behind: what ${table.label} was at the position is not known`,
+      'SET GLOBAL binlog_row_metadata = FULL; and set `on_gap: resnapshot` on the source',
+    );
+  }
+  return history;
 }
 
 /** A table that is not captured any more is not read any more. */

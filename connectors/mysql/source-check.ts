@@ -32,6 +32,7 @@ export async function checkSource(options: SourceOptions): Promise<readonly Find
       });
     }
     findings.push(...crashFindings(facts));
+    findings.push(...metadataFindings(facts));
     findings.push(...(await tableFindings(options, sql, facts)));
     const name = facts.flavor === 'mysql' ? 'MySQL' : 'MariaDB';
     const ok = `${name} ${facts.version} at ${placeOf(options.config.url)}, user ${await userOf(sql)}`;
@@ -59,6 +60,14 @@ export async function describeSource(options: SourceOptions): Promise<readonly T
   } finally {
     await sql.close();
   }
+}
+
+function metadataFindings({ flavor, variables }: ServerFacts): Finding[] {
+  if (variables.get('binlog_row_metadata') !== 'MINIMAL') return [];
+  const set = flavor === 'mysql' ? 'SET PERSIST' : 'SET GLOBAL';
+  const message =
+    'binlog_row_metadata is MINIMAL: columns are known from the statements that change them; one that is not understood is a gap';
+  return [{ level: 'warning', message, remedy: `${set} binlog_row_metadata = FULL;`, path: ['url'] }];
 }
 
 function crashFindings(facts: ServerFacts): Finding[] {

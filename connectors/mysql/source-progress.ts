@@ -8,11 +8,13 @@ import {
   type MysqlPosition,
   type Place,
   snapshotsOf,
+  withHistory,
   withPause,
   withSnapshot,
   withTable,
 } from './position.ts';
 import type { Rows } from './rows.ts';
+import type { Definitions } from './schema-history.ts';
 import type { SnapshotState } from './snapshot-state.ts';
 
 /** Where everything is before that somebody may have seen. */
@@ -95,6 +97,11 @@ export class SourceProgress {
   finish(label: string): MysqlPosition {
     this.#position = withTable(this.#position, label, 'past');
     return this.setSnapshot(label, null);
+  }
+
+  /** What the tables are here, from the next position on. */
+  setHistory(history: Definitions): void {
+    this.#position = withHistory(this.#position, history);
   }
 
   pause(paused: boolean): MysqlPosition {

@@ -1,8 +1,10 @@
 /** What the statements of the binary log mean for the captured tables. Throws where changes are not in it as rows (Invariant 5). */
 import type { QueryEvent } from './binlog-event.ts';
 import type { TableName } from './names.ts';
+import type { Made, SchemaHistory } from './schema-history.ts';
 import { gap, unsupported } from './source-errors.ts';
-import { effectOf, mentions, type NamedTable } from './statements.ts';
+import { effectOf, mentions } from './statements.ts';
+import type { NamedTable, Token } from './tokens.ts';
 
 export type CapturedEffect =
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'rollback-to' | 'xa-end' | 'none' }
@@ -13,11 +15,16 @@ const NONE: CapturedEffect = { kind: 'none' };
 export class StatementEvents {
   readonly #captured: readonly TableName[];
   readonly #anyCase: boolean;
+  readonly #history: SchemaHistory | null;
 
-  /** @param anyCase names of tables are the same in upper and lower case (lower_case_table_names) */
-  constructor(captured: readonly TableName[], anyCase: boolean) {
+  /**
+   * @param anyCase names of tables are the same in upper and lower case (lower_case_table_names)
+   * @param history follows the columns; null: the rows say which they have
+   */
+  constructor(captured: readonly TableName[], anyCase: boolean, history: SchemaHistory | null) {
     this.#captured = captured;
     this.#anyCase = anyCase;
+    this.#history = history;
   }
 
   captured(label: string): TableName {
@@ -30,13 +37,14 @@ export class StatementEvents {
     if (sql === 'COMMIT') return { kind: 'commit' };
     const effect = effectOf(sql, schema, ansiQuotes);
     switch (effect.kind) {
-      case 'truncate':
-      case 'altered': {
+      case 'truncate': {
         const table = this.#find(effect.table);
         return table === undefined ? NONE : { kind: effect.kind, table };
       }
+      case 'altered':
+        return this.#altered(effect.table, effect.clauses);
       case 'replaced':
-        return this.#replaced(effect.tables, effect.by);
+        return this.#replaced(effect.tables, effect.by, effect.made);
       case 'renamed':
         return this.#renamed(effect.pairs);
       case 'schema-dropped':
@@ -61,8 +69,24 @@ export class StatementEvents {
     return a === b || (this.#anyCase && a.toLowerCase() === b.toLowerCase());
   }
 
-  #replaced(tables: readonly NamedTable[], by: string): CapturedEffect {
+  #altered(name: NamedTable, clauses: readonly (readonly Token[])[]): CapturedEffect {
+    const table = this.#find(name);
+    if (table === undefined) {
+      if (this.#isCopy(name)) this.#history?.alterCopy(name, clauses);
+      return NONE;
+    }
+    if (this.#history?.alter(table.label, clauses) === false) throw notFollowed(table, 'an ALTER TABLE');
+    return { kind: 'altered', table };
+  }
+
+  /** A table that a migration may put in the place of a captured one. */
+  #isCopy({ schema, table }: NamedTable): boolean {
+    return this.#captured.some((one) => this.#same(one.schema, schema) && isCopyOf(table, one.table));
+  }
+
+  #replaced(tables: readonly NamedTable[], by: string, made?: Made): CapturedEffect {
     for (const named of tables) {
+      if (made !== undefined && this.#isCopy(named)) this.#history?.create(named, made);
       const table = this.#find(named);
       if (table !== undefined)
         throw gap(`rows of ${table.label} went or came by ${by}, which the binary log does not have as rows`);
@@ -72,7 +96,10 @@ export class StatementEvents {
 
   #renamed(pairs: readonly (readonly [NamedTable, NamedTable])[]): CapturedEffect {
     const migrated = this.#migrated(pairs);
-    if (migrated !== undefined) return { kind: 'altered', table: migrated };
+    if (migrated !== undefined) {
+      if (this.#history?.swap(migrated.label, pairs[1]![0]) === false) throw notFollowed(migrated, 'a migration');
+      return { kind: 'altered', table: migrated };
+    }
     for (const table of pairs.flat()) {
       const found = this.#find(table);
       if (found === undefined) continue;
@@ -96,10 +123,10 @@ export class StatementEvents {
     const name = old[0].table;
     const from = copy[0].table;
     const sameSchema = [old[1], copy[0]].every(({ schema }) => this.#same(schema, old[0].schema));
-    const ptOsc =
-      new RegExp(`^_+${escaped(name)}_new$`).test(from) && new RegExp(`^_+${escaped(name)}_old$`).test(old[1].table);
-    const ghOst = from === `_${name}_gho` && /^_.*_del$/.test(old[1].table);
-    return sameSchema && (ptOsc || ghOst) ? table : undefined;
+    const ptOsc = new RegExp(`^_+${escaped(name)}_old$`).test(old[1].table);
+    const ghOst = /^_.*_del$/.test(old[1].table);
+    const isNew = isCopyOf(from, name) && (from.endsWith('_new') ? ptOsc : ghOst);
+    return sameSchema && isNew ? table : undefined;
   }
 
   #schemaDropped(schema: string): CapturedEffect {
@@ -116,6 +143,17 @@ export class StatementEvents {
       'set `on_gap: resnapshot` on the source to read its tables as they are now',
     );
   }
+}
+
+/** As pt-online-schema-change and gh-ost name theirs. */
+const isCopyOf = (copy: string, table: string): boolean =>
+  copy === `_${table}_gho` || new RegExp(`^_+${escaped(table)}_new$`).test(copy);
+
+function notFollowed({ label }: TableName, what: string): Error {
+  return unsupported(
+    `${what} of ${label} is not understood, and rows come without the names of their columns (binlog_row_metadata is MINIMAL)`,
+    'SET GLOBAL binlog_row_metadata = FULL; then set `on_gap: resnapshot` on the source',
+  );
 }
 
 const escaped = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');

@@ -3,11 +3,7 @@
  * far as it says which table is meant; what is not understood and names a captured table is for the caller to refuse
  * (Invariant 5).
  */
-
-export interface NamedTable {
-  readonly schema: string;
-  readonly table: string;
-}
+import { type NamedTable, type Token, TokenReader, tokensOf } from './tokens.ts';
 
 export type Effect =
   | { readonly kind: 'begin' | 'commit' | 'rollback' | 'xa-end' | 'none' }
@@ -17,36 +13,18 @@ export type Effect =
   | { readonly kind: 'dml'; readonly verb: string }
   | { readonly kind: 'truncate'; readonly table: NamedTable }
   /** Columns may be others from here on. */
-  | { readonly kind: 'altered'; readonly table: NamedTable }
+  | { readonly kind: 'altered'; readonly table: NamedTable; readonly clauses: readonly (readonly Token[])[] }
   /** Rows went without being in the log, or the name stands for another table. `by`: what did it. */
-  | { readonly kind: 'replaced'; readonly tables: readonly NamedTable[]; readonly by: string }
+  | {
+      readonly kind: 'replaced';
+      readonly tables: readonly NamedTable[];
+      readonly by: string;
+      /** Of CREATE TABLE: the columns and what follows, or the table that it is made like. */
+      readonly made?: { readonly like: NamedTable } | { readonly definition: readonly Token[] };
+    }
   | { readonly kind: 'renamed'; readonly pairs: readonly (readonly [from: NamedTable, to: NamedTable])[] }
   | { readonly kind: 'schema-dropped'; readonly schema: string }
   | { readonly kind: 'unknown' };
-
-interface Token {
-  /** `word`: a bare word, keyword or name. `name`: quoted. */
-  readonly kind: 'word' | 'name' | 'text' | 'sign';
-  readonly text: string;
-}
-
-const TOKEN =
-  /\/\*!\d*|\*\/|\/\*[\s\S]*?(?:\*\/|$)|--(?:[ \t][^\n]*|(?=\n|$))|#[^\n]*|`((?:[^`]|``)*)`|"((?:[^"\\]|""|\\[\s\S])*)"|'(?:[^'\\]|''|\\[\s\S])*'|[\w$@\u0080-\uffff]+|\S/g;
-
-function tokensOf(sql: string, ansiQuotes: boolean, limit: number): Token[] {
-  const tokens: Token[] = [];
-  for (const [text, backquoted, doubleQuoted] of sql.matchAll(TOKEN)) {
-    if (tokens.length >= limit) break;
-    // Comments; what stands in those that the server executes are tokens like others.
-    if (/^(\/\*|\*\/|--(?:[ \t]|$)|#)/.test(text)) continue;
-    if (backquoted !== undefined) tokens.push({ kind: 'name', text: backquoted.replaceAll('``', '`') });
-    else if (doubleQuoted !== undefined && ansiQuotes)
-      tokens.push({ kind: 'name', text: doubleQuoted.replaceAll('""', '"') });
-    else if (/^['"]/.test(text)) tokens.push({ kind: 'text', text });
-    else tokens.push({ kind: /^[\w$@\u0080-\uffff]/.test(text) ? 'word' : 'sign', text });
-  }
-  return tokens;
-}
 
 const MAX_TOKENS = 20_000;
 const DML = new Set([
@@ -187,7 +165,7 @@ function tableChange(reader: TokenReader, table: NamedTable): Effect {
       return to === null ? { kind: 'unknown' } : { kind: 'renamed', pairs: [[table, { ...to }]] };
     }
   }
-  return { kind: 'altered', table };
+  return { kind: 'altered', table, clauses: reader.clauses() };
 }
 
 function renameEffect(reader: TokenReader): Effect {
@@ -241,93 +219,9 @@ function createEffect(reader: TokenReader): Effect {
   if (table === null) return { kind: 'unknown' };
   // With IF NOT EXISTS nothing happens to a table that is there.
   if (careful && !replacing) return { kind: 'none' };
-  return { kind: 'replaced', tables: [table], by: 'CREATE TABLE' };
-}
-
-class TokenReader {
-  readonly #tokens: readonly Token[];
-  readonly #schema: string;
-  #at = 0;
-
-  constructor(tokens: readonly Token[], schema: string) {
-    this.#tokens = tokens;
-    this.#schema = schema;
-  }
-
-  get rest(): readonly Token[] {
-    return this.#tokens.slice(this.#at);
-  }
-
-  /** The next bare word in upper case, or an empty text. */
-  peek(): string {
-    const token = this.#tokens[this.#at];
-    return token?.kind === 'word' ? token.text.toUpperCase() : '';
-  }
-
-  word(): string {
-    const word = this.peek();
-    this.#at++;
-    return word;
-  }
-
-  /** Skips the words if they are next. */
-  skip(...words: readonly string[]): boolean {
-    const next = words.every((word, i) => {
-      const token = this.#tokens[this.#at + i];
-      return token?.kind === 'word' && token.text.toUpperCase() === word;
-    });
-    if (next) this.#at += words.length;
-    return next;
-  }
-
-  skipSign(sign: string): boolean {
-    const token = this.#tokens[this.#at];
-    if (token?.kind !== 'sign' || token.text !== sign) return false;
-    this.#at++;
-    return true;
-  }
-
-  /** MariaDB: WAIT n, NOWAIT. */
-  skipWait(): void {
-    if (this.skip('WAIT')) this.#at++;
-    else this.skip('NOWAIT');
-  }
-
-  /** The next of these words, and what was before it is left out. */
-  until(words: ReadonlySet<string>): string {
-    while (this.#at < this.#tokens.length) {
-      const word = this.word();
-      if (words.has(word) || word === 'TABLE') return word;
-    }
-    return '';
-  }
-
-  name(): string | null {
-    const token = this.#tokens[this.#at];
-    if (token === undefined || (token.kind !== 'word' && token.kind !== 'name')) return null;
-    this.#at++;
-    return token.text;
-  }
-
-  /** `table`, `schema.table`; with the default database where none is named. */
-  table(): NamedTable | null {
-    const first = this.name();
-    if (first === null) return null;
-    if (!this.skipSign('.')) return { schema: this.#schema, table: first };
-    const second = this.name();
-    return second === null ? null : { schema: first, table: second };
-  }
-
-  /** What is left, cut at commas that stand in no parenthesis. */
-  clauses(): Token[][] {
-    const clauses: Token[][] = [[]];
-    let depth = 0;
-    for (const token of this.rest) {
-      if (token.kind === 'sign' && token.text === '(') depth++;
-      if (token.kind === 'sign' && token.text === ')') depth--;
-      if (token.kind === 'sign' && token.text === ',' && depth === 0) clauses.push([]);
-      else clauses.at(-1)!.push(token);
-    }
-    return clauses;
-  }
+  const like = new TokenReader(reader.rest, table.schema);
+  like.skipSign('(');
+  const other = like.skip('LIKE') ? like.table() : null;
+  const made = other === null ? { definition: reader.rest } : { like: other };
+  return { kind: 'replaced', tables: [table], by: 'CREATE TABLE', made };
 }

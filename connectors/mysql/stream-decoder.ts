@@ -12,7 +12,7 @@ import { type GtidSet, gtidText, parseGtidSet } from './gtid.ts';
 import { FileSequence } from './log-files.ts';
 import type { Wait } from './packet-socket.ts';
 import { payloadEvents } from './payload.ts';
-import { fileNumber, type MysqlPosition } from './position.ts';
+import { type FilePlace, fileNumber, type MysqlPosition } from './position.ts';
 import { RowsEvents } from './rows-event.ts';
 import { gap, need, unsupported } from './source-errors.ts';
 import type { SourceProgress } from './source-progress.ts';
@@ -95,8 +95,8 @@ export class StreamDecoder {
   }
 
   /** Where the stream is. */
-  get file(): string {
-    return this.#file;
+  get at(): FilePlace {
+    return { file: this.#file, pos: this.#pos };
   }
 
   /** One event, as it stands in the file, at buf[from, to). */

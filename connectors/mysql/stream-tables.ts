@@ -7,6 +7,7 @@ import { describe, kindOf } from './columns.ts';
 import type { SqlSession } from './connections.ts';
 import { withHints } from './mariadb-types.ts';
 import type { TableName } from './names.ts';
+import type { SchemaHistory } from './schema-history.ts';
 import type { ServerFacts } from './server.ts';
 import { unsupported } from './source-errors.ts';
 import { primaryKey, readTableMap, wireColumns } from './table-map.ts';
@@ -29,6 +30,8 @@ export interface StreamTablesOptions {
   readonly facts: ServerFacts;
   readonly charsets: Charsets;
   readonly captured: readonly TableName[];
+  /** For rows without the names of their columns; null: there are none. */
+  readonly history: SchemaHistory | null;
 }
 
 interface Known {
@@ -86,13 +89,14 @@ export class StreamTables {
   }
 
   async #describe(name: TableName, bytes: Buffer): Promise<StreamTable> {
-    const { charsets, source, output, facts } = this.#options;
+    const { charsets, source, output, facts, history } = this.#options;
+    const definition = history?.of(name.label);
     const map = readTableMap(bytes, 0, bytes.length);
     const columns = withHints(
-      await wireColumns(map, charsets, { flavor: facts.flavor, label: name.label }),
+      await wireColumns(map, charsets, { flavor: facts.flavor, label: name.label, definition }),
       await this.#hintsOf(name),
     );
-    const keys = primaryKey(map);
+    const keys = primaryKey(map, definition);
     if (keys.length === 0) {
       throw unsupported(
         `${name.label} has no primary key any more: its rows cannot be told apart`,

@@ -3,6 +3,7 @@
  * signs, character sets, names, labels, the primary key.
  */
 import type { Charsets } from './charsets.ts';
+import type { Definition } from './column-definitions.ts';
 import { ColumnType, metaBytes } from './column-types.ts';
 import { GEOMETRIES, type SourceColumn } from './columns.ts';
 import { need, unsupported } from './source-errors.ts';
@@ -66,13 +67,22 @@ export function readTableMap(buf: Buffer, from: number, to: number): TableMap {
   return { schema, table, types, metas, nullable, fields };
 }
 
+export interface WireTable {
+  readonly flavor: 'mysql' | 'mariadb';
+  readonly label: string;
+  /** The table where the stream is, for maps without names. */
+  readonly definition: Definition | undefined;
+}
+
 /** Throws `source.unsupported` without names: nothing else says which column is which. */
 export async function wireColumns(
   map: TableMap,
   charsets: Charsets,
-  { flavor, label }: { readonly flavor: 'mysql' | 'mariadb'; readonly label: string },
+  { flavor, label, definition }: WireTable,
 ): Promise<WireColumn[]> {
-  const names = strings(map.fields.get(COLUMN_NAME));
+  const own = strings(map.fields.get(COLUMN_NAME));
+  const names = own.length > 0 ? own : (definition?.columns.map(({ name }) => name) ?? []);
+  if (own.length === 0 && definition !== undefined) checkDefinition(map, definition, label);
   if (names.length !== map.types.length) {
     throw unsupported(
       `${label} was written without the names of its columns (binlog_row_metadata was MINIMAL)`,
@@ -85,7 +95,10 @@ export async function wireColumns(
   const also = flavor === 'mysql' ? ColumnType.VECTOR : ColumnType.GEOMETRY;
   const counted = (type: number) => isText(type) || type === also;
   const collations = collationsOf(map, real, counted, DEFAULT_CHARSET, COLUMN_CHARSET);
-  const ofLabels = collationsOf(map, real, isListed, LABELS_DEFAULT_CHARSET, LABELS_COLUMN_CHARSET);
+  const ofLabels =
+    own.length > 0
+      ? collationsOf(map, real, isListed, LABELS_DEFAULT_CHARSET, LABELS_COLUMN_CHARSET)
+      : new Map<number, number>();
   const lists = {
     [ColumnType.ENUM]: labelLists(map.fields.get(ENUM_LABELS)),
     [ColumnType.SET]: labelLists(map.fields.get(SET_LABELS)),
@@ -96,7 +109,10 @@ export async function wireColumns(
   for (const [i, type] of real.entries()) {
     const collation = collations.get(i) ?? ofLabels.get(i);
     const charset = collation === undefined ? null : charsets.of(collation);
-    const labels = isListed(type) ? await labelTexts(lists[type as 247 | 248]?.shift(), charset, charsets) : [];
+    const listed = own.length > 0 ? undefined : definition?.columns[i]?.labels;
+    const labels = !isListed(type)
+      ? []
+      : (listed ?? (await labelTexts(lists[type as 247 | 248]?.shift(), charset, charsets)));
     const geometry = type === ColumnType.GEOMETRY ? (geometries.shift() ?? 0) : 0;
     const vector = type === ColumnType.VECTOR ? (dimensions.shift() ?? 0) : 0;
     const shape = shapeOf(type, map.metas[i]!, collation === BINARY_COLLATION, charset?.maxBytes ?? 1);
@@ -117,12 +133,25 @@ export async function wireColumns(
 }
 
 /** Indexes of the primary key's columns, in order; empty without one. */
-export function primaryKey({ fields, types }: TableMap): number[] {
+export function primaryKey({ fields, types }: TableMap, definition: Definition | undefined): number[] {
+  if (!fields.has(COLUMN_NAME) && definition !== undefined) {
+    return definition.keys.map((key) => definition.columns.findIndex(({ name }) => name === key));
+  }
   const plain = numbers(fields.get(PRIMARY_KEY));
   const prefixed = numbers(fields.get(PRIMARY_KEY_WITH_PREFIX)).filter((_, i) => i % 2 === 0);
   const keys = plain.length > 0 ? plain : prefixed;
   need(keys.every((key) => key < types.length));
   return keys;
+}
+
+/** Invariant 5: columns are not taken for others. */
+function checkDefinition({ types, metas }: TableMap, { columns }: Definition, label: string): void {
+  const listed = types.map((type, i) => isListed(realType(type, metas[i]!)));
+  if (columns.length === types.length && columns.every(({ labels }, i) => (labels !== null) === listed[i])) return;
+  throw unsupported(
+    `${label} has other columns in the binary log than the statements before say (binlog_row_metadata is MINIMAL)`,
+    'SET GLOBAL binlog_row_metadata = FULL; then set `on_gap: resnapshot` on the source',
+  );
 }
 
 /** ENUM and SET stand as strings, their true type in the metadata; so do long CHARs, with bits of their length. */
