@@ -20,6 +20,8 @@ import type { EmbeddedLog } from './log/embedded-log.ts';
 import type { ReadOnlyLog } from './log/read-only.ts';
 import type { TopicRules } from './operations/index.ts';
 import type { Instance } from './pipeline/instance.ts';
+import type { RebuildOptions } from './pipeline/rebuild/rebuild.ts';
+import type { Rebuilds } from './pipeline/rebuild/sink-jobs.ts';
 import type { Verifications } from './pipeline/verify/verifications.ts';
 import { createRules } from './rules/index.ts';
 
@@ -91,15 +93,18 @@ async function start(
     closers.push(() => running.stop());
     const verification = await verificationsOf({ running, store, envelope, rules: registry.rules }, instance, context);
     closers.push(() => verification.stop());
+    const rebuilds = await rebuildsOf({ running, store, envelope, verification }, context);
+    closers.push(() => rebuilds.stop());
     // What listens comes first: a taken port is found before anything was made at a source.
     const isOpen = openTopics(() => running.plans.flatMap(({ sources }) => sources.map(({ name }) => name)));
     const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
-    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options, verification };
+    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options, verification, rebuilds };
     const api = await startApi(served, instance, context);
     if (api !== null) closers.push(() => api.close());
     running.begin();
+    rebuilds.resume();
     // Without pipelines there is nothing that could end by itself but the log.
     const done =
       pipelines.length === 0
@@ -151,6 +156,7 @@ interface Served {
   readonly groups: GroupMembership | null;
   readonly options: StartOptions;
   readonly verification: Verifications;
+  readonly rebuilds: Rebuilds;
 }
 
 async function verificationsOf(
@@ -180,9 +186,19 @@ async function sinkCommands(
   return new SinkControl({ log, envelope, context, running });
 }
 
+async function rebuildsOf(
+  { running, store: log, envelope, verification }: Pick<Served, 'running' | 'store' | 'envelope' | 'verification'>,
+  context: ConnectorContext,
+): Promise<Rebuilds> {
+  const { Rebuilds: Made } = await import('./pipeline/rebuild/sink-jobs.ts');
+  const verify: RebuildOptions['verify'] = ({ pipeline, plan }, signal) =>
+    verification.verifyBeside(pipeline, plan, signal);
+  return new Made({ log, envelope, context, running, verify });
+}
+
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, context: ConnectorContext) {
   if (http === null) return null;
-  const { running, store, envelope, rules, isOpen, groups: membership, options, verification } = served;
+  const { running, store, envelope, rules, isOpen, groups: membership, options, verification, rebuilds } = served;
   const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, { NamedSnapshots }, topics] =
     await Promise.all([
       import('./api/server.ts'),
@@ -208,7 +224,18 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
   const inspector = new LogInspector({ log: store, envelope, rules, rulesContext: { maskKey }, pipelines });
   const reloader = new FileReload(running, options.load, options.redact);
   return start(
-    { control: running, operations, inspector, reloader, verification, deadLetters, sinks, snapshots, version },
+    {
+      control: running,
+      operations,
+      inspector,
+      reloader,
+      verification,
+      deadLetters,
+      sinks,
+      jobs: rebuilds,
+      snapshots,
+      version,
+    },
     { ...http, dataDir, log: context.log },
   );
 }

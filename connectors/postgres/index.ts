@@ -1,7 +1,7 @@
 /** Manifests of the `postgres` connector. */
 import { defineSink, defineSource } from '../../src/sdk/index.ts';
 import { sourceConfig } from './config.ts';
-import { sinkConfig, targetsOf } from './sink-config.ts';
+import { shadowSuffix, sinkConfig, targetsOf } from './sink-config.ts';
 
 export const source = defineSource({
   type: 'postgres',
@@ -23,10 +23,16 @@ export const sink = defineSink({
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  isAtomic: true,
   triesOut: true,
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
   inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
   held: async (options) => (await import('./sink-held.ts')).heldByPostgres(options),
+  rebuild: {
+    shadow: (live, tag) => ({ ...live, table: live.table + shadowSuffix(tag) }),
+    swap: async (options, swap) => (await import('./sink-rebuild.ts')).swapPostgres(options, swap),
+    drop: async (options, swap) => (await import('./sink-rebuild.ts')).dropPostgres(options, swap),
+  },
 });

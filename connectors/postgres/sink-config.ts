@@ -29,6 +29,9 @@ export const sinkConfig = z.strictObject({
 
 export type SinkConfig = z.output<typeof sinkConfig>;
 
+/** Of the names of tables that are built beside the sink's own. */
+export const shadowSuffix = (tag: string): string => `__${tag}`;
+
 /** Schema of the tables that Tailrace keeps for itself. */
 export function serviceSchema(config: SinkConfig): string {
   return config.schema ?? 'public';

@@ -1,5 +1,6 @@
 /** Configuration of the `sqlite` sink. */
 import { z } from '../../src/sdk/index.ts';
+import { tableTemplate } from '../../src/sdk/table-template.ts';
 
 export const config = z.strictObject({
   path: z
@@ -7,6 +8,12 @@ export const config = z.strictObject({
     .min(1)
     .meta({ path: true })
     .describe('The database file. Made, with its directory, when it does not exist.'),
+  table: tableTemplate()
+    .default('{table}')
+    .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
 });
 
 export type SqliteConfig = z.output<typeof config>;
+
+/** Of the names of tables that are built beside the sink's own. */
+export const shadowSuffix = (tag: string): string => `__${tag}`;

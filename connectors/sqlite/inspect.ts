@@ -5,6 +5,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
 import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes } from '../../src/sdk/target/names.ts';
@@ -24,7 +25,7 @@ export async function inspectSqlite({ config }: SinkOpenOptions<SqliteConfig>): 
   const path = resolve(config.path);
   try {
     const database = existsSync(path) ? new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS }) : null;
-    return new SqliteInspector(database, path);
+    return new SqliteInspector(database, path, config.table);
   } catch (error) {
     throw asSinkError(error, path);
   }
@@ -33,10 +34,16 @@ export async function inspectSqlite({ config }: SinkOpenOptions<SqliteConfig>): 
 class SqliteInspector implements SinkInspector {
   readonly #database: DatabaseSync | null;
   readonly #path: string;
+  readonly #template: string;
 
-  constructor(database: DatabaseSync | null, path: string) {
+  constructor(database: DatabaseSync | null, path: string, template: string) {
     this.#database = database;
     this.#path = path;
+    this.#template = template;
+  }
+
+  #name(table: TableSchema): string {
+    return fillTemplate(this.#template, table);
   }
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
@@ -89,7 +96,7 @@ class SqliteInspector implements SinkInspector {
     if (this.#generated(table) === null) return null;
     const keys = keyIndexes(table).map((index) => quote(table.columns[index]!.name));
     const list = keys.join(', ');
-    const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${quote(table.table)}`;
+    const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${quote(this.#name(table))}`;
     const end = ` ORDER BY ${list} LIMIT ${PAGE_ROWS}`;
     return { first: select + end, next: `${select} WHERE (${list}) > (${keys.map(() => '?').join(', ')})${end}`, keys };
   }
@@ -111,7 +118,7 @@ class SqliteInspector implements SinkInspector {
       const name = (index: number) => quote(table.columns[index]!.name);
       const keys = keyIndexes(table).map((index) => `${name(index)} = ?`);
       const list = columns.map((index, i) => `${name(index)} AS c${i}`).join(', ');
-      return this.#database!.prepare(`SELECT ${list} FROM ${quote(table.table)} WHERE ${keys.join(' AND ')}`);
+      return this.#database!.prepare(`SELECT ${list} FROM ${quote(this.#name(table))} WHERE ${keys.join(' AND ')}`);
     });
     statement?.setReadBigInts(true);
     const found: (Found | undefined)[] = [];
@@ -124,10 +131,10 @@ class SqliteInspector implements SinkInspector {
   }
 
   /** Folded names of generated columns; null when the table is not there. */
-  #generated({ table }: TableSchema): ReadonlySet<string> | null {
+  #generated(table: TableSchema): ReadonlySet<string> | null {
     if (this.#database === null) return null;
     const sql = 'SELECT name, hidden FROM pragma_table_xinfo(?)';
-    const columns = this.#database.prepare(sql).all(table) as unknown as { name: string; hidden: number }[];
+    const columns = this.#database.prepare(sql).all(this.#name(table)) as unknown as { name: string; hidden: number }[];
     if (columns.length === 0) return null;
     return new Set(columns.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
   }

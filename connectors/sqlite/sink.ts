@@ -37,7 +37,7 @@ export async function openSqlite(options: SinkOpenOptions<SqliteConfig>): Promis
     database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA foreign_keys = ON');
     const offsets = new TargetOffsets(database, options);
     const resume = offsets.load();
-    return { sink: new SqliteSink(database, path, offsets, options.context), resume };
+    return { sink: new SqliteSink(database, path, offsets, options), resume };
   } catch (error) {
     database?.close();
     throw asSinkError(error, path);
@@ -55,12 +55,17 @@ class SqliteSink implements Sink {
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
   #broken = false;
 
-  constructor(database: DatabaseSync, path: string, offsets: TargetOffsets, context: ConnectorContext) {
+  constructor(
+    database: DatabaseSync,
+    path: string,
+    offsets: TargetOffsets,
+    { config, context }: Pick<SinkOpenOptions<SqliteConfig>, 'config' | 'context'>,
+  ) {
     this.#database = database;
     this.#path = path;
     this.#offsets = offsets;
     this.#context = context;
-    this.#tables = new TargetTables(database);
+    this.#tables = new TargetTables(database, config.table);
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {

@@ -68,7 +68,7 @@ describe('sqlite', () => {
       ),
     );
     const types = table('types', [column('id', 'int32', 'integer', { key: 1 }), ...columns]);
-    const opened = await sink.open(openOptions({ path }));
+    const opened = await sink.open(openOptions({ path, table: '{table}' }));
     const after = [1, ...VALUES.map(([, , value]) => value)];
     expect(await opened.sink.write(batch([change(types, { op: 'insert', version: 1, after })]), signal)).toEqual([]);
     await opened.sink.flush(signal);
@@ -86,7 +86,7 @@ describe('sqlite', () => {
   });
 
   test('a process killed before and after flush loses nothing and repeats nothing', async () => {
-    const job = { type: 'sqlite', config: { path }, total: 100, size: 7 };
+    const job = { type: 'sqlite', config: { path, table: '{table}' }, total: 100, size: 7 };
     await feedWithKills(job, [
       'sink.before-flush:1',
       'sink.before-flush:4',
@@ -107,14 +107,14 @@ describe('sqlite', () => {
       now += 1_000;
     };
     const clock = { ...context.clock, monotonic: () => now, sleep };
-    const opened = await sink.open(openOptions({ path }, { context: { ...context, clock } }));
+    const opened = await sink.open(openOptions({ path, table: '{table}' }, { context: { ...context, clock } }));
     using other = new DatabaseSync(path);
     other.exec('BEGIN IMMEDIATE');
     const write = opened.sink.write(batch([item(1n, 'x')]), signal);
     await expect(write).rejects.toMatchObject({ code: 'sink.unreachable' });
     expect(waits).toBeGreaterThan(1);
     await opened.sink.close();
-    const again = await sink.open(openOptions({ path }, { context: { ...context, clock } }));
+    const again = await sink.open(openOptions({ path, table: '{table}' }, { context: { ...context, clock } }));
     clock.sleep = async () => other.exec('ROLLBACK');
     expect(await again.sink.write(batch([item(1n, 'x')]), signal)).toEqual([]);
     await again.sink.flush(signal);
@@ -122,7 +122,7 @@ describe('sqlite', () => {
   });
 
   test('names that differ in case only, which SQLite does not tell apart, are refused', async () => {
-    const opened = await sink.open(openOptions({ path }));
+    const opened = await sink.open(openOptions({ path, table: '{table}' }));
     const upper = table('ITEMS', ITEMS.columns);
     const both = [item(1n, 'x'), change(upper, { op: 'insert', version: 2, after: [1n, 'y'] })];
     await expect(opened.sink.write(batch(both), signal)).rejects.toMatchObject({ code: 'sink.not_ready' });

@@ -2,6 +2,7 @@
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
+import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { holds, typeOf } from './values.ts';
 
@@ -19,22 +20,26 @@ export class TargetTables {
   readonly #database: DatabaseSync;
   readonly #names = new TargetNames({ fold });
   readonly #known = new Map<string, TargetTable>();
+  readonly #template: string;
 
-  constructor(database: DatabaseSync) {
+  /** @param template of the tables' names */
+  constructor(database: DatabaseSync, template: string) {
     this.#database = database;
+    this.#template = template;
   }
 
   /** Makes the table ready for rows of this description, inside the open transaction. */
-  ensure(table: TableSchema): TargetTable {
-    const identity = `${table.source}\0${table.schema}\0${table.table}\0${table.id}`;
+  ensure(described: TableSchema): TargetTable {
+    const identity = `${described.source}\0${described.schema}\0${described.table}\0${described.id}`;
     let target = this.#known.get(identity);
     if (target !== undefined) return target;
-    this.#names.claim(table.table, table);
+    const table = { ...described, table: fillTemplate(this.#template, described) };
+    this.#names.claim(table.table, described);
     const before = this.#columns(table);
     if (before.length === 0) this.#create(table);
     else this.#widen(table, before);
     const after = this.#columns(table);
-    this.#check(table, after);
+    this.#check(table, after, sourceTableName(described));
     const generated = new Set(after.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
     const indexes = table.columns.flatMap(({ name }, index) => (generated.has(fold(name)) ? [] : [index]));
     target = new TargetTable(this.#database, table, indexes);
@@ -68,14 +73,14 @@ export class TargetTables {
     if (!has.has(VERSION_COLUMN)) this.#database.exec(`${alter} ${VERSION} INTEGER NOT NULL DEFAULT 0`);
   }
 
-  #check(table: TableSchema, present: readonly CatalogColumn[]): void {
+  #check(table: TableSchema, present: readonly CatalogColumn[], source: string): void {
     for (const column of table.columns) {
       const { type } = present.find(({ name }) => fold(name) === fold(column.name))!;
       if (holds(type, column)) continue;
       throw new TailraceError(
         'sink.not_ready',
         `column "${column.name}" of table "${table.table}" is declared ${type} and would change values of the ` +
-          `${column.native} of ${sourceTableName(table)}`,
+          `${column.native} of ${source}`,
         { remedy: `make the table again with "${column.name}" declared ${typeOf(column) || 'BLOB'}, then replay` },
       );
     }

@@ -14,6 +14,8 @@ const STATUS: Readonly<Partial<Record<ErrorCode, number>>> = {
   'group.reserved': 403,
   'topic.exists': 409,
   'verify.running': 409,
+  'rebuild.running': 409,
+  'adopt.refused': 409,
   'log.backup_running': 409,
   'group.active': 409,
   'group.changed': 409,

@@ -71,6 +71,7 @@ const FREE = [
   '/groups',
   '/groups/:group',
   '/snapshots',
+  '/jobs',
   '/dead-letters/:pipeline',
   '/verifications',
 ];

@@ -8,7 +8,7 @@ import type { DeadLetterDesk } from '../contracts/dead-letters.ts';
 import type { Inspector } from '../contracts/inspect.ts';
 import type { Operations } from '../contracts/operations.ts';
 import type { FileReloader } from '../contracts/reload.ts';
-import type { SinkCommands } from '../contracts/replay.ts';
+import type { SinkCommands, SinkJobs } from '../contracts/replay.ts';
 import type { VerificationControl } from '../contracts/verification.ts';
 
 // Code from strings is not run here: what zod compiles for speed stays off.
@@ -29,6 +29,7 @@ export interface Subjects {
   readonly verification?: VerificationControl;
   readonly deadLetters?: DeadLetterDesk;
   readonly sinks?: SinkCommands;
+  readonly jobs?: SinkJobs;
   readonly snapshots?: SnapshotPlaces;
   /** Of the product. */
   readonly version: string;

@@ -14,6 +14,7 @@ import { deleteTopic } from './routes/delete-topic.ts';
 import { group } from './routes/group.ts';
 import { groups } from './routes/groups.ts';
 import { health, ready } from './routes/health.ts';
+import { cancelJob, jobs, rebuild } from './routes/jobs.ts';
 import { cancelLogBackup, logBackup, startLogBackup } from './routes/log-backup.ts';
 import { metrics } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
@@ -71,6 +72,9 @@ export const routes: readonly Route[] = [
   replay,
   cancelReplay,
   adoptSink,
+  jobs,
+  rebuild,
+  cancelJob,
   deadLetters,
   deadLetter,
   tryDeadLetters,

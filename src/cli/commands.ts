@@ -13,6 +13,7 @@ import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
 import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
+import { rebuild } from './commands/rebuild.ts';
 import { replay } from './commands/replay.ts';
 import { run } from './commands/run.ts';
 import { schema } from './commands/schema.ts';
@@ -49,6 +50,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   replay,
   adopt,
   dlq,
+  rebuild,
   topics,
   groups,
   log,

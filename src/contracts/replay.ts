@@ -89,6 +89,26 @@ export interface SinkCommands {
   adopt(pipeline: string, sink: string): Promise<Adopted>;
 }
 
+export interface RebuildRequest {
+  readonly pipeline: string;
+  readonly sink: string;
+  /** Compare the new target with the source before it takes the old one's place. */
+  readonly verify: boolean;
+}
+
+/** Targets that are built beside the one of a sink. At most one of a sink at a time; they go on over restarts. */
+export interface SinkJobs {
+  /** The last of each sink, under way or not. */
+  jobs(): readonly SinkJob[];
+  /**
+   * Builds the target anew from the log, with the rules as they are, compares it with the source and puts it in the old one's
+   * place, which is kept. Resolves when it has begun. @throws `pipeline.not_found`, `rebuild.unsupported`, `rebuild.running`
+   */
+  rebuild(request: RebuildRequest): Promise<SinkJob>;
+  /** What was built is removed. False: nothing was under way, or it is too late. */
+  cancelJob(pipeline: string, sink: string): Promise<boolean>;
+}
+
 export interface Adopted {
   /** Highest version that the target held; null: none. */
   readonly held: string | null;

@@ -16,6 +16,9 @@ export const groupBeganCheckpoint = (group: string, topic: string, partition: nu
 export const generationCheckpoint = (group: string) => `generation/${group}`;
 /** A replay that is under way: what is read again, and where it goes on afterwards. */
 export const replayCheckpoint = (group: string) => `replay/${group}`;
+/** A target that is built beside the one of a sink. */
+export const rebuildPrefix = 'rebuild/';
+export const rebuildCheckpoint = (pipeline: string, sink: string) => `${rebuildPrefix}${pipeline}/${sink}`;
 /** Somebody has paused the sink; ms since 1970. */
 export const pausedCheckpoint = (group: string) => `paused/${group}`;
 export const deadLetterTopic = (pipeline: string) => `__tailrace_dead_letters.${pipeline}`;

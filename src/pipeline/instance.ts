@@ -1,7 +1,7 @@
 /** A running instance: every source and sink of the given pipelines over one log. */
 import type { Control, InstanceStatus, SnapshotControl, TopicStatus } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
-import type { PipelinePlan } from '../contracts/plan.ts';
+import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import type { DeskSink } from './dead-letters/desk.ts';
@@ -73,6 +73,11 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
         return task === undefined ? [] : [{ pipeline, plan, task, ...task.deadLetters }];
       });
     });
+  }
+
+  /** A sink beside those of its pipeline; whoever asks for it runs it. */
+  sinkBeside(pipeline: PipelinePlan, plan: SinkPlan): SinkTask {
+    return this.#running.sinkBeside(pipeline, plan);
   }
 
   watchSinks(stopped: (task: SinkTask, error: unknown) => void): void {

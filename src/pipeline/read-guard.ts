@@ -41,6 +41,11 @@ export class ReadGuard {
     for (const place of positions) this.#hold?.at(place, place.next);
   }
 
+  /** Nobody reads on: the log's cleaning waits no more. */
+  release(): void {
+    this.#hold?.release();
+  }
+
   /** To be saved with the positions. */
   *checkpoints(): Generator<readonly [name: string, value: string]> {
     for (const [name, value] of this.#began) {

@@ -205,6 +205,7 @@ export class RunningPipelines implements Reloadable {
         ended.map(([, task]) => task),
         reason,
       );
+      for (const [, task] of ended) if (task instanceof SinkTask) task.release();
       this.#parts = after;
       if (!this.#isStopping) for (const [, task] of begun) this.#begin(task);
     });
@@ -267,6 +268,11 @@ export class RunningPipelines implements Reloadable {
       topics: sinkTopics(envelope, pipeline, plan),
     });
     return { plan, task, maxBytes };
+  }
+
+  /** A sink beside those of its pipeline, with a share of its own of the memory. Whoever asks for it runs it. */
+  sinkBeside(pipeline: PipelinePlan, plan: SinkPlan): SinkTask {
+    return this.#sink(pipeline, plan, MIN_BUFFER_BYTES).task;
   }
 
   #recordsFor(pipeline: PipelinePlan, sink: SinkPlan): number {

@@ -13,6 +13,7 @@ import {
   groupBeganCheckpoint,
   groupCheckpoint,
   pausedCheckpoint,
+  rebuildCheckpoint,
   replayCheckpoint,
 } from './checkpoint-names.ts';
 import { planOf, type ReplayRanges, replayRanges } from './replay-ranges.ts';
@@ -37,6 +38,8 @@ export interface ControlledSinks {
   /** As `RunningPipelines.whileStopped`. */
   whileStopped<T>(tasks: readonly (SinkTask | SourceTask)[], act: () => Promise<T>): Promise<T>;
   snapshots: SnapshotControl['snapshots'];
+  /** A sink beside those of its pipeline; whoever asks for it runs it. */
+  sinkBeside(pipeline: PipelinePlan, plan: SinkPlan): SinkTask;
   /** Has a function told of every sink that stops by itself: one function. */
   watchSinks(stopped: (task: SinkTask, error: unknown) => void): void;
 }
@@ -61,11 +64,12 @@ export class SinkControl implements SinkCommands {
   /** DESIGN § 6, Lineage: where sources start over by themselves, so does a sink before a target of another log. */
   async #mend(task: SinkTask, error: unknown): Promise<void> {
     if (!(error instanceof TailraceError) || error.code !== 'sink.other_log') return;
-    const { running, context } = this.#options;
+    const { log, running, context } = this.#options;
     const sink = running.sinks().find((one) => one.task === task);
     if (sink === undefined || sink.pipeline.sources.some(({ onGap }) => onGap !== 'resnapshot')) return;
     const name = `${sink.pipeline.name}/${sink.plan.name}`;
-    if (this.#mending.has(name)) return;
+    const isRebuilt = log.checkpoints.get(rebuildCheckpoint(sink.pipeline.name, sink.plan.name)) !== undefined;
+    if (isRebuilt || this.#mending.has(name)) return;
     this.#mending.add(name);
     try {
       const { held } = await adopt(this.#options, sink);

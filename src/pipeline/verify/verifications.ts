@@ -55,6 +55,22 @@ export class Verifications implements VerificationControl {
     return sinks.map((sink) => this.#start(of(sink), pipeline, sink));
   }
 
+  /** Of a sink that stands in no file, without being listed; to its end. */
+  async verifyBeside(pipeline: PipelinePlan, sink: SinkPlan, signal: AbortSignal): Promise<VerificationStatus> {
+    const { name, running, pipelines: _, ...options } = this.#options;
+    const request = { tables: null, rate: null, repair: false, resume: false };
+    const rereader = rereaderOf(running);
+    const verification = new Verification({ ...options, instance: name, rereader, pipeline, sink, request });
+    const cancel = () => verification.cancel();
+    signal.addEventListener('abort', cancel, { once: true });
+    try {
+      await verification.run();
+      return verification.report.status;
+    } finally {
+      signal.removeEventListener('abort', cancel);
+    }
+  }
+
   cancelVerification(pipeline: string, sink: string | null): boolean {
     const running = this.#running().filter((one) => one.pipeline === pipeline && (sink ?? one.sink) === one.sink);
     for (const { verification } of running) verification.cancel();
