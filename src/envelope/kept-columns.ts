@@ -57,10 +57,10 @@ export class KeptColumns {
 
   /** @param at where the side's first column goes, from the start of the record's value */
   begin(at: number): void {
+    this.#sideAt = at;
+    if (this.#gaps.length === 0) return;
     this.#gaps.length = 0;
     this.#gapsAt.length = 0;
-    this.#sideAt = at;
-    this.#row.recalled.fill(false);
   }
 
   gap(column: number, at: number): void {
@@ -158,6 +158,7 @@ export class KeptColumns {
       row.to[place] = from < 0 ? -1 : this.#to[this.#firstSlot + place]! + valueAt;
     }
     this.#memory.keep(row);
+    row.recalled.fill(false);
   }
 
   #keptBytes(): number {
