@@ -79,6 +79,8 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
 }
 
 export interface SinkManifest<C = unknown> extends PluginManifest<C> {
+  /** What is written between two flushes becomes visible at once, in all tables. Absent: it does not. */
+  readonly isAtomic?: boolean;
   readonly accepts: readonly Op[];
   /** `last-value`: one row per key, upserts. `append`: every change is a new entry. */
   readonly keeps: 'last-value' | 'append';
