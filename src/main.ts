@@ -351,6 +351,7 @@ export async function createApp(): Promise<App> {
       return teardownPipelines(instance, pipelines, connectorContext(log));
     },
     offline: { status: storedStatus, open: storedReader },
+    ruleTests: async () => (await import('./rules/testing/run-tests.ts')).runRuleTests,
     logTools: async () => {
       const { createLogTools } = await import('./log/tools/index.ts');
       return createLogTools({ clock: systemClock, random: Math.random });

@@ -22,6 +22,7 @@ import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
 import { tap } from './commands/tap.ts';
 import { teardown } from './commands/teardown.ts';
+import { test } from './commands/test.ts';
 import { top } from './commands/top.ts';
 import { topics } from './commands/topics.ts';
 import { trace } from './commands/trace.ts';
@@ -36,6 +37,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   run,
   lint,
   check,
+  test,
   plan,
   apply,
   status,

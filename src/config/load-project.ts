@@ -5,6 +5,7 @@ import { dirname, relative, resolve } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
 import type { Registry } from '../contracts/registry.ts';
+import type { RuleTest } from '../contracts/rule-tests.ts';
 import type { Problem } from '../contracts/rules.ts';
 import { printable, quoted } from '../lib/printable.ts';
 import { ConfigFile, type PlacedProblem, type UsedVariable } from './config-file.ts';
@@ -32,6 +33,8 @@ export interface Project {
   /** Errors and warnings, by file and place. With an error the plans are not to be run. */
   readonly problems: readonly PlacedProblem[];
   readonly pipelines: readonly PipelinePlan[];
+  /** `tests:` of each pipeline, by its name. */
+  readonly tests: ReadonlyMap<string, readonly RuleTest[]>;
   readonly instance: InstancePlan;
   readonly variables: readonly UsedVariable[];
   /** Every file that was read, as shown to the user. */
@@ -53,11 +56,14 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
   const maskKey = instance.maskKey ?? (hasMaskKey ? 'not resolved' : null);
   const read: ReadPipeline[] = [];
   const opened: ConfigFile[] = [];
+  const tests = new Map<string, readonly RuleTest[]>();
   for (const path of files.pipelines) {
     const file = await openFile(path, open);
     opened.push(file);
-    const plan = readPipeline({ file, dir: dirname(path), registry, maskKey }, path);
-    if (plan !== null) read.push({ file, plan });
+    const found = readPipeline({ file, dir: dirname(path), registry, maskKey }, path);
+    if (found === null) continue;
+    read.push({ file, plan: found.plan });
+    tests.set(found.plan.name, found.tests);
   }
   checkAcross(read);
   const all = instanceFile === null ? opened : [instanceFile, ...opened];
@@ -65,6 +71,7 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
   return {
     problems: all.flatMap(({ problems }) => problems),
     pipelines,
+    tests,
     instance,
     variables: all.flatMap((file) => file.variables()),
     files: all.map(({ name }) => name),

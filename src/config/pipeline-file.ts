@@ -1,21 +1,28 @@
 /** One pipeline file → plan. */
 import { basename, extname } from 'node:path';
 import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
+import type { RuleTest } from '../contracts/rule-tests.ts';
 import { quoted } from '../lib/printable.ts';
 import type { ConfigFile } from './config-file.ts';
 import { type ReadContext, readSink, readSource } from './parts.ts';
 import { NAME, NAME_RULE, pipelineKeys } from './pipeline-keys.ts';
+import { readTests } from './rule-tests.ts';
 import { keysAt } from './schema-keys.ts';
 import { checkSchema } from './schema-problems.ts';
 import { readSteps } from './steps.ts';
 import { declaredTables } from './tables.ts';
 import { child, type MapNode, type Path, type TreeNode } from './tree.ts';
 
+export interface PipelineFile {
+  readonly plan: PipelinePlan;
+  readonly tests: readonly RuleTest[];
+}
+
 /**
  * Reports every problem to the file. The plan is what could be understood, for the checks across files; it is whole only
  * when the file has no errors. Null when the file is no pipeline at all.
  */
-export function readPipeline(context: ReadContext, path: string): PipelinePlan | null {
+export function readPipeline(context: ReadContext, path: string): PipelineFile | null {
   const { file } = context;
   const { root } = file;
   if (root === null || root.kind !== 'map') {
@@ -38,13 +45,14 @@ export function readPipeline(context: ReadContext, path: string): PipelinePlan |
   const tables = declared.includes(null) || declared.length === 0 ? null : declared.flatMap((names) => names!);
   const sinkParts = parts(context, root, 'sink');
   const sinks: (SinkPlan | null)[] = sinkParts.map((part) => readSink(context, part.name ?? 'sink', part, tables));
-  return {
+  const plan = {
     name,
     file: path,
     sources: sources.filter((source) => source !== null),
     transform,
     sinks: sinks.filter((sink) => sink !== null),
   };
+  return { plan, tests: readTests(file, keys?.tests ?? []) };
 }
 
 function pipelineName({ file }: ReadContext, path: string, root: MapNode, given: string | undefined): string {

@@ -12,6 +12,51 @@ export const name = () => z.string().regex(NAME, { error: NAME_RULE });
 
 const steps = () => z.array(z.unknown()).optional();
 
+const testRow = () => z.record(z.string(), z.unknown()).optional();
+
+const testKeys = z.strictObject({
+  name: z.string().min(1).describe('What the test shows.'),
+  columns: z
+    .record(z.string(), z.record(z.string(), z.string()))
+    .default({})
+    .describe('Types of columns, by table: `{ products: { price: numeric(12,2) } }`. Default: as the values show.'),
+  key: z
+    .union([z.string(), z.array(z.string()).min(1)])
+    .default('id')
+    .describe('Columns of the key of the tables: a list, or one name.'),
+  given: z
+    .array(
+      z.strictObject({
+        insert: z.string().optional().describe('Name of the table; with `after`.'),
+        update: z
+          .string()
+          .optional()
+          .describe('Name of the table; with `after`, and `before` when the source sends it.'),
+        delete: z.string().optional().describe('Name of the table; with `before`.'),
+        snapshot: z.string().optional().describe('Name of the table; with `after`: a row that was there already.'),
+        before: testRow().describe('The old row: columns and values. A column that is not named was not sent.'),
+        after: testRow().describe('The new row.'),
+      }),
+    )
+    .min(1)
+    .describe('Changes of the source, in order.'),
+  expect: z
+    .record(
+      z.string(),
+      z.array(
+        z.strictObject({
+          upsert: testRow().describe('A row that has these columns with these values.'),
+          row: testRow().describe('A row that has these columns and no others.'),
+          delete: z.unknown().optional().describe('The key of a row: its value, or a map of its columns.'),
+          refused: z.string().optional().describe('A rule refuses the change; a part of the message.'),
+        }),
+      ),
+    )
+    .describe(
+      'What reaches each sink, in order; the only sink is called `sink`. A row that never matched a filter is not listed.',
+    ),
+});
+
 export const pipelineKeys = z.strictObject({
   name: name().optional().describe('Name of the pipeline, unique in the instance. Default: the name of the file.'),
   source: z.unknown().optional().describe('The one source; its name is the pipeline’s.'),
@@ -19,6 +64,7 @@ export const pipelineKeys = z.strictObject({
   transform: steps().describe('Steps for every row on its way from the log to every sink, in order.'),
   sink: z.unknown().optional().describe('The one sink; its name is `sink`.'),
   sinks: z.unknown().optional().describe('Several sinks: a map from name to sink.'),
+  tests: z.array(testKeys).optional().describe('Tests of the rules, run by `tailrace test`.'),
 });
 
 export const sourceKeys = z.strictObject({

@@ -8,6 +8,7 @@ import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
 import type { Registry } from './registry.ts';
 import type { LoadedFiles, Reloadable } from './reload.ts';
+import type { RunRuleTests } from './rule-tests.ts';
 import type { Problem } from './rules.ts';
 import type { TableDescription } from './schema.ts';
 
@@ -78,6 +79,7 @@ export interface App {
     open(instance: InstancePlan): Promise<StoredReader>;
   };
   /** Loaded when it is asked for. */
+  ruleTests(): Promise<RunRuleTests>;
   logTools(): Promise<LogTools>;
   /** Runs the demo with the words that follow `tailrace demo`; resolves to the exit code. */
   demo(args: readonly string[]): Promise<number>;

@@ -11,6 +11,7 @@ import type { InstanceStatus, TopicStatus } from '../../src/contracts/control.ts
 import type { Operations } from '../../src/contracts/operations.ts';
 import type { PipelinePlan } from '../../src/contracts/plan.ts';
 import type { Reloaded, ReloadPlan } from '../../src/contracts/reload.ts';
+import { runRuleTests } from '../../src/rules/testing/run-tests.ts';
 import { testRegistry } from './config-registry.ts';
 
 /** A directory with files, removed when the test ends. */
@@ -91,6 +92,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     describe: unexpected('describe'),
     teardown: unexpected('teardown'),
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
+    ruleTests: async () => runRuleTests,
     logTools: unexpected('logTools'),
     demo: unexpected('demo'),
     ...parts,
