@@ -112,7 +112,7 @@ export class MemoryLog implements Log {
         while (topic.partitions.length < (partitions ?? 0)) topic.partitions.push(emptyPartition());
         const merged = Object.entries({ ...topic.config, ...config }).filter(([, value]) => value !== null);
         topic.config = Object.fromEntries(merged as [string, string][]);
-        topic.cleanup = topic.config['cleanup.policy'] ?.includes('compact') ? 'compact' : 'delete';
+        topic.cleanup = topic.config['cleanup.policy']?.includes('compact') ? 'compact' : 'delete';
       },
       delete: async (name) => void this.#topics.delete(name),
     },
@@ -208,7 +208,7 @@ export class MemoryLog implements Log {
   }
 
   #add(name: string, partitions: number, config: Readonly<Record<string, string>>): void {
-    const cleanup = config['cleanup.policy'] ?.includes('compact') ? 'compact' : 'delete';
+    const cleanup = config['cleanup.policy']?.includes('compact') ? 'compact' : 'delete';
     const id = randomUUID().replaceAll('-', '');
     const list = Array.from({ length: partitions }, emptyPartition);
     this.#topics.set(name, { id, name, cleanup, config: { ...config }, partitions: list });

@@ -45,7 +45,9 @@ export function outcomeOf(found: readonly SourceSnapshots[]): Outcome {
 }
 
 function textOf({ source, state, snapshots }: SourceSnapshots, style: Style): string {
-  const head = `${style.paint('bold', printable(source))}  ${state}`;
-  if (snapshots.length === 0) return `${head}, nothing is being read\n`;
-  return `${head}\n${snapshotLines(snapshots, style, 2)}`;
+  const isAtWork = state === 'streaming' || state === 'snapshot';
+  const idle = snapshots.length === 0 ? ['nothing is being read'] : [];
+  const words = [...(isAtWork ? [] : [state]), ...idle].join(', ');
+  const head = `${style.paint('bold', printable(source))}${words === '' ? '' : `  ${words}`}\n`;
+  return `${head}${snapshotLines(snapshots, style, 2)}`;
 }
