@@ -244,7 +244,8 @@ const UNDER_WAY: readonly (readonly [what: string, sql: (made: Stopped) => strin
   [
     'table taken out and put in again',
     ({ publication }) => `alter publication ${publication} drop table t; alter publication ${publication} add table t`,
-    'was taken out of',
+    // Seen between the two, or after them.
+    'public.t',
   ],
   ['table renamed', () => 'alter table t rename to u; insert into u values (9)', 'public.t'],
   [
