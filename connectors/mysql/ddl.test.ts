@@ -43,91 +43,117 @@ interface Column {
   readonly values: readonly string[];
 }
 
-/** Statements for a table `t (id, touched, plain)`; all of its rows are written again after each change of its columns. */
-function program(random: Random, flavor: 'mysql' | 'mariadb'): string[] {
-  const columns: Column[] = [];
-  let serial = 0;
-  const place = () =>
-    random.pick(['', 'FIRST', 'AFTER id', ...(columns.length > 0 ? [`AFTER ${random.pick(columns).name}`] : [])]);
-  const invisible = () => (random.chance(0.2) ? 'INVISIBLE' : '');
-  const add = (): string => {
-    const name = `c${++serial}`;
-    const where = place();
+/** A table `t (id, touched, plain)` as the statements so far have made it. */
+class Programmer {
+  readonly #random: Random;
+  readonly #flavor: 'mysql' | 'mariadb';
+  readonly #columns: Column[] = [];
+  #serial = 0;
+
+  constructor(random: Random, flavor: 'mysql' | 'mariadb') {
+    this.#random = random;
+    this.#flavor = flavor;
+  }
+
+  /** All of the rows are written again after each change of their columns. */
+  program(): string[] {
+    const random = this.#random;
+    const steps: string[] = [];
+    for (let left = STEPS; left > 0; left--) {
+      if (random.chance(0.35)) steps.push(this.#alter(), 'UPDATE t SET touched = touched + 1');
+      else if (random.chance(0.06)) steps.push('TRUNCATE TABLE t');
+      else if (random.chance(0.1)) {
+        steps.push(`BEGIN; ${this.#insert()}; ${this.#update()}; DELETE FROM t WHERE id % 3 = 1; COMMIT`);
+      } else steps.push(random.chance(0.6) ? this.#insert() : this.#update());
+    }
+    steps.push('UPDATE t SET touched = touched + 1', `INSERT INTO t (id, touched) VALUES (${THE_END}, 0)`);
+    return steps;
+  }
+
+  #alter(): string {
+    const random = this.#random;
+    if (this.#columns.length > 0 && random.chance(0.5)) return this.#change();
+    if (random.chance(0.6)) return this.#add();
+    return random.chance(0.3) ? this.#migrate() : this.#other();
+  }
+
+  #place(): string {
+    const behind = this.#columns.length > 0 ? [`AFTER ${this.#random.pick(this.#columns).name}`] : [];
+    return this.#random.pick(['', 'FIRST', 'AFTER id', ...behind]);
+  }
+
+  #invisible(): string {
+    return this.#random.chance(0.2) ? 'INVISIBLE' : '';
+  }
+
+  #add(): string {
+    const random = this.#random;
+    const serial = ++this.#serial;
+    const where = this.#place();
     if (random.chance(0.15)) {
       const kind = random.pick(['VIRTUAL', 'STORED']);
       return `ALTER TABLE t ADD COLUMN g${serial} bigint GENERATED ALWAYS AS (id * ${serial} + touched) ${kind} ${where}`;
     }
     const [type, values] = random.pick(TYPES);
-    columns.push({ name, values });
-    return `ALTER TABLE t ADD COLUMN ${name} ${type} ${invisible()} ${where}`;
-  };
-  const change = (): string => {
-    const [old] = columns.splice(random.between(0, columns.length - 1), 1) as [Column];
+    this.#columns.push({ name: `c${serial}`, values });
+    return `ALTER TABLE t ADD COLUMN c${serial} ${type} ${this.#invisible()} ${where}`;
+  }
+
+  #change(): string {
+    const random = this.#random;
+    const [old] = this.#columns.splice(random.between(0, this.#columns.length - 1), 1) as [Column];
     if (random.chance(0.4)) return `ALTER TABLE t DROP COLUMN ${old.name}`;
     const [type, values] = random.pick(TYPES);
-    const where = place();
-    const name = random.chance(0.5) ? `r${++serial}` : old.name;
+    const where = this.#place();
+    const name = random.chance(0.5) ? `r${++this.#serial}` : old.name;
     // A value of one type is seldom one of another: the old ones go.
-    columns.push({ name, values });
-    return `UPDATE t SET ${old.name} = NULL; ALTER TABLE t DROP COLUMN ${old.name}, ADD COLUMN ${name} ${type} ${invisible()} ${where}`;
-  };
-  const other = (): string =>
-    random.pick([
+    this.#columns.push({ name, values });
+    const added = `ADD COLUMN ${name} ${type} ${this.#invisible()} ${where}`;
+    return `UPDATE t SET ${old.name} = NULL; ALTER TABLE t DROP COLUMN ${old.name}, ${added}`;
+  }
+
+  #other(): string {
+    return this.#random.pick([
       'ALTER TABLE t ADD INDEX i (touched), ALGORITHM = INPLACE; ALTER TABLE t DROP INDEX i',
       'ALTER TABLE t COMMENT = "it’s"',
       'ALTER TABLE t ENGINE = InnoDB',
       'ALTER TABLE t RENAME COLUMN plain TO x; UPDATE t SET x = touched; ALTER TABLE t RENAME COLUMN x TO plain',
       'OPTIMIZE TABLE t',
-      `ALTER TABLE t MODIFY COLUMN plain int ${place()}`,
-      `ALTER TABLE t CHANGE \`Plain\` plain int /* it */ COMMENT 'KEY, (' ${place()}, ADD INDEX j (touched); ALTER TABLE t DROP INDEX j`,
+      `ALTER TABLE t MODIFY COLUMN plain int ${this.#place()}`,
+      `ALTER TABLE t CHANGE \`Plain\` plain int /* it */ COMMENT 'KEY, (' ${this.#place()}, ADD INDEX j (touched); ALTER TABLE t DROP INDEX j`,
       'CREATE TABLE u LIKE t; DROP TABLE u',
-      ...(flavor === 'mysql' ? ['ALTER TABLE t ADD CHECK (id >= 0)'] : []),
+      ...(this.#flavor === 'mysql' ? ['ALTER TABLE t ADD CHECK (id >= 0)'] : []),
     ]);
+  }
+
   /** As pt-online-schema-change and gh-ost do it. */
-  const migrate = (): string => {
-    const [copy, old] = random.pick([
+  #migrate(): string {
+    const [copy, old] = this.#random.pick([
       ['_t_new', '_t_old'],
       ['_t_gho', '_t_del'],
     ]);
-    const names = ['id', 'touched', 'plain', ...columns.map(({ name }) => name)].join(', ');
-    const [type, values] = random.pick(TYPES);
-    const name = `m${++serial}`;
+    const names = ['id', 'touched', 'plain', ...this.#columns.map(({ name }) => name)].join(', ');
+    const [type, values] = this.#random.pick(TYPES);
+    const name = `m${++this.#serial}`;
     const added = `ALTER TABLE ${copy} ADD COLUMN (${name} ${type})`;
-    const moved = `ALTER TABLE \`${copy}\` MODIFY touched int ${place()}`;
-    columns.push({ name, values });
+    const moved = `ALTER TABLE \`${copy}\` MODIFY touched int ${this.#place()}`;
+    this.#columns.push({ name, values });
     return `CREATE TABLE ${copy} LIKE t; ${added}; ${moved}; INSERT INTO ${copy} (${names}) SELECT ${names} FROM t;
       RENAME TABLE t TO ${old}, ${copy} TO t; DROP TABLE ${old}`;
-  };
-  const insert = (): string => {
-    const names = columns.map(({ name }) => name);
-    const id = random.between(1, 40);
-    return `REPLACE INTO t (${['id', 'touched', ...names].join(', ')}) VALUES (${[id, 0, ...columns.map(({ values }) => random.pick(values))].join(', ')})`;
-  };
-  const update = (): string => {
-    const set = columns.length > 0 && random.chance(0.7) ? random.pick(columns) : null;
-    const text = set === null ? 'touched = touched + 2' : `${set.name} = ${random.pick(set.values)}`;
-    return `UPDATE t SET ${text} WHERE id % ${random.between(1, 4)} = 0`;
-  };
-  const steps: string[] = [];
-  for (let left = STEPS; left > 0; left--) {
-    const altered = random.chance(0.35);
-    if (altered)
-      steps.push(
-        columns.length > 0 && random.chance(0.5)
-          ? change()
-          : random.chance(0.6)
-            ? add()
-            : random.chance(0.3)
-              ? migrate()
-              : other(),
-      );
-    if (altered) steps.push('UPDATE t SET touched = touched + 1');
-    else if (random.chance(0.06)) steps.push('TRUNCATE TABLE t');
-    else if (random.chance(0.1)) steps.push(`BEGIN; ${insert()}; ${update()}; DELETE FROM t WHERE id % 3 = 1; COMMIT`);
-    else steps.push(random.chance(0.6) ? insert() : update());
   }
-  steps.push('UPDATE t SET touched = touched + 1', `INSERT INTO t (id, touched) VALUES (${THE_END}, 0)`);
-  return steps;
+
+  #insert(): string {
+    const names = this.#columns.map(({ name }) => name);
+    const values = this.#columns.map((column) => this.#random.pick(column.values));
+    const id = this.#random.between(1, 40);
+    return `REPLACE INTO t (${['id', 'touched', ...names].join(', ')}) VALUES (${[id, 0, ...values].join(', ')})`;
+  }
+
+  #update(): string {
+    const set = this.#columns.length > 0 && this.#random.chance(0.7) ? this.#random.pick(this.#columns) : null;
+    const text = set === null ? 'touched = touched + 2' : `${set.name} = ${this.#random.pick(set.values)}`;
+    return `UPDATE t SET ${text} WHERE id % ${this.#random.between(1, 4)} = 0`;
+  }
 }
 
 describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flavor) => {
@@ -147,7 +173,7 @@ describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flav
       const ended = ({ transactions }: MysqlFollower) => transactions.at(-1)?.rows.at(-1)?.after?.id === THE_END;
       for (const one of [during, later]) await one.run(() => one.transactions.length === 1);
       const reading = during.run(() => ended(during));
-      const steps = program(random, flavor);
+      const steps = new Programmer(random, flavor).program();
       const told = `run ${run} of seed ${testSeed}, ${metadata}\n${steps.join(';\n')}`;
       for (const sql of steps) {
         await made.client.query(sql).catch((cause: unknown) => {
