@@ -5,8 +5,9 @@ import { startMysql } from '../../demo/servers/mysql.ts';
 import { apply, insert, rows, run, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
-import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
+import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
+import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
 import { quoteName } from './names.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
@@ -26,7 +27,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     });
 
     /** A database of its own. */
-    async function newTarget(): Promise<SqlTarget> {
+    async function newTarget(): Promise<WatchedTarget> {
       const database = `t${randomUUID().replaceAll('-', '')}`;
       await client.query(`CREATE DATABASE ${database}`);
       const quoted = (name: string) => `${database}.${quoteName(name)}`;
@@ -39,6 +40,15 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
           // A TEXT cannot be a key here.
           await client.query(sql.replace('id text PRIMARY KEY', 'id varchar(255) PRIMARY KEY'));
         },
+        async numbers(sql) {
+          try {
+            const [rows] = await client.query<RowDataPacket[]>(sql);
+            return rows.flatMap(({ n }) => (n === null ? [] : [Number(n)]));
+          } catch (error) {
+            if ((error as { code?: string }).code === 'ER_NO_SUCH_TABLE') return null;
+            throw error;
+          }
+        },
         async rows(name, columns) {
           const list = columns.map((column) => `CAST(${quoteName(column)} AS char) AS ${quoteName(column)}`);
           const [rows] = await client.query<RowDataPacket[]>(`SELECT ${list.join(', ')} FROM ${quoted(name)}`);
@@ -48,6 +58,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     }
 
     sqlSinkSuite(newTarget);
+    transactionalSuite(newTarget);
 
     test('invariant 7: rows of one statement are each held against their own', async () => {
       const target = await newTarget();

@@ -1,8 +1,9 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
-import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
+import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
+import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
 
@@ -20,7 +21,7 @@ afterAll(async () => {
 });
 
 /** A schema of its own in one database. */
-async function newTarget(): Promise<SqlTarget> {
+async function newTarget(): Promise<WatchedTarget> {
   const schema = `s${++targets}`;
   const quoted = (name: string) => `${schema}.${pg.escapeIdentifier(name)}`;
   const config = sinkConfig.parse({ url: server.url, schema });
@@ -32,6 +33,15 @@ async function newTarget(): Promise<SqlTarget> {
     async exec(sql) {
       await client.query(sql);
     },
+    async numbers(sql) {
+      try {
+        const { rows } = await client.query<{ n: string | null }>(sql);
+        return rows.flatMap(({ n }) => (n === null ? [] : [Number(n)]));
+      } catch (error) {
+        if ((error as { code?: string }).code === '42P01') return null;
+        throw error;
+      }
+    },
     async rows(name, columns) {
       const list = columns.map((column) => `${pg.escapeIdentifier(column)}::text`);
       const { rows } = await client.query({ text: `SELECT ${list.join(', ')} FROM ${quoted(name)}`, rowMode: 'array' });
@@ -40,4 +50,7 @@ async function newTarget(): Promise<SqlTarget> {
   };
 }
 
-describe('postgres sink', () => sqlSinkSuite(newTarget));
+describe('postgres sink', () => {
+  sqlSinkSuite(newTarget);
+  transactionalSuite(newTarget);
+});

@@ -1,10 +1,12 @@
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { type SqlTarget, sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
+import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
+import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
 import { sink } from './index.ts';
 
 let dir: string;
@@ -14,16 +16,29 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-async function newTarget(): Promise<SqlTarget> {
+async function newTarget(): Promise<WatchedTarget> {
   const path = join(dir, `${++targets}.db`);
   const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
   return {
     quoted,
-    job: { type: 'sqlite', config: { path, table: '{table}' } },
+    job: { type: 'sqlite', config: { path } },
     open: (options) => sink.open({ ...options, config: { path, table: '{table}' } }),
     async exec(sql) {
       using database = new DatabaseSync(path);
       database.exec(sql);
+    },
+    async numbers(sql) {
+      if (!existsSync(path)) return null;
+      using database = new DatabaseSync(path, { readOnly: true, timeout: 1_000 });
+      try {
+        return database
+          .prepare(sql)
+          .all()
+          .flatMap(({ n }) => (n === null ? [] : [Number(n)]));
+      } catch (error) {
+        if (error instanceof Error && /no such table/.test(error.message)) return null;
+        throw error;
+      }
     },
     async rows(name, columns) {
       using database = new DatabaseSync(path, { readOnly: true });
@@ -34,4 +49,7 @@ async function newTarget(): Promise<SqlTarget> {
   };
 }
 
-describe('sqlite sink', () => sqlSinkSuite(newTarget));
+describe('sqlite sink', () => {
+  sqlSinkSuite(newTarget);
+  transactionalSuite(newTarget);
+});

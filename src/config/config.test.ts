@@ -233,6 +233,26 @@ sinks:
   expect(await problems('x', 'y')).toEqual(['"public.a" and "public.b" would be written to the same place']);
 });
 
+test('a transactional sink needs a target that shows writes together, and leaves nothing aside', async () => {
+  const problems = async (more: string) => {
+    const dir = project({ 'p.yaml': SHOP.replace(/sink: .*/, `sink: { ${more}, consistency: transactional }`) });
+    return (await load(dir, { registry: atomic })).problems.map(({ message }) => message);
+  };
+  const { sink } = testRegistry;
+  const asked = (type: string) => {
+    const manifest = sink(type);
+    return manifest && { ...manifest, isAtomic: type === 'sqlite' };
+  };
+  const atomic: Registry = { ...testRegistry, sink: asked };
+  expect(await problems('type: sqlite, path: x.db')).toEqual([]);
+  expect(await problems('type: file, path: x')).toEqual([
+    'a file sink cannot be transactional: its target shows each write by itself',
+  ]);
+  expect(await problems('type: sqlite, path: x.db, dead_letters: skip')).toEqual([
+    'a transactional sink cannot leave records aside: dead_letters: skip',
+  ]);
+});
+
 test('a variable is what its field asks for, also in one of several forms', async () => {
   const dir = project({
     'p.yaml': SHOP.replace(' }', ', batch: { records: "${N}" } }'),

@@ -2,6 +2,7 @@
 import { resolve } from 'node:path';
 import type { z } from 'zod';
 import type { SinkPlan, SourcePlan } from '../contracts/plan.ts';
+import type { SinkManifest } from '../contracts/plugin.ts';
 import type { Registry } from '../contracts/registry.ts';
 import { didYouMean, nearest } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
@@ -65,7 +66,8 @@ export function readSink(
   if (manifest === undefined || common === undefined || config === undefined) return null;
   const batch = { maxRecords: common.batch.records, maxBytes: common.batch.bytes };
   const maxDeadLettersPerMinute = common.max_dead_letters_per_minute;
-  const { dead_letters: deadLetters, rate } = common;
+  const { dead_letters: deadLetters, rate, consistency } = common;
+  if (consistency === 'transactional') checkTransactional(context, path, manifest, deadLetters);
   return {
     name,
     manifest: { ...manifest, keeps: manifest.keepsFor?.(config.value) ?? manifest.keeps },
@@ -76,8 +78,27 @@ export function readSink(
     maxDeadLettersPerMinute,
     ...(deadLetters === undefined ? {} : { deadLetters }),
     ...(rate === undefined ? {} : { rate }),
+    ...(consistency === undefined ? {} : { consistency }),
     path,
   };
+}
+
+function checkTransactional(
+  { file }: ReadContext,
+  path: PartNode['path'],
+  { type, isAtomic }: SinkManifest,
+  deadLetters: string | undefined,
+): void {
+  if (isAtomic !== true) {
+    const message = `a ${type} sink cannot be transactional: its target shows each write by itself`;
+    const fix = 'remove the line, or write to a SQL database';
+    file.report({ level: 'error', code: 'invalid-value', message, path: [...path, 'consistency'], fix });
+  }
+  if (deadLetters !== undefined && deadLetters !== 'stop') {
+    const message = `a transactional sink cannot leave records aside: dead_letters: ${deadLetters}`;
+    const fix = 'write dead_letters: stop, or remove the line';
+    file.report({ level: 'error', code: 'invalid-value', message, path: [...path, 'dead_letters'], fix });
+  }
 }
 
 function asMap({ file }: ReadContext, { node, path }: PartNode): MapNode | null {

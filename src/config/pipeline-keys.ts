@@ -115,5 +115,13 @@ export const sinkKeys = z.strictObject({
         '`block_key`: a dead letter, and all later changes of its row wait behind it. `stop`: the sink stops there. ' +
         'Default: `skip` where the target keeps the last value of a row, else `block_key`.',
     ),
+  consistency: z
+    .enum(['eventual', 'transactional'])
+    .optional()
+    .describe(
+      'What somebody who reads the target sees. `eventual`: each row in its own order. `transactional`: only states that the ' +
+        'source had, whole transactions in the order of their commits, over all tables; a refused record stops the sink. ' +
+        'Default: `eventual`.',
+    ),
   rate: z.int().min(1).optional().describe('Most records a second. Default: no limit.'),
 });

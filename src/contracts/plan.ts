@@ -24,6 +24,8 @@ export interface BatchPlan {
   readonly maxBytes: number;
 }
 
+export type Consistency = 'eventual' | 'transactional';
+
 export interface SinkPlan {
   /** Key in `sinks:`, or `sink`. */
   readonly name: string;
@@ -39,6 +41,8 @@ export interface SinkPlan {
   readonly deadLetters?: DeadLetterPolicy;
   /** Most records a second. Absent: no limit. */
   readonly rate?: number;
+  /** `transactional`: the target goes from one state that the source had to another. Absent: `eventual`. */
+  readonly consistency?: Consistency;
   readonly path: readonly (string | number)[];
 }
 

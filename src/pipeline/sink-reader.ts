@@ -39,7 +39,8 @@ interface ReadBatch {
   readonly positions: SinkPositions;
 }
 
-export interface SinkReaderOptions {
+/** What reading a record needs. */
+export interface ReadRecordOptions {
   readonly log: Log;
   readonly envelope: Envelope;
   readonly schemas: SchemaFeed;
@@ -47,12 +48,31 @@ export interface SinkReaderOptions {
   readonly maxRecords: number;
   /** Bytes held over all partitions, of the batch handed out and of what is read ahead (Invariant 10). */
   readonly maxBytes: number;
+}
+
+/** Hands out batches to deliver. */
+export interface BatchReader {
+  /** Up to `maxRecords` records, in offset order per partition; empty when all are at their end. Never waits for data. */
+  next(): Promise<readonly ReadRecord[]>;
+  /** Positions after everything handed out so far. */
+  positions(): SinkPositions;
+  /** False while the target must not be left at these positions: more is to be written first. */
+  readonly endsWhole: boolean;
+  /** Resolves when there is more to read, or after `wake`. */
+  wait(signal: AbortSignal): Promise<void>;
+  /** Ends a `wait` that is under way. */
+  wake(): void;
+}
+
+export interface SinkReaderOptions extends ReadRecordOptions {
   /** Topic of the sink's dead letters that are tried again; read from when it exists. */
   readonly retries: string;
   readonly leaps: Leaps;
 }
 
-export class SinkReader {
+export class SinkReader implements BatchReader {
+  /** Each record stands for itself. */
+  readonly endsWhole = true;
   readonly #options: SinkReaderOptions;
   readonly #cursors: Cursor[];
   #positions: SinkPositions;
@@ -67,12 +87,10 @@ export class SinkReader {
     this.#positions = start;
   }
 
-  /** Positions after everything handed out so far. */
   positions(): SinkPositions {
     return this.#positions;
   }
 
-  /** Up to `maxRecords` records, in offset order per partition; empty when all are at their end. Never waits for data. */
   async next(): Promise<readonly ReadRecord[]> {
     const ahead = this.#ahead;
     this.#ahead = null;
@@ -112,7 +130,6 @@ export class SinkReader {
     cursor.next = cursor.first?.offset ?? cursor.fetched;
   }
 
-  /** Resolves when there is more to read, or after `wake`. */
   async wait(signal: AbortSignal): Promise<void> {
     const { log } = this.#options;
     this.#wake = new AbortController();
@@ -124,7 +141,6 @@ export class SinkReader {
     });
   }
 
-  /** Ends a `wait` that is under way. */
   wake(): void {
     this.#wake.abort();
   }
@@ -157,10 +173,9 @@ export class SinkReader {
     advance(cursor);
   }
 
-  #record({ topic, partition }: TopicPartition, raw: LogRecord): ReadRecord {
-    const { envelope, schemas, retries } = this.#options;
-    const record = { topic, partition, offset: raw.offset, raw, ...decode(envelope, raw, schemas) };
-    const origin = topic === retries ? originOf(raw) : undefined;
+  #record(place: TopicPartition, raw: LogRecord): ReadRecord {
+    const record = readRecord(this.#options, place, raw);
+    const origin = place.topic === this.#options.retries ? originOf(raw) : undefined;
     return origin === undefined ? record : { ...record, origin };
   }
 }
@@ -174,14 +189,20 @@ function advance(cursor: Cursor): void {
   cursor.first = result === undefined || result.done === true ? null : result.value;
 }
 
-function* recordsOf(batches: readonly StoredBatch[], from: bigint): Generator<LogRecord> {
+/** The records of the batches from an offset on. */
+export function* recordsOf(batches: readonly StoredBatch[], from: bigint): Generator<LogRecord> {
   for (const batch of batches) for (const record of batch.records()) if (record.offset >= from) yield record;
 }
 
-function decode(envelope: Envelope, raw: LogRecord, schemas: SchemaFeed): { change: Change | null; error?: unknown } {
+export function readRecord(
+  { envelope, schemas }: ReadRecordOptions,
+  { topic, partition }: TopicPartition,
+  raw: LogRecord,
+): ReadRecord {
+  const { offset } = raw;
   try {
-    return { change: envelope.decode(raw, schemas.store) };
+    return { topic, partition, offset, raw, change: envelope.decode(raw, schemas.store) };
   } catch (error) {
-    return { change: null, error };
+    return { topic, partition, offset, raw, change: null, error };
   }
 }

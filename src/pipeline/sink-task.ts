@@ -21,9 +21,10 @@ import { RateLimit } from './rate-limit.ts';
 import { ReadGuard } from './read-guard.ts';
 import { isOver, leapsOf, progressOf, readReplay } from './replay-state.ts';
 import { SchemaFeed } from './schema-feed.ts';
-import { type ReadRecord, SinkReader } from './sink-reader.ts';
+import { type BatchReader, type ReadRecord, SinkReader } from './sink-reader.ts';
 import { SinkRules } from './sink-rules.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
+import { TransactionReader } from './transaction-reader.ts';
 
 export interface SinkTaskOptions {
   readonly plan: SinkPlan;
@@ -43,7 +44,7 @@ export interface SinkTaskOptions {
 interface Session {
   readonly sink: Sink;
   readonly epoch: number;
-  readonly reader: SinkReader;
+  readonly reader: BatchReader;
   readonly rate: RateLimit | null;
 }
 
@@ -58,7 +59,7 @@ export class SinkTask {
   readonly #places: GroupPositions;
   readonly #rules: SinkRules;
   #positions: SinkPositions = [];
-  #reader: SinkReader | null = null;
+  #reader: BatchReader | null = null;
   #oldestMs: number | null = null;
   #records = 0;
   #attempt = 0;
@@ -76,7 +77,9 @@ export class SinkTask {
     this.#guard.moved(this.#positions);
     const names = { log, envelope, clock: context.clock, pipeline, sink: plan.name };
     this.#store = new LetterStore({ ...names, sent: () => this.#reader?.wake() });
-    const policy = plan.deadLetters ?? (plan.manifest.keeps === 'append' ? 'block_key' : 'skip');
+    const usual = plan.manifest.keeps === 'append' ? 'block_key' : 'skip';
+    // A transaction with a record left aside would be a state that the source never had.
+    const policy = plan.consistency === 'transactional' ? 'stop' : (plan.deadLetters ?? usual);
     this.#letters = new DeadLetters({ ...names, policy, maxPerMinute: plan.maxDeadLettersPerMinute }, this.#store);
   }
 
@@ -211,8 +214,12 @@ export class SinkTask {
     const rate = perSecond === null ? null : new RateLimit(context.clock, perSecond);
     const maxRecords = Math.min(plan.batch.maxRecords, rate?.most ?? plan.batch.maxRecords);
     const limits = { maxRecords, maxBytes: Math.min(maxBytes, plan.batch.maxBytes) };
-    const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, retries, leaps: leapsOf(replay) };
-    return { reader: new SinkReader({ ...shared, ...limits }, this.#positions), rate };
+    const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, ...limits };
+    const reader =
+      plan.consistency === 'transactional'
+        ? new TransactionReader(shared, this.#positions)
+        : new SinkReader({ ...shared, retries, leaps: leapsOf(replay) }, this.#positions);
+    return { reader, rate };
   }
 
   async #deliverBatch(session: Session, records: readonly ReadRecord[], signal: AbortSignal): Promise<void> {
@@ -230,11 +237,13 @@ export class SinkTask {
     const applied = passed.map(({ record }) => record).filter((record) => !refused.has(record));
     await this.#letters.write(letters, applied);
     this.#report(letters);
+    this.#records += records.length;
+    // The rest of a transaction comes first.
+    if (!reader.endsWhole) return;
     await sink.flush(signal);
     failpoint('sink.after-flush');
     await this.#commit(next, applied, epoch);
     this.#positions = next;
-    this.#records += records.length;
     this.#attempt = 0;
     if (applied.some(({ origin }) => origin !== undefined)) await this.#letters.release();
   }
