@@ -4,6 +4,7 @@
  * inserts: a snapshot of new rows in chunks of 20,000. mixed: transactions of 100 changes over a range of keys, of ten
  * about five updates, three inserts, two deletes.
  */
+import type { Log } from '../../src/contracts/log.ts';
 import type { RowOp, RowWriter } from '../../src/contracts/row.ts';
 import type { TableDescription } from '../../src/contracts/schema.ts';
 import { createEnvelope } from '../../src/envelope/index.ts';
@@ -77,9 +78,14 @@ function writeRow(writer: RowWriter, change: Change): void {
   writer.end();
 }
 
-/** Writes the changes, rows `r` as one snapshot in chunks, others in transactions. */
 export async function writeBacklog(dir: string, changes: readonly Change[]): Promise<void> {
   const log = await openLog({ dir, clock: systemClock, random: Math.random, log: () => {} });
+  await appendBacklog(log, changes);
+  await log.close();
+}
+
+/** Writes the changes, rows `r` as one snapshot in chunks, others in transactions. */
+export async function appendBacklog(log: Log, changes: readonly Change[]): Promise<void> {
   const name = sourceCheckpoint(SOURCE);
   const epoch = await log.fence(name);
   const encoder = createEnvelope({ productVersion: 'bench' }).encoder({
@@ -108,5 +114,4 @@ export async function writeBacklog(dir: string, changes: readonly Change[]): Pro
     encoder.end();
     if (encoder.pendingBytes > 1 << 20 || i === changes.length) await commit();
   }
-  await log.close();
 }

@@ -1,5 +1,5 @@
-/** Waits of at most two seconds: what is back after an outage is at work again at once, and a retry costs one connection. */
-const DEFAULTS = { baseMs: 100, capMs: 2_000 };
+/** Short waits: what is back after an outage is at work again within two seconds, and a retry costs one connection. */
+const DEFAULTS = { baseMs: 100, capMs: 1_000 };
 
 /**
  * Exponential backoff with jitter: the n-th wait (n from 0) is uniform in [half, whole] of min(cap, base × 2^n), ms.
