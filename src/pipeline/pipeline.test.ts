@@ -126,7 +126,41 @@ test('a target that keeps positions and has none is filled from the start, whate
   }
 });
 
+test('invariant 7: versions go on rising when the clock of the source is set back, over a restart too', async () => {
+  const upstream = new Upstream();
+  const target = new Target();
+  const times = [1_700_000_000_000_000, 1_600_000_000_000_000, 1_700_000_000_000_000, 1_500_000_000_000_000];
+  const row = (timeUs: number, n: number) => ({ timeUs, rows: [{ op: 'u' as const, id: 1, v: `state ${n}` }] });
+  for (const half of [0, 2]) {
+    upstream.add(...times.slice(half, half + 2).map((timeUs, n) => row(timeUs, half + n)));
+    const session = await start(upstream, target);
+    await until(() => target.applied.length === half + 2, 'delivered');
+    await session.stop();
+  }
+  const versions = target.applied.map(({ change }) => change.version);
+  expect(versions).toEqual([...new Set(versions)].sort((a, b) => (a < b ? -1 : 1)));
+  expect(target.rows().get(1)).toBe('state 3');
+});
+
 describe('dead letters', () => {
+  test('invariant 2: a crash before the dead letter of a poison row is durable does not lose it', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    target.poison.add(2);
+    upstream.add({ rows: [1, 2, 3].map((id) => ({ op: 'c', id, v: `v${id}` })) });
+    const failpoint = (name: string) => {
+      if (name === 'sink.after-write') throw new TailraceError('internal.bug', 'crash');
+    };
+    const first = await start(upstream, target, { failpoint });
+    await until(() => caughtUp(first).sink.state === 'failed', 'crashed');
+    expect(await letters(first.log)).toEqual([]);
+    await first.stop();
+    const second = await start(upstream, target);
+    await until(() => caughtUp(second).lag === 0 && target.rows().size === 2, 'the good rows');
+    expect(await letters(second.log)).toMatchObject([{ state: 'open', offset: '1' }]);
+    await second.stop();
+  });
+
   test('invariant 6: a poison row goes aside durably, the rest arrives, a later full row supersedes it', async () => {
     const upstream = new Upstream();
     const target = new Target();

@@ -105,7 +105,9 @@ function sinkChange(
     ...(isElsewhere ? ['its target may be another now: only changes from here on go there'] : []),
     ...(isOther ? ['rows that were delivered already stay as they are until they change'] : []),
   ];
-  const remedy = isElsewhere || isOther ? `tailrace rebuild ${pipeline}/${now.name}` : null;
+  const verb = now.manifest.rebuild === undefined ? 'replay' : 'rebuild';
+  const from = verb === 'replay' ? ' --from start' : '';
+  const remedy = isElsewhere || isOther ? `tailrace ${verb} ${pipeline}/${now.name}${from}` : null;
   return { ...head, change: 'changed', fields, consequences, remedy };
 }
 

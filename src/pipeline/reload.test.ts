@@ -142,7 +142,7 @@ describe('a plan', () => {
           'restarts; goes on from its committed position',
           'rows that were delivered already stay as they are until they change',
         ],
-        remedy: 'tailrace rebuild shop/out',
+        remedy: 'tailrace replay shop/out --from start',
       },
     ]);
     const wider = { ...source, tables: ['public.t', 'public.u'] };

@@ -12,6 +12,8 @@ import type { SinkBatch, SinkPositions, SinkRecord } from '../../src/contracts/s
 import type { SourceOutput } from '../../src/contracts/source.ts';
 
 export interface ScriptedTransaction {
+  /** Commit time, µs since 1970; absent: rises with each. */
+  readonly timeUs?: number;
   /** `v` null: the source does not send it. */
   readonly rows: readonly { readonly op: 'c' | 'u' | 'd'; readonly id: number; readonly v: string | null }[];
 }
@@ -50,7 +52,12 @@ function describe(source: string): TableDescription {
 function writeTransaction(output: SourceOutput, index: number, transaction: ScriptedTransaction, name: string): void {
   const table = output.register(describe(name));
   const writer = output.writer(table);
-  output.begin({ id: String(index), kind: 'stream', timeUs: 1_700_000_000_000_000 + index, position: String(index) });
+  output.begin({
+    id: String(index),
+    kind: 'stream',
+    timeUs: transaction.timeUs ?? 1_700_000_000_000_000 + index,
+    position: String(index),
+  });
   for (const { op, id, v } of transaction.rows) {
     writer.begin(op);
     writer.side(op === 'd' ? 'before' : 'after');
