@@ -219,6 +219,10 @@ test('replica identity full: the old row has everything, and nothing is kept; af
   await it.settled();
   await expectEqual(it);
   expect(existsSync(join(it.dir, 'columns'))).toBe(true);
+  // As the table is described afterwards, it has never been otherwise.
+  await it.restart(() => client.query('update t set n = 3; alter table t replica identity full; update t set n = 4'));
+  await it.settled();
+  await expectEqual(it);
 });
 
 test('toast: omit passes on what was sent; with store again, the log fills in the rest', async () => {

@@ -16,7 +16,7 @@ import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
 import { keepEveryChange } from './rehydrate/keep-every-change.ts';
 import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
-import type { Rehydration, UnbrokenSince } from './rehydrate/rehydration.ts';
+import type { Rehydration, UnbrokenSince, UnsentRules } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { looseTables } from './table-directory.ts';
@@ -55,6 +55,7 @@ export class SourceTask {
   #attempt = 0;
   /** Null: to be asked for. */
   #tables: readonly TableDescription[] | null = null;
+  readonly #wanted = new Map<string, UnsentRules>();
   /** Of this connection: not read yet, being read, or neither. */
   #snapshot: 'ahead' | 'begun' | 'none' = 'none';
   /** At work. */
@@ -228,7 +229,7 @@ export class SourceTask {
     const { tableTopics, log, dataDir, ...options } = this.#options;
     const since = from === null ? unbrokenFromNow(log, tableTopics) : (saved?.since ?? {});
     if (dataDir === undefined) return { since, rehydration: null };
-    const asked = { ...options, log, dataDir, since, tables: this.#tables! };
+    const asked = { ...options, log, dataDir, since, tables: this.#tables!, wanted: this.#wanted };
     return { since, rehydration: await openRehydration(asked, signal) };
   }
 

@@ -7,7 +7,7 @@ import type { SourceEncoder } from '../../src/contracts/envelope.ts';
 import type { PartitionInfo } from '../../src/contracts/log.ts';
 import type { Change } from '../../src/contracts/row.ts';
 import type { Column, TableDescription, TableSchema } from '../../src/contracts/schema.ts';
-import { Rehydration, type UnbrokenSince } from '../../src/pipeline/rehydrate/rehydration.ts';
+import { Rehydration, type RehydrationOptions, type UnbrokenSince } from '../../src/pipeline/rehydrate/rehydration.ts';
 import { SchemaFeed } from '../../src/pipeline/schema-feed.ts';
 import { envelope, newEncoder, type SentRow, writeRow } from './encoded.ts';
 import { ManualClock } from './manual-clock.ts';
@@ -49,6 +49,7 @@ export class RehydrationWorld {
   /** The store's file. */
   readonly path: string;
   since: UnbrokenSince = {};
+  readonly wanted: RehydrationOptions['wanted'] = new Map();
   #epoch = 0;
 
   /** Removed with the test. */
@@ -66,7 +67,10 @@ export class RehydrationWorld {
     await log.topics.ensure(TOPIC, { partitions: 1, cleanup: 'compact' });
     const context = { log, envelope, clock, logger: () => {}, failpoint: () => {} };
     const { signal } = new AbortController();
-    const kept = await Rehydration.open({ ...context, path, source: 'shop', since, tables: described }, signal);
+    const kept = await Rehydration.open(
+      { ...context, path, source: 'shop', since, tables: described, wanted: this.wanted },
+      signal,
+    );
     const encoder = newEncoder({ memory: kept });
     return { kept, encoder, table: encoder.register(table) };
   }

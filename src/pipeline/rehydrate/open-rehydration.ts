@@ -5,7 +5,7 @@ import type { SourcePlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { TableDescription } from '../../contracts/schema.ts';
 import { removeStore } from './column-store.ts';
-import { Rehydration, type UnbrokenSince } from './rehydration.ts';
+import { Rehydration, type UnbrokenSince, type UnsentRules } from './rehydration.ts';
 
 export interface OpenRehydrationOptions {
   readonly plan: SourcePlan;
@@ -15,6 +15,7 @@ export interface OpenRehydrationOptions {
   readonly dataDir: string;
   readonly tables: readonly TableDescription[];
   readonly since: UnbrokenSince;
+  readonly wanted: Map<string, UnsentRules>;
 }
 
 /** Null when the source's updates are taken as they are: then nothing of its rows stays beside the log either. */

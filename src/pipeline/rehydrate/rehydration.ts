@@ -19,7 +19,7 @@ import { UnsentColumns } from './unsent-columns.ts';
 /** Between two transactions of the store, when the source pauses and when it does not. */
 const REST_MS = 1_000;
 const LONGEST_MS = 10_000;
-const LONGEST_BYTES = 64 << 20;
+const LONGEST_BYTES = 16 << 20;
 /** More are worth a line in the log. */
 const MANY_RECORDS = 10_000;
 
@@ -38,7 +38,12 @@ export interface RehydrationOptions {
   /** As the source describes them now. */
   readonly tables: readonly TableDescription[];
   readonly since: UnbrokenSince;
+  /** What earlier openings have asked for, by topic; more is added. */
+  readonly wanted: Map<string, UnsentRules>;
 }
+
+/** By column name. */
+export type UnsentRules = ReadonlyMap<string, UnsentRule>;
 
 export class Rehydration implements RowMemory {
   readonly #options: RehydrationOptions;
@@ -67,18 +72,17 @@ export class Rehydration implements RowMemory {
   }
 
   async #catchUp(signal: AbortSignal): Promise<void> {
-    const { log, envelope, source, tables, logger } = this.#options;
-    const unsent = tables.filter(({ columns }) => columns.some((column) => column.unsent !== undefined));
-    if (unsent.length === 0) return;
+    const { log, envelope, source, logger } = this.#options;
+    const unsent = this.#unsentTables();
+    if (unsent.size === 0) return;
     const store = this.#open();
     const feed = new SchemaFeed(log, envelope, [source]);
     await feed.catchUp();
     const covers = store.covers();
     let records = 0;
-    for (const table of unsent) {
-      const topic = envelope.topicOf(source, table.schema, table.table);
+    for (const [topic, rules] of unsent) {
       const cover = covers.get(topic) ?? null;
-      const follower = this.#follower(store, feed, topic, rulesOf(table), cover);
+      const follower = this.#follower(store, feed, topic, rules, cover);
       this.#ends.set(topic, await follower.run(signal));
       records += follower.records;
     }
@@ -87,11 +91,20 @@ export class Rehydration implements RowMemory {
       logger('info', 'has taken columns from the log that updates leave out', { source, records });
   }
 
+  /** The stream may be at a time when a table was not as it is described now: what it has asked for is followed too. */
+  #unsentTables(): ReadonlyMap<string, UnsentRules> {
+    const { envelope, source, tables, wanted } = this.#options;
+    const described = tables.map(
+      (table) => [envelope.topicOf(source, table.schema, table.table), rulesOf(table)] as const,
+    );
+    return new Map([...wanted, ...described.filter(([, rules]) => rules.size > 0)]);
+  }
+
   #follower(
     store: ColumnStore,
     { store: schemas }: SchemaFeed,
     topic: string,
-    rules: ReadonlyMap<string, UnsentRule>,
+    rules: UnsentRules,
     cover: bigint | null,
   ): LogFollower {
     const { log, envelope, since } = this.#options;
@@ -114,7 +127,7 @@ export class Rehydration implements RowMemory {
   table(topic: string, schema: TableSchema): TableMemory | null {
     const unsent = new UnsentColumns(schema);
     if (unsent.kept.length === 0) return null;
-    if (!this.#ends.has(topic)) this.#follow(topic);
+    if (!this.#ends.has(topic)) this.#follow(topic, rulesOf(schema));
     const store = this.#open();
     const cells = store.cells(topic);
     const forgotten = this.#forgotten.get(topic) ?? new LastForgotten(cells);
@@ -123,11 +136,12 @@ export class Rehydration implements RowMemory {
   }
 
   /** A table whose updates begin to leave out columns while the source runs. */
-  #follow(topic: string): void {
-    const { log, since } = this.#options;
+  #follow(topic: string, rules: UnsentRules): void {
+    const { log, since, wanted } = this.#options;
     const partition = log.topics.get(topic)?.partitions[0];
     const end = partition?.endOffset ?? 0n;
     if (end > BigInt(since[topic] ?? 0)) {
+      wanted.set(topic, rules);
       throw new TailraceError('source.rehydrate', `updates of ${topic} begin to leave out columns`, {
         remedy: 'nothing need be done: what the log has of its rows is read first',
       });
@@ -192,6 +206,6 @@ export class Rehydration implements RowMemory {
   }
 }
 
-function rulesOf({ columns }: TableDescription): ReadonlyMap<string, UnsentRule> {
+function rulesOf({ columns }: TableDescription): UnsentRules {
   return new Map(columns.flatMap(({ name, unsent }) => (unsent === undefined ? [] : [[name, unsent] as const])));
 }
