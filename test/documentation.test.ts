@@ -20,6 +20,18 @@ test('generated reference pages are up to date (npm run docs)', async () => {
   }
 });
 
+test('the page of faults names tests that are there', () => {
+  const page = readFileSync(new URL('../docs/faults.md', import.meta.url), 'utf8');
+  const named = [...page.matchAll(/`([\w/-]+\.test\.ts)`: (.*?)(?=<br>| \|$)/gm)];
+  expect(named.length).toBeGreaterThan(60);
+  const missing = named.filter(([, file, name]) => {
+    const path = file!.includes('/') ? file! : `connectors/postgres/${file}`;
+    return !readFileSync(new URL(`../${path}`, import.meta.url), 'utf8').includes(name!);
+  });
+  expect(missing.map(([text]) => text)).toEqual([]);
+  for (let i = 1; i <= 33; i++) expect(page).toContain(`| PG-${String(i).padStart(2, '0')} |`);
+});
+
 test('the pipeline shown in the README is accepted', async () => {
   const { registry } = await createApp();
   const dir = await mkdtemp(join(tmpdir(), 'tailrace-readme-'));

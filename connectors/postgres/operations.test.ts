@@ -20,7 +20,7 @@ import {
   sourceOptions,
 } from '../../test/support/postgres-source.ts';
 import { source } from './index.ts';
-import type { SourceOptions } from './names.ts';
+import { type SourceOptions, slotOf } from './names.ts';
 
 const scene = postgresScenes();
 const full = process.env.TAILRACE_FULL !== undefined;
@@ -123,6 +123,55 @@ test('invariant 5: a table whose replica identity is taken away stops the source
     remedy: expect.stringContaining('primary key'),
   });
   expect(again.output.rows()).toEqual([]);
+});
+
+test('a slot that was idle for too long (version 18): warned of by check, then a gap', async ({ skip }) => {
+  const made = await scene(['public.t'], 'create table t (id int primary key)');
+  skip(made.server.major < 18);
+  const reading = read(made.options);
+  await reading.until(() => reading.output.transactions.length === 1);
+  await reading.stop();
+  await made.client.query(`alter system set idle_replication_slot_timeout = '1s'`);
+  await made.client.query('select pg_reload_conf()');
+  const timeout = async () => (await made.client.query('show idle_replication_slot_timeout')).rows[0];
+  while ((await timeout()).idle_replication_slot_timeout === '0');
+  onTestFinished(async () => {
+    await made.client.query('alter system reset idle_replication_slot_timeout');
+    await made.client.query('select pg_reload_conf()');
+  });
+  expect(await source.check(made.options as never)).toContainEqual(
+    expect.objectContaining({ level: 'warning', message: expect.stringContaining('is lost when Tailrace is down') }),
+  );
+  const reason = `select invalidation_reason as why from pg_replication_slots where slot_name = $1`;
+  while ((await made.client.query(reason, [slotOf(made.options)])).rows[0].why === null) {
+    await made.client.query('checkpoint');
+  }
+  expect(await read(made.options, lastPosition(reading.output)).failed).toMatchObject({
+    code: 'source.gap',
+    message: expect.stringContaining('was invalidated by the server'),
+  });
+});
+
+test('invariant 9: a delete says of the columns outside of the key that it does not know them', async () => {
+  const { made, options } = await leastPrivilege();
+  await made.client.query(`insert into t values (1, 'a'), (2, null)`);
+  const reading = read(options);
+  await reading.until(() => reading.output.rows().length === 2);
+  await made.client.query('delete from t');
+  await reading.until(() => reading.output.rows().length === 4);
+  const [first, second] = reading.output.rows().slice(2);
+  // Present and not sent: NULL would be null.
+  expect(first).toMatchObject({ op: 'd', after: null });
+  expect([first, second].map((row) => Object.entries(row!.before!))).toEqual([
+    [
+      ['id', '1'],
+      ['v', undefined],
+    ],
+    [
+      ['id', '2'],
+      ['v', undefined],
+    ],
+  ]);
 });
 
 async function queryOnce(url: string, sql: string): Promise<void> {
