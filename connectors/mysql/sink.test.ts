@@ -5,9 +5,11 @@ import { startMysql } from '../../demo/servers/mysql.ts';
 import { apply, insert, rows, run, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
+import { sink } from './index.ts';
 import { quoteName } from './names.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
@@ -59,6 +61,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
 
     sqlSinkSuite(newTarget);
     transactionalSuite(newTarget);
+    lostAnswersTest(sink, newTarget);
 
     test('invariant 7: rows of one statement are each held against their own', async () => {
       const target = await newTarget();

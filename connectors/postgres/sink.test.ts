@@ -1,9 +1,11 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
+import { sink } from './index.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
 
@@ -53,4 +55,5 @@ async function newTarget(): Promise<WatchedTarget> {
 describe('postgres sink', () => {
   sqlSinkSuite(newTarget);
   transactionalSuite(newTarget);
+  lostAnswersTest(sink, newTarget);
 });
