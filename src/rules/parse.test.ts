@@ -155,6 +155,47 @@ describe('parse', () => {
   });
 });
 
+describe('flatten', () => {
+  const PEOPLE = table('people', [
+    column('id', 'int64', 'bigint', { key: 1 }),
+    column('address', 'json', 'jsonb'),
+    column('name', 'text', 'text'),
+  ]);
+  const steps = [{ flatten: { address: { street: 'text', zip: 'int', geo: 'jsonb' } } }];
+  const flat = (address: string | null) =>
+    apply(PEOPLE, steps, { op: 'insert', version: 1, after: [1n, address, 'x'] });
+
+  test('fields of JSON become columns in its place', () => {
+    const { after, table: output } = flat('{"zip": 8001, "street": "A \\u00e4", "geo": {"b": 1, "a": 2}, "more": 1}');
+    expect(Object.entries(object(after)!)).toEqual([
+      ['id', 1n],
+      ['address_street', 'A ä'],
+      ['address_zip', 8001],
+      ['address_geo', '{"a": 2, "b": 1}'],
+      ['name', 'x'],
+    ]);
+    expect(output.columns.map(({ native }) => native)).toEqual(['bigint', 'text', 'integer', 'jsonb', 'text']);
+  });
+
+  test('what is absent or no object is NULL; a value of another type is refused', () => {
+    const nothing = { id: 1n, address_street: null, address_zip: null, address_geo: null, name: 'x' };
+    for (const address of [null, '{}', '[1]', '"text"', '{"zip": null}'])
+      expect(object(flat(address).after)).toEqual(nothing);
+    expect(() => flat('{"zip": "many"}')).toThrow('is not a value of type integer');
+  });
+
+  test.each([
+    [{ address: { street: 'txt' } }, 'address.street unknown-type'],
+    [{ address: [] }, 'address step-argument'],
+    [{ id: ['a'] }, 'id key-column'],
+    [{ adress: ['a'] }, 'adress unknown-column'],
+    [{ address: ['a', 'a'] }, 'address.1 duplicate-column'],
+  ])('wrong: %j', (config, expected) => {
+    const [problem] = rules.lintTables([{ steps: [{ verb: 'flatten', config, path: [0] }], table: PEOPLE }]);
+    expect(`${problem!.path.slice(2).join('.')} ${problem!.code}`).toBe(expected);
+  });
+});
+
 test.each([
   [{ as: 'json', columns: ['a'] }, '0.parse step-argument: "from" must name'],
   [
@@ -168,6 +209,7 @@ test.each([
   ],
   [{ from: 'line', as: 'json' }, '0.parse step-argument: "columns" must name'],
   [{ from: 'line', as: 'json', columns: { a: 'intt' } }, '0.parse.columns.a unknown-type:'],
+  [{ from: 'line', as: 'json', columns: ['a', 'a'] }, '0.parse.columns.1 duplicate-column: column "a" is named twice'],
   [{ from: 'line', as: 'json', columns: { id: 'int' } }, '0.parse.columns.id duplicate-column:'],
   [{ from: 'line', as: 'csv', columns: ['a'], separator: 'ab' }, '0.parse.separator step-argument: one character'],
   [{ from: 'line', as: 'regex', columns: ['a'] }, '0.parse step-argument: "regex" needs a "pattern"'],

@@ -18,7 +18,7 @@ import { compileExpression } from './compile.ts';
 import { toText } from './text-form.ts';
 import { TEXT } from './types.ts';
 
-const EXPRESSIONS = Number(process.env.TAILRACE_EXPRESSIONS ?? 1_500);
+const EXPRESSIONS = Number(process.env.TAILRACE_EXPRESSIONS ?? (process.env.TAILRACE_FULL === '1' ? 20_000 : 1_500));
 const ROWS = 10;
 const TABLE = table('t', EXPRESSION_COLUMNS);
 

@@ -2,6 +2,7 @@
 import { cast } from './cast.ts';
 import { drop } from './drop.ts';
 import { filter } from './filter.ts';
+import { flatten } from './flatten.ts';
 import { mask } from './mask.ts';
 import { parse } from './parse.ts';
 import { rename } from './rename.ts';
@@ -9,4 +10,4 @@ import { select } from './select.ts';
 import { set } from './set.ts';
 import type { Step } from './step.ts';
 
-export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse];
+export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse, flatten];

@@ -10,7 +10,8 @@ import { NGINX_FIELDS, readNginx } from '../formats/nginx.ts';
 import { patternReader } from '../formats/pattern.ts';
 import { readSyslog, SYSLOG_FIELDS } from '../formats/syslog.ts';
 import { regexp } from '../regexp/regexp.ts';
-import type { ParseConfig, ParsedColumn } from './parse.ts';
+import type { ParseConfig } from './parse.ts';
+import type { ParsedColumn } from './parsed-columns.ts';
 import type { StepUse } from './step.ts';
 
 export const FORMATS = ['json', 'csv', 'logfmt', 'regex', 'nginx', 'syslog'] as const;

@@ -1,16 +1,12 @@
 /** `parse`: columns out of a text. */
-import { TailraceError } from '../../contracts/errors.ts';
 import { didYouMean } from '../../lib/did-you-mean.ts';
 import { quoted } from '../../lib/printable.ts';
-import { castTo } from '../expression/conversion.ts';
 import { isProblem, typeOfText } from '../expression/type-names.ts';
-import { columnTypeOf, nameOf, TEXT, type Type } from '../expression/types.ts';
-import { fail } from '../fail.ts';
+import { nameOf, TEXT } from '../expression/types.ts';
 import type { Reader } from '../formats/format.ts';
-import type { Run } from '../row-image.ts';
 import type { StageColumn } from '../stage.ts';
-import type { Cell } from '../values/cell.ts';
 import { FORMATS, fixedFields, isFormat, readerOf } from './parse-formats.ts';
+import { addParsed, type ParsedColumn } from './parsed-columns.ts';
 import type { Step, StepUse } from './step.ts';
 
 const EXAMPLE = 'parse: { from: line, as: json, columns: { path: text, status: int } }';
@@ -29,7 +25,7 @@ export const parse: Step = {
     if (from === null || formats === null || columns === null) return;
     const readers = formats.map((format) => readerOf(use, format, config, columns));
     if (readers.includes(null)) return;
-    add(use, from, columns, readers as Reader[], config.on_error === 'keep');
+    use.stage.columns.push(...addParsed(use, from, columns, readers as Reader[], config.on_error === 'keep'));
   },
 };
 
@@ -81,11 +77,6 @@ function formatsOf(use: StepUse, { as }: ParseConfig): readonly string[] | null 
   return list.length === 0 ? null : (list as readonly string[]);
 }
 
-export interface ParsedColumn {
-  readonly name: string;
-  readonly type: Type;
-}
-
 /** Those of the formats first, then those asked for. */
 function columnsOf(use: StepUse, { columns }: ParseConfig, formats: readonly string[]): readonly ParsedColumn[] | null {
   const asked = columns === undefined ? [] : askedColumns(use, columns);
@@ -110,7 +101,12 @@ function columnsOf(use: StepUse, { columns }: ParseConfig, formats: readonly str
 /** A map of names and types, or a list of names of texts. */
 function askedColumns(use: StepUse, columns: unknown): readonly ParsedColumn[] | null {
   if (Array.isArray(columns) && columns.every((name) => typeof name === 'string' && name !== '')) {
-    return (columns as readonly string[]).map((name) => ({ name, type: TEXT }));
+    const names = columns as readonly string[];
+    const twice = names.findIndex((name, i) => names.indexOf(name) < i);
+    if (twice < 0) return names.map((name) => ({ name, type: TEXT }));
+    const message = `column ${quoted(names[twice]!)} is named twice`;
+    use.problem('duplicate-column', message, { at: ['columns', twice], fix: 'remove one' });
+    return null;
   }
   if (typeof columns !== 'object' || columns === null || Array.isArray(columns)) {
     const fix = 'for example columns: { path: text, status: int }';
@@ -128,57 +124,4 @@ function askedColumns(use: StepUse, columns: unknown): readonly ParsedColumn[] |
     return null;
   });
   return found.includes(null) ? null : (found as readonly ParsedColumn[]);
-}
-
-/** The text is read once, into a register that no column shows; the columns take their parts from it. */
-function add(
-  use: StepUse,
-  from: StageColumn,
-  columns: readonly ParsedColumn[],
-  readers: readonly Reader[],
-  keep: boolean,
-): void {
-  const { stage } = use;
-  const { run, inputs, ofRowOnly } = from;
-  const base = { label: use.label(), inputs, ofRowOnly };
-  const read = (text: string): Cell => {
-    for (const reader of readers) {
-      const fields = reader(text);
-      if (fields !== null) return fields;
-    }
-    return keep ? null : fail('the text is not of this form');
-  };
-  const whole = stage.computed({ name: '', nullable: true, keyOrdinal: undefined }, ARRAY, {
-    ...base,
-    run: (row) => {
-      const text = run(row);
-      return text === null || text === undefined ? text : read(text as string);
-    },
-  });
-  stage.instructions.push({ kind: 'compute', register: ~whole.slot, label: base.label });
-  for (const [i, { name, type }] of columns.entries()) {
-    const label = use.label(name);
-    const computation = { ...base, label, run: partRun(whole.run, i, type, keep) };
-    const made = stage.computed({ name, nullable: true, keyOrdinal: undefined }, columnTypeOf(type), computation);
-    stage.instructions.push({ kind: 'compute', register: ~made.slot, label });
-    stage.columns.push(from.is === null ? { ...made, is: columnTypeOf(type) } : made);
-  }
-}
-
-const ARRAY = { kind: 'array', native: 'text[]', element: 'text' } as const;
-
-function partRun(whole: Run, index: number, type: Type, keep: boolean): Run {
-  const convert = type.kind === 'text' && type.length === undefined ? null : castTo(TEXT, type)!;
-  return (row) => {
-    const fields = whole(row);
-    if (fields === null || fields === undefined) return fields;
-    const text = (fields as readonly (string | null)[])[index] ?? null;
-    if (text === null || convert === null) return text;
-    try {
-      return convert(text);
-    } catch (error) {
-      if (!keep || !(error instanceof TailraceError)) throw error;
-      return null;
-    }
-  };
 }
