@@ -86,12 +86,10 @@ async function start(
   };
   try {
     const { rules } = registry;
-    const running = await Instance.prepare({
-      ...{ instance, pipelines, log: store, envelope, rules, context },
-      topicAdmin: store.admin.topics,
-    });
+    const parts = { instance, pipelines, log: store, topicAdmin: store.admin.topics, envelope, rules, context };
+    const running = await Instance.prepare(parts);
     closers.push(() => running.stop());
-    const verification = await verificationsOf({ running, store, envelope, rules: registry.rules }, instance, context);
+    const verification = await verificationsOf({ running, store, envelope, rules }, instance, context);
     closers.push(() => verification.stop());
     const rebuilds = await rebuildsOf({ running, store, envelope, verification }, context);
     closers.push(() => rebuilds.stop());
