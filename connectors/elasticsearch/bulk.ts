@@ -11,8 +11,9 @@ import { type Answer, type EsConnection, parsed } from './connection.ts';
 import { answerError, passes, rejection } from './errors.ts';
 
 const REQUEST_BYTES = 4 << 20;
-const REQUEST_ITEMS = 2_000;
-const REQUESTS_IN_FLIGHT = 2;
+/** Small ones, several at a time: the server is not idle while the last of a batch is on its way. */
+const REQUEST_ITEMS = 1_000;
+const REQUESTS_IN_FLIGHT = 3;
 /** Then the sink starts again from its position. */
 const ATTEMPTS = 6;
 /** A server that says when to come back is believed up to this. */

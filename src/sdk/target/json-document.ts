@@ -50,7 +50,7 @@ export function writeDocument(out: GrowingBytes, row: Row, { stored, last }: Doc
 class MemberCopies implements ColumnTarget {
   readonly #out: GrowingBytes;
   #open = OPEN;
-  #name = new Uint8Array();
+  #name: Uint8Array = new Uint8Array();
   #copied = false;
 
   constructor(out: GrowingBytes) {
