@@ -215,9 +215,12 @@ test('wal_level', async () => {
   });
 });
 
-test('a connection pooler that takes no replication', async () => {
+test.each([
+  ['refuses', false],
+  ['ignores', true],
+])('a connection pooler that %s replication', async (_, ignores) => {
   const made = await scene(['public.t'], TABLE);
-  const pooler = await startRefusingPooler(Number(new URL(made.url).port));
+  const pooler = await startRefusingPooler(Number(new URL(made.url).port), ignores);
   onTestFinished(() => void pooler.close());
   const url = new URL(made.url);
   url.port = String((pooler.address() as AddressInfo).port);

@@ -4,20 +4,25 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import type { SqlSession } from './connections.ts';
 import { parseLsn } from './lsn.ts';
 import type { PostgresPosition } from './position.ts';
-import { gap } from './source-errors.ts';
+import { gap, takesNoReplication } from './source-errors.ts';
 
 const DECODING_STANDBY_VERSION = 160_000;
-/** SQLSTATE undefined_file. */
+/** SQLSTATEs. */
 const UNDEFINED_FILE = '58P01';
+const SYNTAX_ERROR = '42601';
 
 export interface Incarnation {
   readonly system: string;
   readonly timeline: number;
 }
 
-/** @param client a walsender connection */
+/** @param client a walsender connection. Throws `source.not_ready` when a pooler has made it one for statements. */
 export async function identify(client: pg.Client): Promise<Incarnation> {
-  const { rows } = await client.query<{ systemid: string; timeline: number }>('IDENTIFY_SYSTEM');
+  const { rows } = await client
+    .query<{ systemid: string; timeline: number }>('IDENTIFY_SYSTEM')
+    .catch((error: { code?: string }) => {
+      throw error.code === SYNTAX_ERROR ? takesNoReplication('the configured url', error) : error;
+    });
   return { system: rows[0]!.systemid, timeline: Number(rows[0]!.timeline) };
 }
 

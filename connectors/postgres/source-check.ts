@@ -7,6 +7,7 @@ import { ddlTable } from './ddl-events.ts';
 import { ddlFinding } from './ddl-trigger.ts';
 import { describeTable } from './descriptions.ts';
 import { failoverProblem } from './failover.ts';
+import { identify } from './incarnation.ts';
 import { messagesTable } from './logical-messages.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import {
@@ -166,7 +167,12 @@ async function replicationFindings(options: SourceOptions, facts: Facts): Promis
   // Without these it cannot be tried, and they are told of.
   if (!facts.replication || facts.senders >= facts.max_senders) return [];
   try {
-    await (await connectReplication(options)).end();
+    const client = await connectReplication(options);
+    try {
+      await identify(client);
+    } finally {
+      await client.end();
+    }
     return [];
   } catch (error) {
     const { message, remedy } = asSourceError(error, options.config.url);

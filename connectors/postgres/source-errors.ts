@@ -85,6 +85,14 @@ function isSqlState(code: string | undefined): code is string {
   return code !== undefined && /^[0-9A-Z]{5}$/.test(code) && code !== 'EPIPE';
 }
 
+/** PgBouncer and the poolers of managed services. */
+export function takesNoReplication(where: string, cause: unknown): TailraceError {
+  return new TailraceError('source.not_ready', `what listens at ${where} takes no replication: a connection pooler`, {
+    remedy: 'name the server itself in `url` of the source, not the pooler before it',
+    cause,
+  });
+}
+
 /** Internal errors are not translated. */
 function isTooLarge(code: string, message: string): boolean {
   return code === '54000' || (code === 'XX000' && /invalid memory alloc request size/.test(message));
@@ -141,13 +149,7 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
       cause,
     });
   }
-  if (code === '08P01' && /startup parameter/.test(message)) {
-    return new TailraceError('source.not_ready', `what listens at ${where} takes no replication: a connection pooler`, {
-      remedy: 'name the server itself in `url` of the source, not the pooler before it',
-      detail,
-      cause,
-    });
-  }
+  if (code === '08P01' && /startup parameter/.test(message)) return takesNoReplication(where, cause);
   if (['08', '53', '57', '58', '40', 'XX'].includes(kind)) {
     return new TailraceError('source.unreachable', `PostgreSQL at ${where} cannot serve now (${state})`, {
       detail,
