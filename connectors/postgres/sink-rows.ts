@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import type { Client } from 'pg';
 import type { Column, ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
 import { type FoldedRow, foldRows, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
-import { identityRow } from '../../src/sdk/target/row-image.ts';
+import { identityRow, rowOfKey } from '../../src/sdk/target/row-image.ts';
 import { lastOfEachRow, oldestOfNewRows } from '../../src/sdk/target/whole-rows.ts';
 import { copyIn } from './sink-copy-in.ts';
 import { CopyRows } from './sink-copy-rows.ts';
@@ -13,6 +13,7 @@ import {
   boundsSql,
   copySql,
   deleteSql,
+  keepSql,
   partialSql,
   type ServiceTables,
   upsertSql,
@@ -152,6 +153,13 @@ export class RowApplier {
     const identities = records.map(({ change }) => identityRow(change));
     const values = [...columnArrays(table, identities, table.keys), ...guardArrays(records)];
     const now = this.#context.clock.now();
+  /** Rows that a sweep below the version leaves alone. */
+  async keep(table: TargetTable, keys: readonly string[], below: bigint): Promise<void> {
+    if (keys.length === 0 || table.keys.length === 0) return;
+    const found = keys.map((key) => rowOfKey(table.source, key));
+    await this.#client.query(keepSql(table), [...columnArrays(table, found, table.keys), String(below)]);
+  }
+
     await this.#client.query(deleteSql(table, this.#services), [...values, table.label, now]);
     let newest = this.#newestDelete.get(table.label)!;
     for (const { change } of records) if (change.version > newest) newest = change.version;

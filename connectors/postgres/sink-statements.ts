@@ -123,6 +123,14 @@ export function appendSql(table: TargetTable, columns: readonly TargetColumn[]):
     SELECT ${[...typed(columns), 's.v::bigint'].join(', ')} FROM ${from}`;
 }
 
+/** What a sweep leaves alone gets its version. Parameters: key columns…, the version. */
+export function keepSql(table: TargetTable): string {
+  const { from, next } = rows(table.keys, []);
+  return `
+    UPDATE ${table.name} t SET ${VERSION} = $${next}::bigint FROM ${from}
+    WHERE ${sameKey(table, table.keys, 's', true)} AND t.${VERSION} < $${next}::bigint`;
+}
+
 export function sweepSql(table: TargetTable): string {
   return `DELETE FROM ${table.name} WHERE ${VERSION} < $1::bigint`;
 }

@@ -155,7 +155,7 @@ export class PostgresSink implements Sink {
     signal.throwIfAborted();
     const table = this.#parts.tables.get(step.table)!;
     this.#table = table.name;
-    if (step.kind === 'sweep') await this.#sweep(table, step.below);
+    if (step.kind === 'sweep') await this.#sweep(table, step);
     else await apply(table, this.#live(table, step.records));
     this.#table = undefined;
   }
@@ -166,8 +166,9 @@ export class PostgresSink implements Sink {
     return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
   }
 
-  async #sweep(table: TargetTable, below: bigint): Promise<void> {
+  async #sweep(table: TargetTable, { below, except }: Extract<Step, { kind: 'sweep' }>): Promise<void> {
     if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    await this.#parts.rows.keep(table, except, below);
     await this.#parts.client.query(sweepSql(table), [String(below)]);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);

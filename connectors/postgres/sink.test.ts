@@ -1,6 +1,7 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
@@ -54,6 +55,7 @@ async function newTarget(): Promise<WatchedTarget> {
 
 describe('postgres sink', () => {
   sqlSinkSuite(newTarget);
+  sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
   lostAnswersTest(sink, newTarget);
 });

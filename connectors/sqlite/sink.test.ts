@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
@@ -51,5 +52,6 @@ async function newTarget(): Promise<WatchedTarget> {
 
 describe('sqlite sink', () => {
   sqlSinkSuite(newTarget);
+  sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
 });

@@ -14,7 +14,7 @@ import {
   type SinkRecord,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { identityRow, missingColumns } from '../../src/sdk/target/row-image.ts';
+import { identityRow, missingColumns, rowOfKey } from '../../src/sdk/target/row-image.ts';
 import { RefusedRows, sweepVersion } from '../../src/sdk/target/steps.ts';
 import type { SqliteConfig } from './config.ts';
 import { asSinkError, isBusy, refusesRecord, rejection } from './errors.ts';
@@ -139,7 +139,7 @@ class SqliteSink implements Sink {
     const table = this.#tables.ensure(schema);
     if (!this.#floors.has(table.label)) this.#floors.set(table.label, this.#offsets.floor(table.label, schema));
     const below = sweepVersion(record);
-    if (below !== null) this.#sweep(table, below);
+    if (below !== null) this.#sweep(table, below, [...(record.change.sweepExcept ?? []), ...refused.keysOf(schema)]);
     if (below !== null || op === 'snapshot-end' || op === 'truncate') return;
     if (refused.any && refused.holds(record)) return;
     try {
@@ -184,8 +184,13 @@ class SqliteSink implements Sink {
     else this.#context.log('warn', 'a delete is left out: the table has no key', { table: table.label });
   }
 
-  #sweep(table: TargetTable, below: bigint): void {
+  #sweep(table: TargetTable, below: bigint, except: readonly string[]): void {
     if (below <= this.#floors.get(table.label)!) return;
+    if (table.keys.length > 0) {
+      for (const key of except) {
+        run(table.keep, [below, ...values(rowOfKey(table.source, key), table.keys), below]);
+      }
+    }
     run(table.sweep, [below]);
     this.#offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);

@@ -170,6 +170,12 @@ export class TargetTable {
     return this.#statement('append', () => this.#insert(this.columns));
   }
 
+  /** What a sweep leaves alone gets its version. Parameters: version, keys…, version. */
+  get keep(): StatementSync {
+    const set = `UPDATE ${this.#name} SET ${VERSION} = ?`;
+    return this.#statement('keep', () => `${set} WHERE ${this.#sameKey()} AND ${VERSION} < ?`);
+  }
+
   /** Parameter: version. */
   get sweep(): StatementSync {
     return this.#statement('sweep', () => `DELETE FROM ${this.#name} WHERE ${VERSION} < ?`);

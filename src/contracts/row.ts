@@ -64,6 +64,8 @@ export interface Change {
   readonly transaction: string;
   /** For `snapshot-end`: rows of this table with a lower version are swept (DESIGN § 6, Snapshots). */
   readonly sweepBelow?: bigint;
+  /** With it: rows (as in `key`) that the sweep leaves alone, because what they are now is a dead letter (DESIGN § 8). */
+  readonly sweepExcept?: readonly string[];
   /** Set by a filter on a delete it made of a row that never matched: append-only sinks leave it out. */
   readonly dropped?: true;
   /** The row is surely among those that the steps have let through before: what was not sent is known behind them. */

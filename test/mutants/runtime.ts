@@ -66,6 +66,14 @@ export const runtimeMutants: readonly Mutant[] = [
     test: ['src/pipeline/replay.test.ts', 'invariant 2: a replay goes on after a crash at'],
   },
   {
+    // A sweep takes the rows whose newer state is a dead letter.
+    invariant: 7,
+    file: 'src/pipeline/dead-letters/sort-out.ts',
+    find: `rules.apply(sparing(record, change, deadLetters, letters))`,
+    replace: `rules.apply(change)`,
+    test: [LETTERS, 'invariant 7: the sweep of a snapshot leaves alone'],
+  },
+  {
     // A target is taken over without a clock above its versions.
     invariant: 7,
     file: 'src/pipeline/adoption.ts',

@@ -71,6 +71,7 @@ export interface ChangeInit {
   readonly before?: readonly Cell[];
   readonly key?: string;
   readonly sweepBelow?: number;
+  readonly sweepExcept?: readonly string[];
   readonly dropped?: true;
 }
 
@@ -89,6 +90,7 @@ export function change(schema: TableSchema, init: ChangeInit): Change {
     position: `0/${version.toString(16).toUpperCase()}`,
     transaction: op === 'snapshot' ? '' : String(version),
     ...(init.sweepBelow !== undefined && { sweepBelow: BigInt(init.sweepBelow) }),
+    ...(init.sweepExcept !== undefined && { sweepExcept: init.sweepExcept }),
     ...(init.dropped && { dropped: true as const }),
   };
 }

@@ -16,6 +16,8 @@ export interface ScriptedTransaction {
   readonly timeUs?: number;
   /** `v` null: the source does not send it. */
   readonly rows: readonly { readonly op: 'c' | 'u' | 'd'; readonly id: number; readonly v: string | null }[];
+  /** Before the rows and after them. */
+  readonly snapshot?: 'begin' | 'end';
 }
 
 const COLUMNS = [
@@ -58,6 +60,8 @@ function writeTransaction(output: SourceOutput, index: number, transaction: Scri
     timeUs: transaction.timeUs ?? 1_700_000_000_000_000 + index,
     position: String(index),
   });
+  const { snapshot } = transaction;
+  if (snapshot === 'begin') output.marker({ op: 'snapshot-begin', table, snapshot: 's' });
   for (const { op, id, v } of transaction.rows) {
     writer.begin(op);
     writer.side(op === 'd' ? 'before' : 'after');
@@ -68,6 +72,7 @@ function writeTransaction(output: SourceOutput, index: number, transaction: Scri
     else writer.text(1, value, 0, value.length);
     writer.end();
   }
+  if (snapshot === 'end') output.marker({ op: 'snapshot-end', table, snapshot: 's' });
   output.end({ v: 1, index: index + 1 });
 }
 

@@ -175,6 +175,21 @@ describe('policies', () => {
   });
 });
 
+test('invariant 7: the sweep of a snapshot leaves alone the rows whose newer state is a dead letter', async () => {
+  const upstream = new Upstream();
+  const target = new Target();
+  const row = (id: number, v: string) => ({ op: 'c' as const, id, v });
+  upstream.add({ rows: [row(1, 'a'), row(2, 'b'), row(3, 'c')] });
+  const scene = await start(upstream, target);
+  await settled(scene, 'first', 1);
+  target.poison.add(2);
+  upstream.add({ snapshot: 'begin', rows: [row(1, 'a'), row(2, 'refused')] }, { snapshot: 'end', rows: [] });
+  await settled(scene, 'swept', 3);
+  await scene.stop();
+  const markers = target.applied.filter(({ change }) => change.op === 'snapshot-end');
+  expect(markers.map(({ change }) => change.sweepExcept)).toEqual([['{"id":2}']]);
+});
+
 test('a trial tells what would succeed today, and writes nothing', async () => {
   const upstream = new Upstream();
   const target = new Target();

@@ -96,6 +96,16 @@ export class DeadLetters {
     return false;
   }
 
+  /** Keys of rows of a topic whose newer state waits: a sweep below this version leaves them alone (DESIGN § 8). */
+  keptKeys(topic: string, below: bigint): string[] {
+    const keys = new Set<string>();
+    for (const { entry } of this.#store.waiting.values()) {
+      if (entry.topic === topic && entry.row !== null && versionOf(entry) >= below)
+        keys.add(entry.row.slice(topic.length + 1));
+    }
+    return [...keys];
+  }
+
   /** Makes the letters durable, and marks those superseded by the applied records; nothing to do is free. */
   async write(letters: readonly DeadLetter[], applied: readonly ReadRecord[]): Promise<void> {
     if (letters.length === 0 && this.#store.waiting.size === 0) return;

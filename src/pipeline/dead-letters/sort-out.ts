@@ -1,5 +1,6 @@
 /** What of a batch goes to the target, and what aside. */
 import { classOf, TailraceError } from '../../contracts/errors.ts';
+import type { Change } from '../../contracts/row.ts';
 import type { Rejection } from '../../contracts/sink.ts';
 import type { ReadRecord } from '../sink-reader.ts';
 import { type Passed, passedRecord, type SinkRules } from '../sink-rules.ts';
@@ -27,7 +28,7 @@ export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters
       if (deadLetters.holds(record, change, unwritten)) {
         const error = new TailraceError('sink.rejected', 'held behind an open dead letter');
         letters.push({ record, state: 'held', error });
-      } else passed.push(passedRecord(record, rules.apply(change)));
+      } else passed.push(passedRecord(record, rules.apply(sparing(record, change, deadLetters, letters))));
     } catch (error) {
       if (classOf(error) !== 'poison' || deadLetters.stops) throw error;
       letters.push({ record, state: 'open', error });
@@ -35,6 +36,21 @@ export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters
     }
   }
   return { passed, letters };
+}
+
+/** The end of a snapshot, with the rows that its sweep leaves alone. */
+function sparing(
+  { topic }: ReadRecord,
+  change: Change,
+  deadLetters: DeadLetters,
+  letters: readonly DeadLetter[],
+): Change {
+  const { sweepBelow, op, table, version, timeUs, key, position, transaction } = change;
+  if (sweepBelow === undefined) return change;
+  const fresh = letters.flatMap(({ record }) => (record.topic === topic && record.change ? [record.change.key] : []));
+  const sweepExcept = [...new Set([...deadLetters.keptKeys(topic, sweepBelow), ...fresh])];
+  if (sweepExcept.length === 0) return change;
+  return { op, table, version, timeUs, key, position, transaction, before: null, after: null, sweepBelow, sweepExcept };
 }
 
 /** Letters of what the target has refused: a change that it has put behind another one of its row is `held`. */

@@ -7,7 +7,13 @@ import { isWhole } from './row-image.ts';
 /** `sweep` deletes the table's rows older than `below` and raises its floor: truncate and the end of a snapshot. */
 export type Step =
   | { readonly kind: 'rows'; readonly table: TableSchema; readonly records: readonly SinkRecord[] }
-  | { readonly kind: 'sweep'; readonly table: TableSchema; readonly below: bigint };
+  | {
+      readonly kind: 'sweep';
+      readonly table: TableSchema;
+      readonly below: bigint;
+      /** Rows by their keys that are left alone. */
+      readonly except: readonly string[];
+    };
 
 /** The version below which a marker deletes rows (DESIGN § 6); null for other changes. */
 export function sweepVersion({ change }: SinkRecord): bigint | null {
@@ -36,7 +42,7 @@ export function stepsOf(records: readonly SinkRecord[]): readonly Step[] {
     if (steps === undefined) tables.set(name, (steps = []));
     const below = sweepVersion(record);
     if (below !== null) {
-      steps.push({ kind: 'sweep', table, below });
+      steps.push({ kind: 'sweep', table, below, except: record.change.sweepExcept ?? [] });
       open.delete(name);
       continue;
     }
@@ -67,6 +73,14 @@ export class RefusedRows {
   reject(record: SinkRecord, error: TailraceError): void {
     this.rejections.push({ record, error });
     if (record.change.table.columns.some(({ keyOrdinal }) => keyOrdinal !== undefined)) this.#rows.add(name(record));
+  }
+
+  /** Keys of refused rows of a table: a sweep leaves them alone. */
+  keysOf({ source, schema, table }: TableSchema): string[] {
+    return this.rejections.flatMap(({ record: { change } }) => {
+      const { table: own } = change;
+      return own.source === source && own.schema === schema && own.table === table ? [change.key] : [];
+    });
   }
 
   has(record: SinkRecord): boolean {
