@@ -153,17 +153,17 @@ export class RowApplier {
     const identities = records.map(({ change }) => identityRow(change));
     const values = [...columnArrays(table, identities, table.keys), ...guardArrays(records)];
     const now = this.#context.clock.now();
+    await this.#client.query(deleteSql(table, this.#services), [...values, table.label, now]);
+    let newest = this.#newestDelete.get(table.label)!;
+    for (const { change } of records) if (change.version > newest) newest = change.version;
+    this.#newestDelete.set(table.label, newest);
+  }
+
   /** Rows that a sweep below the version leaves alone. */
   async keep(table: TargetTable, keys: readonly string[], below: bigint): Promise<void> {
     if (keys.length === 0 || table.keys.length === 0) return;
     const found = keys.map((key) => rowOfKey(table.source, key));
     await this.#client.query(keepSql(table), [...columnArrays(table, found, table.keys), String(below)]);
-  }
-
-    await this.#client.query(deleteSql(table, this.#services), [...values, table.label, now]);
-    let newest = this.#newestDelete.get(table.label)!;
-    for (const { change } of records) if (change.version > newest) newest = change.version;
-    this.#newestDelete.set(table.label, newest);
   }
 
   async #append(table: TargetTable, records: readonly SinkRecord[]): Promise<void> {
