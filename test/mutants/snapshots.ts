@@ -47,4 +47,12 @@ export const snapshotMutants: readonly Mutant[] = [
     replace: `options.tables.length === 0 ? undefined : state;`,
     test: [NEW_TABLES, 'invariant 5: a table that is dropped, made anew or renamed'],
   },
+  {
+    // A table is described once.
+    invariant: 9,
+    file: 'connectors/postgres/stream-tables.ts',
+    find: `    this.#described.delete(relation.oid);`,
+    replace: '',
+    test: ['connectors/postgres/programs.test.ts', 'invariant 9: random programs'],
+  },
 ];
