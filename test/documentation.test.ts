@@ -1,5 +1,5 @@
 /** The pages say what the code does: generated ones are current, examples load, every command of the README is one we run. */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,16 +20,19 @@ test('generated reference pages are up to date (npm run docs)', async () => {
   }
 });
 
-test('the page of faults names tests that are there', () => {
-  const page = readFileSync(new URL('../docs/faults.md', import.meta.url), 'utf8');
-  const named = [...page.matchAll(/`([\w/-]+\.test\.ts)`: (.*?)(?=<br>| \|$)/gm)];
-  expect(named.length).toBeGreaterThan(60);
-  const missing = named.filter(([, file, name]) => {
-    const path = file!.includes('/') ? file! : `connectors/postgres/${file}`;
-    return !readFileSync(new URL(`../${path}`, import.meta.url), 'utf8').includes(name!);
+test.each([
+  ['faults.md', 'connectors/postgres', 'PG', [...Array(33).keys()].map((i) => i + 1), 60],
+  ['faults-of-targets.md', 'connectors', 'SK', [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 13, 14, 15], 28],
+] as const)('the page %s names tests that are there', (name, folder, letters, numbers, least) => {
+  const page = readFileSync(new URL(`../docs/${name}`, import.meta.url), 'utf8');
+  const named = [...page.matchAll(/`([\w/-]+(?:\.test)?\.ts)`: (.*?)(?=<br>| \|$)/gm)];
+  expect(named.length).toBeGreaterThan(least);
+  const missing = named.filter(([, file, title]) => {
+    const [beside, whole] = [`../${folder}/${file}`, `../${file}`].map((path) => new URL(path, import.meta.url));
+    return !readFileSync(existsSync(beside!) ? beside! : whole!, 'utf8').includes(title!);
   });
   expect(missing.map(([text]) => text)).toEqual([]);
-  for (let i = 1; i <= 33; i++) expect(page).toContain(`| PG-${String(i).padStart(2, '0')} |`);
+  for (const i of numbers) expect(page).toContain(`| ${letters}-${String(i).padStart(2, '0')} |`);
 });
 
 test('the pipeline shown in the README is accepted', async () => {

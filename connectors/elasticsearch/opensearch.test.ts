@@ -90,7 +90,7 @@ describe.skipIf(server === null)('opensearch', () => {
         unknown
       >[];
 
-    test('a change is a document; one that was written before its position was saved is not written again', async () => {
+    test('invariant 2: a change is a document; one that was written before its position was saved is not written again', async () => {
       const index = newIndex();
       const opened = await open(index, { as: 'data-stream' });
       const changes = [insert(7, '1', 'a', null), update(8, '1', 'a2', NOT_SENT), remove(9, '1')];

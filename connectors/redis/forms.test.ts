@@ -173,6 +173,28 @@ describe.skipIf(server === null)('redis', () => {
     });
   });
 
+  test.each([
+    ['string', { key: 'x:{id}', value: 'a' }, () => client.get('x:1')],
+    ['set', { key: 'all', member: '{id}' }, () => client.sismember('all', '1')],
+    ['sorted-set', { key: 'all', member: '{id}', score: 'a' }, () => client.zscore('all', '1')],
+  ] as const)(
+    'invariant 7: a late change of a %s is refused, an equal one applied again, also around a delete',
+    async (as, more, look) => {
+      const changes = [
+        insert(5, '1', '5', 'b'),
+        update(4, '1', '4', 'b'),
+        update(5, '1', '55', 'b'),
+        remove(4, '1'),
+        remove(7, '1'),
+        insert(6, '1', '6', 'b'),
+        insert(7, '1', '7', 'b'),
+      ];
+      const found = await after({ as, ...more }, changes, look);
+      const there = as === 'set' ? [1, 1, 1, 1, 0, 0, 1] : ['5', '5', '55', '55', null, null, '7'];
+      expect(found).toEqual(there);
+    },
+  );
+
   describe('stream', () => {
     const config = { key: 'changes:{$table}', as: 'stream' };
     const entries = async (key = 'changes:t') =>

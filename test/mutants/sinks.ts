@@ -3,7 +3,10 @@ import type { Mutant } from './mutant.ts';
 
 const REDIS = 'connectors/redis/redis.test.ts';
 const REDIS_FAULTS = 'connectors/redis/faults.test.ts';
+const REDIS_FORMS = 'connectors/redis/forms.test.ts';
+const REDIS_FAILOVER = 'connectors/redis/failover.test.ts';
 const ELASTICSEARCH = 'connectors/elasticsearch/sink.test.ts';
+const OPENSEARCH = 'connectors/elasticsearch/opensearch.test.ts';
 
 export const sinkMutants: readonly Mutant[] = [
   {
@@ -112,5 +115,44 @@ export const sinkMutants: readonly Mutant[] = [
     find: 'this.#next = mergePositions(this.#next, batch.next);',
     replace: 'await offsets.save(batch.next, signal);',
     test: [ELASTICSEARCH, 'invariant 2'],
+  },
+  {
+    // Entries of a stream do not say that they are there.
+    invariant: 2,
+    file: 'connectors/redis/plain-scripts.ts',
+    find: `for field, value in pairs(marks) do redis.call('HSET', KEYS[1], field, value) end`,
+    replace: '',
+    test: [REDIS_FORMS, 'invariant 2: what was appended'],
+  },
+  {
+    // An expired row is forgotten with its version.
+    invariant: 7,
+    file: 'connectors/redis/hash-script.ts',
+    find: "redis.call('SET', '${DELETED_PREFIX}' .. key, version, 'EX', hold + ttl)",
+    replace: '',
+    test: [REDIS_FORMS, 'invariant 7: an expired'],
+  },
+  {
+    invariant: 7,
+    file: 'connectors/redis/member-script.ts',
+    find: 'string.sub(known, 1, ${VERSION_DIGITS}) > version',
+    replace: 'false',
+    test: [REDIS_FORMS, 'invariant 7: a late change of a'],
+  },
+  {
+    // The sink goes on where one group stands, whatever the others have lost.
+    invariant: 2,
+    file: 'connectors/redis/groups.ts',
+    find: 'if (found < least) least = found;',
+    replace: '',
+    test: [REDIS_FAILOVER, 'invariant 2: the groups of a failed primary'],
+  },
+  {
+    // Documents of a data stream that are not told from their repeats.
+    invariant: 2,
+    file: 'connectors/elasticsearch/document-id.ts',
+    find: 'return `${topic}-${partition}-${offset}`;',
+    replace: 'return `${topic}-${partition}-${offset}-${performance.now()}`;',
+    test: [OPENSEARCH, 'invariant 2: a change is a document'],
   },
 ];
