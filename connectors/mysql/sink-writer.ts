@@ -8,7 +8,7 @@ import {
   type SinkRecord,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { applyRows } from '../../src/sdk/target/apply-rows.ts';
+import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
 import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
 import { type Connection, query } from './connections.ts';
@@ -28,7 +28,7 @@ export interface WriterParts {
 
 export class MysqlSink implements Sink {
   readonly #parts: WriterParts;
-  readonly #floors = new Map<string, bigint>();
+  #floors = new Map<string, bigint>();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
   #broken = false;
 
@@ -43,12 +43,7 @@ export class MysqlSink implements Sink {
       await this.#ensure(steps);
       const open = await this.#begin(batch.epoch);
       const refused = new RefusedRows();
-      for (const step of steps) {
-        signal.throwIfAborted();
-        const table = this.#parts.tables.get(step.table)!;
-        if (step.kind === 'sweep') await this.#sweep(table, step.below);
-        else await applyRows(this.#rowsOf(table, step.records), refused, (rows) => this.#apply(table, rows));
-      }
+      await applyInOrder(batch.records, refused, (records) => this.#tryRecords(records, signal));
       open.next = batch.next;
       return refused.rejections;
     });
@@ -129,25 +124,29 @@ export class MysqlSink implements Sink {
     this.#floors.set(table.label, below);
   }
 
-  /** Applies what the server takes and collects the rest, in as few statements as halving needs. */
-  async #apply(table: TargetTable, rows: readonly FoldedRow[]): Promise<ReadonlyMap<FoldedRow, TailraceError>> {
-    const refused = new Map<FoldedRow, TailraceError>();
-    if (rows.length === 0) return refused;
-    const { connection } = this.#parts;
+  async #tryRecords(records: readonly SinkRecord[], signal: AbortSignal): Promise<TailraceError | null> {
+    const { connection, tables } = this.#parts;
+    const before = new Map(this.#floors);
     await query(connection, 'SAVEPOINT tr_rows');
     try {
-      if (table.keys.length === 0) await this.#parts.rows.append(table, rows);
-      else await this.#parts.rows.apply(table, rows);
-      return refused;
+      for (const step of stepsOf(records)) {
+        signal.throwIfAborted();
+        await this.#applyStep(tables.get(step.table)!, step);
+      }
+      return null;
     } catch (error) {
       if (!refusesRecord(error)) throw error;
       await query(connection, 'ROLLBACK TO SAVEPOINT tr_rows');
-      if (rows.length === 1) return refused.set(rows[0]!, rejection(error, table.name));
+      this.#floors = before;
+      return rejection(error, tables.get(records[0]!.change.table)!.name);
     }
-    const middle = rows.length >> 1;
-    for (const half of [rows.slice(0, middle), rows.slice(middle)]) {
-      for (const [row, error] of await this.#apply(table, half)) refused.set(row, error);
-    }
-    return refused;
+  }
+
+  async #applyStep(table: TargetTable, step: Step): Promise<void> {
+    if (step.kind === 'sweep') return this.#sweep(table, step.below);
+    const rows = this.#rowsOf(table, step.records);
+    if (rows.length === 0) return;
+    if (table.keys.length === 0) await this.#parts.rows.append(table, rows);
+    else await this.#parts.rows.apply(table, rows);
   }
 }

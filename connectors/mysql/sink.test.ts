@@ -59,7 +59,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
       };
     }
 
-    sqlSinkSuite(newTarget);
+    sqlSinkSuite(newTarget, { refusesOtherUnique: true });
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);
 

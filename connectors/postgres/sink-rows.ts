@@ -66,7 +66,7 @@ export class RowApplier {
     if (records.length === 0) return;
     if (table.keys.length === 0) return this.#append(table, records);
     const whole = lastOfEachRow(records);
-    if (whole === null) return this.applyFolded(table, foldRows(records));
+    if (whole === null) return this.#applyFolded(table, foldRows(records));
     // A row has one write here, so that only deletes of former batches could be newer than it.
     const { oldestUpsert } = whole;
     const isGuarded = oldestUpsert === null || !this.#isNewerThanDeletes(table, oldestUpsert);
@@ -74,13 +74,7 @@ export class RowApplier {
     await this.#upsertWhole(table, whole.upserts, isGuarded);
   }
 
-  async applyFolded(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
-    if (rows.length === 0) return;
-    if (table.keys.length === 0)
-      return this.#append(
-        table,
-        rows.flatMap(({ records }) => records),
-      );
+  async #applyFolded(table: TargetTable, rows: readonly FoldedRow[]): Promise<void> {
     const writes = await this.#resolve(table, rows);
     const groups = Map.groupBy(
       writes.filter((write) => write.kind === 'upsert'),
@@ -190,11 +184,6 @@ function* copyPieces({ source, columns }: TargetTable, records: readonly SinkRec
     if (rows.length >= PIECE_BYTES) yield rows.take();
   }
   yield rows.take();
-}
-
-/** Every change a row of its own, for tables without key and for trying changes one by one. */
-export function unfolded(record: SinkRecord, layer: FoldedRow['layers'][number]): FoldedRow {
-  return { key: record.change.key, layers: [layer], records: [record] };
 }
 
 function columnArrays({ source }: TargetTable, rows: readonly Row[], columns: readonly TargetColumn[]): Buffer[] {

@@ -10,12 +10,12 @@ import {
   type TableSchema,
   TailraceError,
 } from '../../src/sdk/index.ts';
-import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
+import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
 import { CopyHabit } from './sink-copy-habit.ts';
 import { asSinkError, type ErrorPlace, refusesCopy, refusesRecord, rejection } from './sink-errors.ts';
 import type { TargetOffsets } from './sink-offsets.ts';
-import { type RowApplier, unfolded } from './sink-rows.ts';
+import type { RowApplier } from './sink-rows.ts';
 import { sweepSql } from './sink-statements.ts';
 import type { TargetTable, TargetTables } from './sink-tables.ts';
 
@@ -59,7 +59,7 @@ export class PostgresSink implements Sink {
       const open = await this.#begin(batch.epoch);
       const steps = stepsOf(batch.records);
       for (const { table } of steps) await this.#ensure(table);
-      const rejections = await this.#apply(steps, signal);
+      const rejections = await this.#apply(batch.records, steps, signal);
       open.next = batch.next;
       return rejections;
     });
@@ -117,15 +117,18 @@ export class PostgresSink implements Sink {
     this.#table = undefined;
   }
 
-  async #apply(steps: readonly Step[], signal: AbortSignal): Promise<readonly Rejection[]> {
+  async #apply(
+    records: readonly SinkRecord[],
+    steps: readonly Step[],
+    signal: AbortSignal,
+  ): Promise<readonly Rejection[]> {
     const { client } = this.#parts;
     const before = new Map(this.#floors);
     await client.query(this.#savepoint ? 'RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write' : 'SAVEPOINT tr_write');
     this.#savepoint = true;
     for (const mayCopy of [true, false]) {
       try {
-        for (const step of steps)
-          await this.#applyStep(step, signal, (table, records) => this.#applyRows(table, records, mayCopy));
+        await this.#applySteps(steps, signal, mayCopy);
         return [];
       } catch (error) {
         if (!refuses(error) && !(mayCopy && refusesCopy(error))) throw error;
@@ -136,28 +139,40 @@ export class PostgresSink implements Sink {
       }
     }
     const refused = new RefusedRows();
-    for (const step of steps)
-      await this.#applyStep(step, signal, (table, records) => this.#search(table, foldedRows(table, records), refused));
+    await applyInOrder(records, refused, (some) => this.#tryRecords(some, signal));
     return refused.rejections;
   }
 
-  async #applyRows(table: TargetTable, records: readonly SinkRecord[], mayCopy: boolean): Promise<void> {
-    const { rows } = this.#parts;
-    if (mayCopy && (await this.#copies.try(table, () => rows.copy(table, records)))) return;
-    await rows.apply(table, records);
+  async #applySteps(steps: readonly Step[], signal: AbortSignal, mayCopy: boolean): Promise<void> {
+    const { tables, rows } = this.#parts;
+    for (const step of steps) {
+      signal.throwIfAborted();
+      const table = tables.get(step.table)!;
+      this.#table = table.name;
+      if (step.kind === 'sweep') await this.#sweep(table, step);
+      else {
+        const live = this.#live(table, step.records);
+        if (!mayCopy || !(await this.#copies.try(table, () => rows.copy(table, live)))) await rows.apply(table, live);
+      }
+      this.#table = undefined;
+    }
   }
 
-  async #applyStep(
-    step: Step,
-    signal: AbortSignal,
-    apply: (table: TargetTable, records: readonly SinkRecord[]) => Promise<void>,
-  ): Promise<void> {
-    signal.throwIfAborted();
-    const table = this.#parts.tables.get(step.table)!;
-    this.#table = table.name;
-    if (step.kind === 'sweep') await this.#sweep(table, step);
-    else await apply(table, this.#live(table, step.records));
-    this.#table = undefined;
+  async #tryRecords(records: readonly SinkRecord[], signal: AbortSignal): Promise<TailraceError | null> {
+    const { client, tables } = this.#parts;
+    const before = new Map(this.#floors);
+    await client.query('SAVEPOINT tr_rows');
+    try {
+      await this.#applySteps(stepsOf(records), signal, false);
+      await client.query('RELEASE SAVEPOINT tr_rows');
+      return null;
+    } catch (error) {
+      if (!refuses(error)) throw error;
+      await client.query('ROLLBACK TO SAVEPOINT tr_rows; RELEASE SAVEPOINT tr_rows');
+      this.#floors = before;
+      const record = records[0]!;
+      return error instanceof TailraceError ? error : rejection(error, record, tables.get(record.change.table)!.name);
+    }
   }
 
   /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
@@ -173,58 +188,9 @@ export class PostgresSink implements Sink {
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);
   }
-
-  /** Applies what the server takes and collects the rest, in as few statements as halving needs. */
-  async #search(table: TargetTable, rows: readonly FoldedRow[], refused: RefusedRows): Promise<void> {
-    const [behind, free] = partition(rows, ({ records }) => refused.any && refused.has(records[0]!));
-    await this.#try(table, free, refused);
-    for (const { records } of behind) await this.#tryEach(table, records, refused);
-  }
-
-  async #try(table: TargetTable, rows: readonly FoldedRow[], refused: RefusedRows): Promise<void> {
-    if (rows.length === 0) return;
-    const { client } = this.#parts;
-    await client.query('SAVEPOINT tr_rows');
-    try {
-      await this.#parts.rows.applyFolded(table, rows);
-      await client.query('RELEASE SAVEPOINT tr_rows');
-      return;
-    } catch (error) {
-      if (!refuses(error)) throw error;
-      await client.query('ROLLBACK TO SAVEPOINT tr_rows; RELEASE SAVEPOINT tr_rows');
-      const [first] = rows;
-      if (rows.length === 1 && first!.records.length === 1) {
-        const record = first!.records[0]!;
-        refused.reject(record, error instanceof TailraceError ? error : rejection(error, record, table.name));
-        return;
-      }
-    }
-    if (rows.length === 1) return this.#tryEach(table, rows[0]!.records, refused);
-    const middle = rows.length >> 1;
-    await this.#try(table, rows.slice(0, middle), refused);
-    await this.#try(table, rows.slice(middle), refused);
-  }
-
-  /** The changes of one row in their order, so that those before and after a refused one are applied (Invariant 6). */
-  async #tryEach(table: TargetTable, records: readonly SinkRecord[], refused: RefusedRows): Promise<void> {
-    for (const record of records) {
-      if (!refused.holds(record)) await this.#try(table, [unfolded(record, layerOf(record))], refused);
-    }
-  }
-}
-
-function foldedRows({ keys }: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
-  return keys.length === 0 ? records.map((record) => unfolded(record, layerOf(record))) : foldRows(records);
 }
 
 /** The server's refusal of a row, or our own before it was sent. */
 function refuses(error: unknown): error is Parameters<typeof rejection>[0] | TailraceError {
   return refusesRecord(error) || (error instanceof TailraceError && error.code === 'sink.rejected');
-}
-
-function partition<T>(items: readonly T[], test: (item: T) => boolean): [T[], T[]] {
-  const yes: T[] = [];
-  const no: T[] = [];
-  for (const item of items) (test(item) ? yes : no).push(item);
-  return [yes, no];
 }

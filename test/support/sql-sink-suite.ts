@@ -17,11 +17,20 @@ export interface SqlTarget extends LastValueTarget {
 
 type NewTarget = () => Promise<SqlTarget>;
 
-export function sqlSinkSuite(newTarget: NewTarget): void {
+export interface SqlSuiteOptions {
+  /** A table with a unique index beside its key is refused. */
+  readonly refusesOtherUnique?: boolean;
+}
+
+export function sqlSinkSuite(newTarget: NewTarget, { refusesOtherUnique = false }: SqlSuiteOptions = {}): void {
   lastValueSuite(newTarget, { transactional: true });
   describe('tables', () => tableTests(newTarget));
   describe('tables and names that do not fit', () => unfitTests(newTarget));
   describe('poison', () => poisonTests(newTarget));
+  describe('constraints', () => {
+    if (!refusesOtherUnique) uniqueTest(newTarget);
+    foreignKeyTest(newTarget);
+  });
 
   test('a stale instance that was stopped and goes on after another one took over is refused', async () => {
     const target = await newTarget();
@@ -194,5 +203,47 @@ function poisonTests(newTarget: NewTarget): void {
     await opened.sink.close();
     expect(rejections.map(({ record }) => record.offset)).toEqual([1n, 4n]);
     expect(await rows(target)).toEqual([['3', 'a', 'b']]);
+  });
+}
+
+/** What was possible at the source in its order is possible here, whatever a batch is reduced to. */
+function uniqueTest(newTarget: NewTarget): void {
+  test('a unique value goes from row to row within a batch, and from a deleted row to a new one', async () => {
+    const target = await newTarget();
+    await target.exec(`CREATE TABLE ${target.quoted('t')} (id text PRIMARY KEY, a varchar(20) UNIQUE, b text)`);
+    await run(
+      target,
+      [insert(1, '1', 'x', 'b'), insert(2, '2', 'y', 'b')],
+      [update(3, '1', 'z', 'b'), update(4, '2', 'x', 'b'), update(5, '1', 'y', 'b'), insert(6, '3', 'w', 'b')],
+      [remove(7, '3'), insert(8, '4', 'w', 'b'), update(9, '2', 'v', NOT_SENT), update(10, '1', 'x', NOT_SENT)],
+    );
+    expect(await rows(target)).toEqual([
+      ['1', 'x', 'b'],
+      ['2', 'v', 'b'],
+      ['4', 'w', 'b'],
+    ]);
+  });
+}
+
+function foreignKeyTest(newTarget: NewTarget): void {
+  test('a row that refers to one of another table comes after it, and goes before it', async () => {
+    const target = await newTarget();
+    const [parents, children] = ['parents', 'children'].map((name) => table(name, SHOP.columns.slice(0, 2)));
+    const reference = `FOREIGN KEY (a) REFERENCES ${target.quoted('parents')} (id)`;
+    await target.exec(`CREATE TABLE ${target.quoted('parents')} (id varchar(20) PRIMARY KEY, a varchar(20))`);
+    await target.exec(
+      `CREATE TABLE ${target.quoted('children')} (id varchar(20) PRIMARY KEY, a varchar(20), ${reference})`,
+    );
+    const parent = (op: 'insert' | 'delete', version: number, id: string) =>
+      change(parents!, { op, version, ...(op === 'insert' ? { after: [id, 'a'] } : { before: [id] }) });
+    const child = (version: number, id: string, of: string) =>
+      change(children!, { op: version < 3 ? 'insert' : 'update', version, after: [id, of] });
+    await run(
+      target,
+      [parent('insert', 1, 'p1'), child(2, 'c', 'p1')],
+      [child(3, 'c', 'p1'), parent('insert', 4, 'p2'), child(5, 'c', 'p2'), parent('delete', 6, 'p1')],
+    );
+    expect(await target.rows('children', ['id', 'a'])).toEqual([['c', 'p2']]);
+    expect(await target.rows('parents', ['id'])).toEqual([['p2']]);
   });
 }
