@@ -170,10 +170,16 @@ export class Rehydration implements RowMemory {
     if (this.#hasNews && (this.#sinceCommit() >= REST_MS || this.needsRest)) this.#commit();
   }
 
-  /** @param isDurable see `rest`; else what is not in the store yet is taken from the log the next time */
+  /**
+   * Safe twice, and does not throw.
+   * @param isDurable see `rest`; else what is not in the store yet is taken from the log the next time
+   */
   close(isDurable = false): void {
     try {
       if (isDurable && this.#hasNews) this.#commit();
+    } catch (error) {
+      const { source, logger } = this.#options;
+      logger('warn', 'what was kept of columns last is taken from the log again', { source, error: String(error) });
     } finally {
       this.#store?.close();
     }
