@@ -106,6 +106,18 @@ test('types are those of the values unless they are declared, rows may lack colu
   expect(code).toBe(4);
 });
 
+test('ts: the path starts at the file', async () => {
+  const file = PIPELINE.replace('- drop: [secret]', '- ts: ./steps/double.ts');
+  const tests = `
+  - name: a
+    given: [{ insert: products, after: { id: 1, stock: 3, published: true, price_cents: 100 } }]
+    expect: { cache: [{ upsert: { double: 6 } }] }
+`;
+  const code = "export const columns = { double: 'int' }; export default (row) => ({ double: Number(row.stock) * 2 });";
+  const dir = projectDir({ 'shop.yaml': `${file}tests:${tests}`, 'steps/double.ts': code });
+  expect((await cli(['test'], { dir, app })).out).toBe('1 of 1 test passed\n');
+});
+
 test('coverage: steps that no test reaches, and filters that decide one way only', async () => {
   const { out, code } = await run(CHANGE.replace('published: false', 'published: true'), '--coverage');
   expect(out).toContain('shop.yaml:15:17  untested  every row of the tests is kept by this filter');

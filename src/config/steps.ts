@@ -1,4 +1,5 @@
 /** `transform:` lists: their shape is checked here, what the steps say by the rules. */
+import { resolve } from 'node:path';
 import type { Problem, StepSource } from '../contracts/rules.ts';
 import type { ReadContext } from './parts.ts';
 import { type Path, type TreeNode, toValue } from './tree.ts';
@@ -22,9 +23,15 @@ export function readSteps(context: ReadContext, path: Path, node: TreeNode | und
       const fix = `begin ${second.key} with its own "- "`;
       report('a step has one key', fix, { path: [...at, second.key], onKey: true });
     } else if (!file.hasUnresolved(at)) {
-      steps.push({ verb: first.key, config: toValue(first.value), path: at });
+      steps.push({ verb: first.key, config: argument(context, first.key, toValue(first.value)), path: at });
     }
   }
   for (const problem of registry.rules.lint(steps, { maskKey })) file.report(problem);
   return steps;
+}
+
+/** Paths start at the directory of the file. */
+function argument({ registry, dir }: ReadContext, verb: string, value: unknown): unknown {
+  const isPath = registry.rules.fileVerbs?.includes(verb) === true && typeof value === 'string' && value !== '';
+  return isPath ? resolve(dir, value) : value;
 }

@@ -51,6 +51,8 @@ export interface TableRules {
 
 export interface Rules {
   readonly verbs: readonly string[];
+  /** Steps whose argument is the path of a file: they take it absolute. */
+  readonly fileVerbs?: readonly string[];
   /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */
   lint(steps: readonly StepSource[], context: RulesContext): readonly Problem[];
   /**

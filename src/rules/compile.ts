@@ -13,6 +13,7 @@ import { CompiledTransform, type Program } from './transform.ts';
 
 const BY_VERB = new Map(stepCatalogue.map((step) => [step.verb, step]));
 export const verbs: readonly string[] = [...BY_VERB.keys()];
+export const fileVerbs: readonly string[] = stepCatalogue.filter((step) => step.takesFile).map(({ verb }) => verb);
 
 /**
  * Runs the steps over a stage, which then holds what they made and what is wrong.

@@ -1,12 +1,13 @@
 /** Transform steps: what `transform:` lists in a pipeline file. */
 import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.ts';
-import { compileSteps, runSteps, verbs } from './compile.ts';
+import { compileSteps, fileVerbs, runSteps, verbs } from './compile.ts';
 import { conditions } from './conditions.ts';
 import { Stage } from './stage.ts';
 
 export function createRules(): Rules {
   return {
     verbs,
+    fileVerbs,
     lint(steps, { maskKey }) {
       const { problems, absences } = runSteps(steps, Stage.unknown(), maskKey);
       // Whatever the table: an earlier step left only named columns.

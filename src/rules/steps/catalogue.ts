@@ -9,5 +9,6 @@ import { rename } from './rename.ts';
 import { select } from './select.ts';
 import { set } from './set.ts';
 import type { Step } from './step.ts';
+import { ts } from './ts.ts';
 
-export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse, flatten];
+export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse, flatten, ts];

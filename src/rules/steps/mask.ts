@@ -5,11 +5,12 @@ import { didYouMean } from '../../lib/did-you-mean.ts';
 import { quoted } from '../../lib/printable.ts';
 import { columnTypeOf, TEXT } from '../expression/types.ts';
 import type { Run } from '../row-image.ts';
-import type { Stage, StageColumn } from '../stage.ts';
-import { arrayJson, type Present } from '../values/cell.ts';
+import type { StageColumn } from '../stage.ts';
+import { arrayJson } from '../values/cell.ts';
 import { codePointCount, lastCodePoints } from '../values/text.ts';
 import { withoutHost } from './anonymize.ts';
 import { columnMap } from './arguments.ts';
+import { rawRun } from './raw-value.ts';
 import type { Step, StepUse } from './step.ts';
 
 const EXAMPLE = 'mask: { email: hash }';
@@ -75,16 +76,6 @@ function masked(use: StepUse, column: StageColumn, method: Method): StageColumn 
     return value === null || value === undefined ? value : conceal(textOf(value as NonNullable<Value>));
   };
   return stage.computed(column, columnTypeOf(TEXT), { ...base, run });
-}
-
-/** The value as `Row.get` gives it; text that is not UTF-8 included. */
-function rawRun({ registers }: Stage, { slot }: StageColumn): Run {
-  if (slot >= 0) return (row) => row.load(slot, (value) => value as Present);
-  const { codec } = registers[~slot]!;
-  return (row) => {
-    const cell = row.register(~slot);
-    return cell === null || cell === undefined ? cell : (codec.value(cell) as Present);
-  };
 }
 
 /** The characters of its JSON text (without quotes); bytes as they are. */

@@ -11,6 +11,8 @@ export interface Step {
   readonly summary: string;
   /** As in a file, without the leading dash. */
   readonly example: string;
+  /** Its argument is the path of a file, which comes here absolute. */
+  readonly takesFile?: true;
   /** Changes the stage, or reports why it cannot. Called once per table version, and once without a table. */
   readonly apply: (use: StepUse) => void;
 }
