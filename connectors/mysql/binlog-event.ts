@@ -81,6 +81,8 @@ export interface TransactionStart {
   readonly timeUs: number | null;
   /** MariaDB: the group is one statement, which ends it. */
   readonly standalone: boolean;
+  /** MariaDB: an XA transaction up to its XA PREPARE. */
+  readonly prepares: boolean;
 }
 
 let lastSid = Buffer.alloc(0);
@@ -102,8 +104,10 @@ export function readGtid(buf: Buffer, from: number, to: number, anonymous: boole
   // The top bit says that the original server's time follows.
   const timeUs = timed ? buf.readUIntLE(from + 42, 6) + (buf[from + 48]! & 0x7f) * 2 ** 48 : null;
   const gtid = anonymous ? null : { origin: uuidText(buf.subarray(from + 1, from + 17)), number };
-  return { gtid, timeUs, standalone: false };
+  return { gtid, timeUs, standalone: false, prepares: false };
 }
+
+const PREPARED_XA = 64;
 
 /** Sequence (8), domain (4), flags (1); the server is in the header. */
 export function readMariadbGtid(buf: Buffer, from: number, to: number, server: number): TransactionStart {
@@ -113,6 +117,7 @@ export function readMariadbGtid(buf: Buffer, from: number, to: number, server: n
     gtid: { origin, number: buf.readBigUInt64LE(from) },
     timeUs: null,
     standalone: (buf[from + 12]! & 1) === 1,
+    prepares: (buf[from + 12]! & PREPARED_XA) !== 0,
   };
 }
 
@@ -168,7 +173,7 @@ export function readTaggedGtid(buf: Buffer, from: number, to: number): Transacti
     }
   }
   need(uuid !== '' && number > 0n);
-  return { gtid: { origin: tag === '' ? uuid : `${uuid}:${tag}`, number }, timeUs, standalone: false };
+  return { gtid: { origin: tag === '' ? uuid : `${uuid}:${tag}`, number }, timeUs, standalone: false, prepares: false };
 }
 
 function trailingOnes(byte: number): number {

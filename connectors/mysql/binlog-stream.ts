@@ -2,6 +2,7 @@
 import { TailraceError } from '../../src/sdk/index.ts';
 import { dumpAfter, dumpFrom, sessionSql } from './binlog-dump.ts';
 import { connect, query, takeSocket } from './connections.ts';
+import { earliest } from './gtid.ts';
 import { PacketSocket, serverError, type Wait } from './packet-socket.ts';
 import type { MysqlPosition } from './position.ts';
 import { need } from './source-errors.ts';
@@ -51,7 +52,7 @@ export class BinlogStream {
     const command = dumpCommand(replica.id, from);
     const connection = await connect(url);
     try {
-      await query(connection, sessionSql(from.flavor, replica.uuid, HEARTBEAT_MS, from.gtid));
+      await query(connection, sessionSql(from.flavor, replica.uuid, HEARTBEAT_MS, startOf(from)));
     } catch (error) {
       connection.destroy();
       throw error;
@@ -84,6 +85,15 @@ export class BinlogStream {
       this.#socket.fail(new TailraceError('source.unreachable', 'the server has sent nothing for too long'));
     }
   }
+}
+
+/** What was executed, but for what has to be sent again: transactions that were prepared, with those behind them. */
+function startOf({ flavor, gtid, prepared }: MysqlPosition): string | null {
+  if (gtid === null || flavor === 'mysql') return gtid;
+  return earliest(
+    gtid,
+    prepared.map(({ before }) => before),
+  );
 }
 
 function dumpCommand(server: number, { flavor, gtid, file, pos }: MysqlPosition): Buffer {

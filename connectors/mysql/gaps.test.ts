@@ -47,10 +47,6 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
       'invariant 5: a table that makes way for another',
       'CREATE TABLE b LIKE a; ALTER TABLE a RENAME TO c; ALTER TABLE b RENAME AS a',
     ],
-    [
-      'invariant 5: an XA transaction of two phases',
-      "XA START 'x'; INSERT INTO a (id) VALUES (50); XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'",
-    ],
   ])('%s', async (_, sql) => {
     await stops(await scene(['a'], BASE), sql);
   });

@@ -151,4 +151,22 @@ export class MariadbGtidSet implements GtidSet {
   }
 }
 
+/** Of MariaDB's lists, for each domain the earliest of its transactions; a domain that one has not got is left out. */
+export function earliest(gtid: string, others: readonly string[]): string {
+  const result = new Map<string, string>();
+  const entries = (list: string) => list.split(',').filter((one) => one !== '');
+  for (const one of entries(gtid)) result.set(domainOf(one), one);
+  for (const other of others) {
+    const theirs = new Map(entries(other).map((one) => [domainOf(one), one]));
+    for (const [domain, one] of result) {
+      const their = theirs.get(domain);
+      if (their === undefined) result.delete(domain);
+      else if (numberOf(their) < numberOf(one)) result.set(domain, their);
+    }
+  }
+  return [...result.values()].join(',');
+}
+
+const numberOf = (gtid: string): bigint => BigInt(gtid.slice(gtid.lastIndexOf('-') + 1));
+
 const domainOf = (origin: string): string => origin.slice(0, origin.indexOf('-'));

@@ -27,6 +27,8 @@ const format = z.strictObject({
   begun: z.number(),
   /** Captured tables, by `schema.table`. */
   tables: z.record(z.string(), tableState),
+  /** XA transactions that are prepared here, where the numbers have no holes for them (MariaDB). */
+  prepared: z.array(z.strictObject({ gtid: z.string(), before: z.string() })).default([]),
   /** Columns of the tables here; null: the rows of the log say which they have. */
   history: definitions.nullable().default(null),
   /** Holds keys of rows: the runtime never shows what is under this name (Invariant 12). */

@@ -257,6 +257,21 @@ describe('MySQL without GTIDs', async () => {
     tried.position = { ...tried.position!, server: 'another' };
     await expect(tried.run(() => false)).rejects.toMatchObject({ code: 'source.gap' });
   });
+
+  test.skipIf(missing)('invariant 5: XA transactions of two phases, where they change what is captured', async () => {
+    const made = await scene(['plain'], MYSQL_DDL);
+    const reading = readMysql(made.options);
+    await reading.until(() => reading.output.transactions.length === 1);
+    const xa = (sql: string) => made.client.query(`XA START 'x'; ${sql}; XA END 'x'; XA PREPARE 'x'; XA COMMIT 'x'`);
+    await xa('INSERT INTO uncaptured VALUES (1)');
+    await made.client.query('INSERT INTO plain (id) VALUES (900)');
+    await reading.until(() => reading.output.transactions.length === 2);
+    await xa('INSERT INTO plain (id) VALUES (901)');
+    expect(await reading.failed).toMatchObject({
+      code: 'source.unsupported',
+      remedy: expect.stringContaining('gtid_mode'),
+    });
+  });
 });
 
 describe('MariaDB alone', async () => {

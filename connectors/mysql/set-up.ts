@@ -44,7 +44,8 @@ export async function prepare(options: SourceOptions, sql: SqlSession, from: Mys
     const { flavor, server } = facts;
     const { known, ...end } = await endPlace(reader, sql, facts);
     const history = await historyOf(sql, facts, tables, null);
-    const position = { v: 1, flavor, server, ...end, tables: states(null), history, private: null } as const;
+    const rest = { tables: states(null), prepared: [], history, private: null };
+    const position: MysqlPosition = { v: 1, flavor, server, ...end, ...rest };
     return { facts, position, known, tables };
   }
   await checkIncarnation(sql, facts, from);

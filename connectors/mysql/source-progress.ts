@@ -58,11 +58,11 @@ export class SourceProgress {
   }
 
   /** The stream is there, between two transactions. */
-  moved(here: Place & { readonly begun: number }): MysqlPosition {
+  moved(here: Place & Pick<MysqlPosition, 'begun' | 'prepared'>): MysqlPosition {
     const { file, pos } = here;
     this.#at = { file, pos };
     // What GTIDs lead to begins with its file, before what was seen of it.
-    const place = isBefore(here, this.#position) ? { gtid: here.gtid } : here;
+    const place = isBefore(here, this.#position) ? { gtid: here.gtid, prepared: here.prepared } : here;
     this.#position = { ...this.#position, ...place };
     if (this.#waiting.length > 0) this.#wake();
     return this.#position;

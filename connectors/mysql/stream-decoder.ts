@@ -18,6 +18,7 @@ import { gap, need, unsupported } from './source-errors.ts';
 import type { SourceProgress } from './source-progress.ts';
 import type { StatementEvents } from './statement-events.ts';
 import type { StreamTable, StreamTables } from './stream-tables.ts';
+import { type PreparedPlace, readXaPrepare, type XaPrepare, XaTransactions, xaEnd } from './xa-transactions.ts';
 
 export interface StreamDecoderOptions {
   readonly output: SourceOutput;
@@ -49,6 +50,8 @@ interface OpenTransaction extends event.TransactionStart {
   begun: boolean;
   /** Its end is not in the log. */
   readonly cutOff: boolean;
+  /** It was executed before the position. */
+  readonly skipped: boolean;
 }
 
 export class StreamDecoder {
@@ -66,6 +69,9 @@ export class StreamDecoder {
   #begun: number;
   readonly #checksums = new Checksums();
   readonly #files = new FileSequence(null);
+  readonly #xa = new XaTransactions();
+  /** By number: those that were prepared before the position, and are to be sent again. */
+  readonly #awaited: Map<string, PreparedPlace>;
   readonly #cutOffs: CutOffs;
   readonly #crashed: (file: string) => void;
   readonly #known: number;
@@ -86,6 +92,7 @@ export class StreamDecoder {
     this.#pos = position.pos;
     this.#begun = position.begun;
     this.#mariadb = position.flavor === 'mariadb';
+    this.#awaited = new Map(position.prepared.map((place) => [place.gtid, place]));
     this.#executed = position.gtid === null ? null : parseGtidSet(position.gtid, this.#mariadb);
     this.#rows = new RowsEvents((label) => this.#open(label));
   }
@@ -124,6 +131,8 @@ export class StreamDecoder {
     switch (type) {
       case EventType.TABLE_MAP:
         need(body + 8 <= end && this.#transaction !== null);
+        if (this.#transaction.skipped) return undefined;
+        if (this.#xa.isOpen) this.#xa.keep(buf, from, end);
         return this.#tables.map(buf.readUIntLE(body, TABLE_ID_BYTES), buf, body + 8, end);
       case EventType.XID:
         return this.#end();
@@ -151,9 +160,11 @@ export class StreamDecoder {
       need(body + 8 <= end && this.#transaction !== null);
       const id = buf.readUIntLE(body, TABLE_ID_BYTES);
       if (id === DUMMY_TABLE_ID) return undefined;
+      if (this.#transaction.cutOff || this.#transaction.skipped) return undefined;
       const table = this.#tables.get(id);
       need(table !== undefined);
-      if (table === null || this.#transaction.cutOff) return undefined;
+      if (table === null) return undefined;
+      if (this.#xa.isOpen) return void this.#xa.keep(buf, from, end);
       return this.#rows.take(form, table, this.#coverage(table), buf, body, end);
     }
     switch (type) {
@@ -168,7 +179,7 @@ export class StreamDecoder {
       case EventType.HEARTBEAT_V2:
         return this.#idle();
       case EventType.XA_PREPARE:
-        return this.#prepared(body < end && buf[body] === 1);
+        return this.#prepared(readXaPrepare(buf, body, end));
       default:
         if (event.WITHOUT_CHANGE.has(type)) return this.#idle();
         return this.#unknown(type, buf.readUInt16LE(from + 17));
@@ -187,6 +198,7 @@ export class StreamDecoder {
     need(end - from >= event.HEADER_BYTES + 57);
     if (this.#transaction?.begun === true) this.#cutOff(this.#transaction);
     this.#transaction = null;
+    this.#xa.forget();
     this.#begun = buf.readUInt32LE(from);
     return this.#idle();
   }
@@ -229,21 +241,27 @@ export class StreamDecoder {
     // MariaDB's says that a transaction begins; MySQL writes a BEGIN.
     const grouped = this.#mariadb && !start.standalone;
     const cutOff = this.#cutOffs.has(begin);
-    this.#transaction = { ...start, id, position, begin, second, grouped, begun: false, cutOff };
+    // What was executed is sent again because of what was prepared before it.
+    const skipped = start.gtid !== null && this.#executed?.has(start.gtid) === true && this.#awaited.has(id) === false;
+    this.#transaction = { ...start, id, position, begin, second, grouped, begun: false, cutOff, skipped };
+    if (start.prepares) this.#xa.begin();
     return undefined;
   }
 
   #query(query: event.QueryEvent): Wait {
     // A server before GTIDs begins with nothing: none that can be captured does so.
     need(this.#transaction !== null);
+    if (this.#transaction.skipped) return this.#skip(query);
     const effect = this.#statements.effect(query);
     switch (effect.kind) {
       case 'begin':
         this.#transaction.grouped = true;
+        if (/^XA\s/i.test(query.sql) && !this.#xa.isOpen) this.#xa.begin();
         return undefined;
       case 'commit':
-      case 'xa-end':
         return this.#end();
+      case 'xa-end':
+        return this.#xaEnded(query.sql);
       case 'rollback':
       case 'rollback-to':
         return this.#rollback(effect.kind === 'rollback');
@@ -284,11 +302,64 @@ export class StreamDecoder {
     return whole ? this.#end() : undefined;
   }
 
-  #prepared(onePhase: boolean): undefined {
-    if (!onePhase && this.#transaction?.begun === true) {
-      throw unsupported('a captured table was changed by an XA transaction of two phases, which is not supported');
+  /** Of a transaction that was executed already: nothing of it counts but its end. */
+  #skip({ sql }: event.QueryEvent): undefined {
+    if (/^(BEGIN|XA\s+START|XA\s+END)\b/i.test(sql)) this.#transaction!.grouped = true;
+    else if (/^(COMMIT|ROLLBACK(?!.*\bTO\b)|XA\s)/i.test(sql) || !this.#transaction!.grouped) return this.#end();
+    return undefined;
+  }
+
+  #prepared({ onePhase, xid }: XaPrepare): Wait {
+    const transaction = this.#transaction;
+    need(transaction !== null);
+    if (onePhase) return this.#replay(this.#xa.take()).then(() => this.#end());
+    if (transaction.skipped) {
+      this.#xa.forget();
+      return this.#end();
     }
+    if (transaction.gtid === null || this.#executed === null) return this.#preparedUnnumbered(xid);
+    const before = this.#awaited.get(transaction.id)?.before ?? this.#executed.toString();
+    this.#awaited.delete(transaction.id);
+    this.#xa.prepare(xid, transaction.gtid, before);
+    this.#transaction = null;
+    // Numbers of MySQL may have holes: this one is in the set when the transaction is over.
+    if (this.#mariadb && !this.#executed.has(transaction.gtid)) this.#executed.add(transaction.gtid);
+    this.#output.heartbeat(this.#passed());
+    return undefined;
+  }
+
+  /** Nothing could have it sent again. */
+  #preparedUnnumbered(xid: string): undefined {
+    if (this.#xa.hasRows) {
+      throw unsupported(
+        'an XA transaction of two phases changed a captured table, which needs transactions with numbers',
+        'SET GLOBAL gtid_mode = ON, step by step as the manual has it; then set `on_gap: resnapshot` on the source',
+      );
+    }
+    this.#xa.prepare(xid, null, '');
     return this.#end();
+  }
+
+  #xaEnded(sql: string): Wait {
+    const ended = xaEnd(sql);
+    need(ended !== null);
+    const prepared = this.#xa.finish(ended.xid);
+    if (prepared === undefined && ended.commits) {
+      throw gap(
+        'an XA transaction was committed that was prepared before the source began to read: its rows are not known',
+      );
+    }
+    return this.#replay(ended.commits ? prepared!.events : []).then(() => {
+      if (prepared?.gtid != null && !this.#mariadb) this.#executed?.add(prepared.gtid);
+      return this.#end();
+    });
+  }
+
+  async #replay(events: readonly Buffer[]): Promise<void> {
+    for (const bytes of events) {
+      await this.#event(bytes[4]!, bytes, 0, bytes.length);
+      await this.#output.drain();
+    }
   }
 
   #payload(header: event.PayloadHeader, buf: Buffer): Wait {
@@ -303,7 +374,7 @@ export class StreamDecoder {
     const transaction = this.#transaction;
     need(transaction !== null && !transaction.cutOff);
     this.#transaction = null;
-    if (transaction.gtid !== null && this.#executed !== null) {
+    if (transaction.gtid !== null && this.#executed !== null && !transaction.skipped) {
       // A server that numbers out of order within a domain would be resumed at the wrong place.
       if (this.#mariadb && this.#executed.has(transaction.gtid))
         throw gap(`the transaction ${transaction.id} came out of order`);
@@ -317,7 +388,8 @@ export class StreamDecoder {
 
   #passed(): MysqlPosition {
     const gtid = this.#executed === null ? null : this.#executed.toString();
-    return this.#progress.moved({ gtid, file: this.#file, pos: this.#pos, begun: this.#begun });
+    const prepared = this.#mariadb ? [...this.#awaited.values(), ...this.#xa.places(true)] : [];
+    return this.#progress.moved({ gtid, file: this.#file, pos: this.#pos, begun: this.#begun, prepared });
   }
 
   /** Undefined where nothing is left to a snapshot. */

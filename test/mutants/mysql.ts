@@ -6,6 +6,7 @@ const GAPS = 'connectors/mysql/gaps.test.ts';
 const SNAPSHOT = 'connectors/mysql/snapshot.test.ts';
 const RESUME = 'connectors/mysql/resume.test.ts';
 const SINK = 'connectors/mysql/sink.test.ts';
+const XA = 'connectors/mysql/xa.test.ts';
 const TYPES = 'connectors/mysql/types.test.ts';
 
 export const mysqlMutants: readonly Mutant[] = [
@@ -44,6 +45,14 @@ export const mysqlMutants: readonly Mutant[] = [
     find: `      if (found === undefined) continue;`,
     replace: `      if (found?.label !== '') continue;`,
     test: [GAPS, 'invariant 5: a renamed table'],
+  },
+  {
+    // XA transactions that are prepared are forgotten with the reader.
+    invariant: 4,
+    file: 'connectors/mysql/stream-decoder.ts',
+    find: `[...this.#awaited.values(), ...this.#xa.places(true)]`,
+    replace: `[]`,
+    test: [XA, 'invariant 4: published with XA COMMIT'],
   },
   {
     // A snapshot is taken before sessions see what was streamed already.
