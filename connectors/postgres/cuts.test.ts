@@ -62,7 +62,7 @@ test('invariant 4: the stream cut at random bytes gives the same transactions, e
 test('invariant 4: the connection cut after every byte of a stream: the same transactions, each once', async () => {
   const random = seeded();
   const made = await scene(WORKLOAD_TABLES, WORKLOAD_DDL);
-  const reference = new Follower({ ...made.options, name: 'reference' });
+  const reference = new Follower({ ...made.options, name: `${made.options.name}_reference` });
   const proxy = await ReplicationCutter.start(made.server.port);
   onTestFinished(() => proxy.close());
   const url = made.url.replace(`:${made.server.port}/`, `:${proxy.port}/`);
