@@ -6,6 +6,30 @@ const PROPERTY = 'src/rules/transform-property.test.ts';
 
 export const rulesMutants: readonly Mutant[] = [
   {
+    // A file of code takes a column that was not sent for NULL.
+    invariant: 9,
+    file: 'src/rules/steps/ts.ts',
+    find: 'throw new NotSentError();',
+    replace: 'return null as never;',
+    test: ['src/rules/ts-step.test.ts', 'invariant 9: a file that reads'],
+  },
+  {
+    // What code of the user throws, which may quote the row, becomes the message.
+    invariant: 12,
+    file: 'src/rules/steps/code-file.ts',
+    find: 'the function threw ${error instanceof Error ? error.name :',
+    replace: 'the function threw ${error instanceof Error ? error.message :',
+    test: ['src/rules/ts-step.test.ts', 'invariant 12: what goes wrong'],
+  },
+  {
+    // The parts of a text that was not sent are NULL.
+    invariant: 9,
+    file: 'src/rules/steps/parsed-columns.ts',
+    find: 'return text === null || text === undefined ? text : read(text as string);',
+    replace: 'return text === null || text === undefined ? null : read(text as string);',
+    test: ['src/rules/parse.test.ts', 'invariant 9: a text that was not sent'],
+  },
+  {
     // What was not sent is taken for NULL.
     invariant: 9,
     file: 'src/rules/row-image.ts',
