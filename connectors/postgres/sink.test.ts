@@ -1,6 +1,7 @@
 import pg from 'pg';
-import { afterAll, beforeAll, describe } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -58,4 +59,18 @@ describe('postgres sink', () => {
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
   lostAnswersTest(sink, newTarget);
+
+  test('invariant 7: a deleted row does not come back by COPY, nor does an older one replace a newer', async () => {
+    const target = await newTarget();
+    await run(target, [insert(1, '1', 'a', 'b'), insert(4, '2', 'new', 'b')], [remove(5, '1')]);
+    const again = await session(target);
+    await apply(again, [insert(3, '1', 'late', 'b'), insert(3, '3', 'a', 'b')], 3);
+    await apply(again, [insert(3, '2', 'late', 'b'), insert(6, '4', 'a', 'b')], 5);
+    await again.sink.close();
+    expect(await rows(target)).toEqual([
+      ['2', 'new', 'b'],
+      ['3', 'a', 'b'],
+      ['4', 'a', 'b'],
+    ]);
+  });
 });

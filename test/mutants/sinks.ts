@@ -10,6 +10,22 @@ const OPENSEARCH = 'connectors/elasticsearch/opensearch.test.ts';
 
 export const sinkMutants: readonly Mutant[] = [
   {
+    // No look at the remembered deletes.
+    invariant: 7,
+    file: 'connectors/postgres/sink-rows.ts',
+    find: 'return oldest >= this.#newestDelete.get(label)!;',
+    replace: 'return true;',
+    test: ['connectors/postgres/sink.test.ts', 'invariant 7: a deleted row does not come back by COPY'],
+  },
+  {
+    // A part of a row goes past the refused whole.
+    invariant: 6,
+    file: 'src/sdk/target/apply-in-order.ts',
+    find: 'if (isSingle && refused.holds(first)) return;',
+    replace: '',
+    test: ['src/sdk/target/apply-in-order.test.ts', 'invariant 6'],
+  },
+  {
     // An older change of a batch hides a newer one.
     invariant: 7,
     file: 'src/sdk/target/fold.ts',
