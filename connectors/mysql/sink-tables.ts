@@ -40,6 +40,8 @@ export class TargetTables {
   /** Columns are the same in upper and lower case, tables on some systems. */
   readonly #names = new TargetNames({ fold: (name) => name.toLowerCase() });
   readonly #known = new Map<string, TargetTable>();
+  /** Called before a table is made or widened. */
+  beforeDdl: () => Promise<void> = async () => {};
 
   constructor(connection: Connection, { table }: SinkConfig, mariadb: boolean) {
     this.#connection = connection;
@@ -51,7 +53,7 @@ export class TargetTables {
     return this.#known.get(identityOf(table));
   }
 
-  /** Makes the table ready for rows of this description. Outside of a transaction: DDL would end it. */
+  /** Makes the table ready for rows of this description. DDL ends a transaction: see `beforeDdl`. */
   async ensure(table: TableSchema): Promise<TargetTable> {
     const label = fillTemplate(this.#template, table);
     if (label === '' || label.includes('\0')) throw nameless();
@@ -94,6 +96,7 @@ export class TargetTables {
     });
     lines.push(`${VERSION} bigint NOT NULL DEFAULT 0`);
     if (keys.length > 0) lines.push(`PRIMARY KEY (${keys.join(', ')})`);
+    await this.beforeDdl();
     await query(
       this.#connection,
       `CREATE TABLE ${quoteName(label)} (${lines.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4`,
@@ -108,7 +111,9 @@ export class TargetTables {
       .map((column) => `ADD COLUMN ${quoteName(column.name)} ${typeOf(column, options)} NULL`);
     // Rows that were there before us are older than any change.
     if (!has.has(VERSION_COLUMN)) added.push(`ADD COLUMN ${VERSION} bigint NOT NULL DEFAULT 0`);
-    if (added.length > 0) await query(this.#connection, `ALTER TABLE ${quoteName(label)} ${added.join(', ')}`);
+    if (added.length === 0) return;
+    await this.beforeDdl();
+    await query(this.#connection, `ALTER TABLE ${quoteName(label)} ${added.join(', ')}`);
   }
 
   async #check(label: string, table: TableSchema, present: readonly CatalogColumn[]): Promise<void> {

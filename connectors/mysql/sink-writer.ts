@@ -34,6 +34,7 @@ export class MysqlSink implements Sink {
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    parts.tables.beforeDdl = () => this.#leaveTransaction();
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
@@ -84,22 +85,23 @@ export class MysqlSink implements Sink {
     }
   }
 
-  /**
-   * DDL ends a transaction on this server. What earlier writes put into it is then committed before its position: it comes again
-   * after a crash, which the versions of its rows allow.
-   */
   async #ensure(steps: readonly Step[]): Promise<void> {
-    const { tables, offsets, connection } = this.#parts;
-    const unknown = steps.filter(({ table }) => tables.get(table) === undefined);
-    if (unknown.length === 0) return;
-    const open = this.#open;
-    if (open !== null) await query(connection, 'COMMIT');
-    this.#open = null;
-    for (const { table } of unknown) {
+    const { tables, offsets } = this.#parts;
+    const wasOpen = this.#open !== null;
+    for (const { table } of steps) {
+      if (tables.get(table) !== undefined) continue;
       const { label } = await tables.ensure(table);
       if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
     }
-    if (open !== null) (await this.#begin(open.epoch)).next = open.next;
+    if (!wasOpen || this.#open !== null) return;
+    throw new TailraceError('sink.unreachable', 'tables were made in the midst of a transaction, which starts again');
+  }
+
+  /** DDL commits a transaction on this server: what earlier writes put into it would be seen without the rest (Invariant 2). */
+  async #leaveTransaction(): Promise<void> {
+    if (this.#open === null) return;
+    await query(this.#parts.connection, 'ROLLBACK');
+    this.#open = null;
   }
 
   async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {

@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
-import { apply, insert, rows, run, session } from '../../test/support/last-value-target.ts';
+import type { OpenSink } from '../../src/contracts/sink.ts';
+import { batch, change, table } from '../../test/support/changes.ts';
+import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
@@ -13,6 +15,8 @@ import { sink } from './index.ts';
 import { quoteName } from './names.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
+
+const never = new AbortController().signal;
 
 for (const flavor of ['mysql', 'mariadb'] as const) {
   const server = await needServer(flavor, () => startMysql({ flavor }));
@@ -62,6 +66,26 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     sqlSinkSuite(newTarget, { refusesOtherUnique: true });
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);
+
+    test('invariant 2: a table that is made in the midst of a transaction does not commit what was written before', async () => {
+      const target = await newTarget();
+      const other = table('other', SHOP.columns.slice(0, 2));
+      const changes = [insert(1, '1', 'a', 'b'), change(other, { op: 'insert', version: 2, after: ['1', 'a'] })];
+      const write = ({ sink }: OpenSink, i: number) => sink.write(batch([changes[i]!], { from: i }), never);
+      await run(target, [insert(0, '0', 'a', 'b')]);
+      const first = await session(target);
+      await write(first, 0);
+      await expect(write(first, 1)).rejects.toMatchObject({ code: 'sink.unreachable' });
+      await first.sink.close();
+      expect(await rows(target)).toEqual([['0', 'a', 'b']]);
+      const second = await session(target);
+      await write(second, 0);
+      await write(second, 1);
+      await second.sink.flush(never);
+      await second.sink.close();
+      expect(await rows(target)).toHaveLength(2);
+      expect(await target.rows('other', ['id'])).toEqual([['1']]);
+    });
 
     test('invariant 7: rows of one statement are each held against their own', async () => {
       const target = await newTarget();
