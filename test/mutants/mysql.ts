@@ -14,13 +14,11 @@ export const mysqlMutants: readonly Mutant[] = [
     // The position of a transaction is given out when it begins.
     invariant: 4,
     file: 'connectors/mysql/stream-decoder.ts',
-    find: `    need(this.#transaction === null);
-    const position = `,
-    replace: `    need(this.#transaction === null);
+    find: `    if (start.prepares) this.#xa.begin();`,
+    replace: `    if (start.prepares) this.#xa.begin();
     if (start.gtid !== null) this.#executed?.add(start.gtid);
-    this.#output.heartbeat(this.#passed());
-    const position = `,
-    test: [RESUME, 'invariant 4'],
+    this.#output.heartbeat(this.#passed());`,
+    test: [RESUME, 'invariant 4: the stream cut'],
   },
   {
     // What cannot be read is passed over.
