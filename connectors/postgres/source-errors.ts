@@ -98,6 +98,19 @@ function isTooLarge(code: string, message: string): boolean {
   return code === '54000' || (code === 'XX000' && /invalid memory alloc request size/.test(message));
 }
 
+/** SQLSTATE → what the server is or does, and the way out. */
+const NOT_READY: Readonly<Record<string, readonly [what: string, remedy: string]>> = {
+  '25006': [
+    'is a standby, which cannot make the publication',
+    'run `tailrace check`: it says what to run on the primary',
+  ],
+  '42501': ['denies a permission (SQLSTATE 42501)', 'run `tailrace check`: it names the missing grants'],
+  '53400': [
+    'has no replication slot left',
+    'ALTER SYSTEM SET max_replication_slots to more, then restart the server; or drop a slot that nobody reads',
+  ],
+};
+
 function sqlStateError(cause: unknown, code: string, message: string, where: string): TailraceError {
   const state = `SQLSTATE ${code}`;
   const detail = message;
@@ -113,21 +126,10 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
       cause,
     });
   }
-  if (code === '42501') {
-    const remedy = 'run `tailrace check`: it names the missing grants';
-    const what = `PostgreSQL at ${where} denies a permission (${state})`;
-    return new TailraceError('source.not_ready', what, { remedy, detail, cause });
-  }
-  if (code === '25006') {
-    return new TailraceError(
-      'source.not_ready',
-      `PostgreSQL at ${where} is a standby, which cannot make the publication`,
-      {
-        remedy: 'run `tailrace check`: it says what to run on the primary',
-        detail,
-        cause,
-      },
-    );
+  const unready = Object.hasOwn(NOT_READY, code) ? NOT_READY[code] : undefined;
+  if (unready !== undefined) {
+    const [what, remedy] = unready;
+    return new TailraceError('source.not_ready', `PostgreSQL at ${where} ${what}`, { remedy, detail, cause });
   }
   if (code === '55006') {
     return new TailraceError('source.unreachable', `the replication slot at ${where} is in use by another connection`, {
@@ -140,14 +142,6 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
     const remedy = 'ALTER SYSTEM SET wal_level = logical; then restart the server';
     const what = `PostgreSQL at ${where} does not decode its write-ahead log`;
     return new TailraceError('source.not_ready', what, { remedy, detail, cause });
-  }
-  if (code === '53400') {
-    return new TailraceError('source.not_ready', `PostgreSQL at ${where} has no replication slot left`, {
-      remedy:
-        'ALTER SYSTEM SET max_replication_slots to more, then restart the server; or drop a slot that nobody reads',
-      detail,
-      cause,
-    });
   }
   if (code === '08P01' && /startup parameter/.test(message)) return takesNoReplication(where, cause);
   if (['08', '53', '57', '58', '40', 'XX'].includes(kind)) {
