@@ -45,14 +45,15 @@ export interface SinkStatus {
   readonly problem: TaskProblem | null;
   /** Records applied since the process started. */
   readonly records: number;
+  /** Dead letters that wait for somebody, or for another one of their row. */
   readonly deadLetters: number;
-  /** Records in the log that this sink has not applied. */
   /** Records that became dead letters since the process started. Absent: not known. */
   readonly refused?: number;
   /** First refusal of the oldest that waits, ms since 1970; null: none does. Absent: not known. */
   readonly oldestDeadLetterMs?: number | null;
   /** Of a replay that is under way. */
   readonly replay?: ReplayProgress;
+  /** Records in the log that this sink has not applied. */
   readonly lagRecords: number;
   /** Age of the oldest record not applied, ms; 0 when none. */
   readonly lagMs: number;

@@ -95,6 +95,7 @@ describe('a replay', () => {
       code: 'replay.invalid',
     });
     await expect(refused({ tables: ['public.u'] })).rejects.toMatchObject({ code: 'replay.invalid' });
+    await expect(refused({ into: 'other' })).rejects.toMatchObject({ code: 'replay.invalid' });
     await expect(refused({ sink: 'other' })).rejects.toMatchObject({ code: 'pipeline.not_found' });
     await scene.stop();
   });

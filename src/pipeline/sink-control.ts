@@ -154,9 +154,20 @@ export class SinkControl implements SinkCommands {
     transaction.checkpoint(generationCheckpoint(group), String(generation + 1));
   }
 
-  async #ranges(sink: ControlledSink, { from, to, tables }: ReplayRequest): Promise<ReplayRanges> {
+  async #ranges(sink: ControlledSink, { from, to, tables, into }: ReplayRequest): Promise<ReplayRanges> {
     const { log, envelope } = this.#options;
     const { pipeline, plan, task } = sink;
+    if (into !== null) {
+      throw new TailraceError('replay.invalid', 'a replay writes into the target of its sink', {
+        remedy: 'add a sink with the new target to the pipeline: it is filled from the log',
+      });
+    }
+    if (plan.consistency === 'transactional') {
+      const name = `${pipeline.name}/${plan.name}`;
+      throw new TailraceError('replay.invalid', `${name} is transactional: older states would be seen in between`, {
+        remedy: `tailrace rebuild ${name} makes its target anew`,
+      });
+    }
     const everyChange = plan.manifest.keeps === 'append';
     if (everyChange && !task.hasRun) {
       throw new TailraceError('replay.invalid', `${pipeline.name}/${plan.name} has not run since the start`, {
