@@ -1,8 +1,10 @@
 /** Patterns: linear in time whatever they are, and the same answers as another engine where both have them. */
 import { expect, test } from 'vitest';
 import fc from '../../../test/support/fast-check.ts';
-import { MAX_STEPS } from './program.ts';
+import { parsePattern } from './parser.ts';
+import { MAX_STEPS, programOf } from './program.ts';
 import { Regexp, regexp, replaceMatches } from './regexp.ts';
+import { Searcher } from './search.ts';
 
 const NONE = { ignoresCase: false, byLine: false };
 
@@ -63,6 +65,37 @@ test('finds a match where JavaScript finds one, beginning at the same place', ()
     }),
     { numRuns: 500 },
   );
+});
+
+test('the quick answer whether there is a match is that of the search', () => {
+  const texts = fc.string({ unit: fc.constantFrom('a', 'b', '-', '1', 'é', '𝄞'), maxLength: 12 });
+  const anchored = fc.tuple(
+    fc.constantFrom('', '^', '(?:^|b)'),
+    patterns,
+    fc.constantFrom('', '$', '(?:$|-)', '(?:a$)?'),
+  );
+  fc.assert(
+    fc.property(anchored, texts, ([start, pattern, end], text) => {
+      const whole = `${start}${pattern}${end}`;
+      const parsed = parsePattern(whole, NONE);
+      const isFound = new Searcher(programOf(parsed.pattern, parsed.groups)).find(text, 0) !== null;
+      const made = new Regexp(whole, NONE);
+      expect(made.test(text)).toBe(isFound);
+      // Once more, with what it has learned.
+      expect(made.test(text)).toBe(isFound);
+    }),
+    { numRuns: 1_000 },
+  );
+});
+
+test('a pattern with more states than are kept gives the same answers', () => {
+  const many = new Regexp('(?:a|b)*a(?:a|b){11}$', NONE);
+  let text = '';
+  for (let i = 1; i < 5_000; i++) text += (i * i) % 7 < 3 || i % 5 === 0 ? 'a' : 'b';
+  for (let end = 4_900; end < 4_999; end++) {
+    const part = text.slice(0, end);
+    expect(many.test(part)).toBe(part.at(-12) === 'a');
+  }
 });
 
 test('the whole match is the longest one, or the shortest where the pattern prefers it', () => {

@@ -1,6 +1,7 @@
 /** Compiled patterns and what the functions of text do with them. */
 import { fail } from '../fail.ts';
 import type { Flags } from './ast.ts';
+import { type Automaton, automatonOf } from './automaton.ts';
 import { parsePattern, withFlags } from './parser.ts';
 import { type Program, programOf } from './program.ts';
 import { groupsOf, type Match, Searcher } from './search.ts';
@@ -15,12 +16,14 @@ export interface Found extends Match {
 export class Regexp {
   readonly #program: Program;
   readonly #searcher: Searcher;
+  readonly #automaton: Automaton | null;
 
   /** Throws `rule.failed` for a pattern that is none, is too large or needs what is not supported. */
   constructor(pattern: string, flags: Flags) {
     const { pattern: parsed, groups } = parsePattern(pattern, flags);
     this.#program = programOf(parsed, groups);
     this.#searcher = new Searcher(this.#program);
+    this.#automaton = automatonOf(this.#program);
   }
 
   get groups(): number {
@@ -28,10 +31,12 @@ export class Regexp {
   }
 
   test(text: string): boolean {
-    return this.#searcher.test(text);
+    return this.#automaton?.test(text) ?? this.#searcher.test(text);
   }
 
   find(text: string, from = 0): Match | null {
+    // Most texts match nothing: that is found out sooner than where.
+    if (from === 0 && this.#automaton?.test(text) === false) return null;
     return this.#searcher.find(text, from);
   }
 
@@ -59,7 +64,7 @@ export class Regexp {
   }
 }
 
-const CACHED = 200;
+const CACHED = 100;
 const cache = new Map<string, Regexp>();
 
 /**
