@@ -1,5 +1,6 @@
 /**
- * `npm run chaos -- <name>… [--seed N]`: what `npm test` samples, in full. Without a name: lists what there is.
+ * `npm run chaos -- <name>… [--seed N] [--cycles N]`: what `npm test` samples, in full. Without a name: lists what there is; with
+ * cycles only, `delivery`.
  *
  * The tests themselves are those of `npm test`; TAILRACE_FULL makes the ones that walk a matrix walk all of it, and
  * TAILRACE_TEST_RUNS says how many random programs the property tests run, TAILRACE_TEST_LOSSES how many answers of a target are lost.
@@ -50,6 +51,11 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     command: tests('sink.test', 'src/sdk', 'connectors/redis', 'connectors/elasticsearch'),
   },
   rules: { summary: 'expressions against the answers of PostgreSQL', command: tests('src/rules') },
+  delivery: {
+    summary:
+      'from PostgreSQL into four targets through kills, power losses, pauses, cuts and restarts: --cycles, or 1000',
+    command: tests('test/chaos/delivery'),
+  },
   process: { summary: 'the whole process: faults from outside', command: tests('test/e2e') },
   verify: {
     summary: 'the demo killed and compared',
@@ -60,15 +66,22 @@ const campaigns: Readonly<Record<string, Campaign>> = {
 
 function list(): string {
   const lines = Object.entries(campaigns).map(([name, { summary }]) => `  ${name.padEnd(19)}${summary}`);
-  return `npm run chaos -- <name>… [--seed N]\n\n${lines.join('\n')}\n`;
+  return `npm run chaos -- <name>… [--seed N] [--cycles N]\n\n${lines.join('\n')}\n`;
+}
+
+interface Settings {
+  readonly seed: string;
+  /** Of `delivery`; undefined: its own number. */
+  readonly cycles: string | undefined;
 }
 
 /** Resolves to the exit code of the command. */
-async function run(name: string, { command, isSample = false }: Campaign, seed: string): Promise<number> {
+async function run(name: string, { command, isSample = false }: Campaign, { seed, cycles }: Settings): Promise<number> {
   process.stdout.write(`\n== ${name}, seed ${seed}\n`);
   const env = {
     ...process.env,
     TAILRACE_SEED: seed,
+    ...(cycles === undefined ? {} : { TAILRACE_CYCLES: cycles }),
     ...(!isSample && { TAILRACE_FULL: '1', TAILRACE_TEST_RUNS: process.env.TAILRACE_TEST_RUNS ?? RUNS }),
     TAILRACE_TEST_LOSSES: process.env.TAILRACE_TEST_LOSSES ?? LOSSES,
   };
@@ -77,15 +90,20 @@ async function run(name: string, { command, isSample = false }: Campaign, seed: 
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ options: { seed: { type: 'string' } }, allowPositionals: true });
-  const unknown = positionals.filter((name) => !Object.hasOwn(campaigns, name));
-  if (positionals.length === 0 || unknown.length > 0) {
+  const { values, positionals } = parseArgs({
+    options: { seed: { type: 'string' }, cycles: { type: 'string' } },
+    allowPositionals: true,
+  });
+  const names = positionals.length === 0 && values.cycles !== undefined ? ['delivery'] : positionals;
+  const unknown = names.filter((name) => !Object.hasOwn(campaigns, name));
+  if (names.length === 0 || unknown.length > 0) {
     process.stdout.write(`${unknown.length > 0 ? `no campaign "${unknown.join('", "')}"\n\n` : ''}${list()}`);
-    return positionals.length === 0 ? 0 : 2;
+    return names.length === 0 ? 0 : 2;
   }
   const seed = values.seed ?? String(Date.now() % 2 ** 31);
   let failed = 0;
-  for (const name of positionals) failed = Math.max(failed, await run(name, campaigns[name]!, seed));
+  for (const name of names)
+    failed = Math.max(failed, await run(name, campaigns[name]!, { seed, cycles: values.cycles }));
   return failed;
 }
 
