@@ -120,7 +120,7 @@ export function asStreamError(error: unknown, url: string): TailraceError {
 function tlsRemedy(code: string | undefined, message: string): string | null {
   if (code === 'HANDSHAKE_NO_SSL_SUPPORT')
     return 'take `ssl-mode` out of `url` of the source, or set up TLS on the server';
-  if (!/CERT|UNABLE_TO_(VERIFY|GET)|ALTNAME/.test(`${code} ${message}`)) return null;
+  if (!/certificate|_CERT|UNABLE_TO_(VERIFY|GET)|ALTNAME|HANDSHAKE_SSL_ERROR/i.test(`${code} ${message}`)) return null;
   return 'name the authority that signed the server’s certificate in `url` of the source: `ssl-ca=<file>`; host must be the name in it';
 }
 
