@@ -1,6 +1,6 @@
 /** The publication: exactly the configured tables, made and altered by us unless the configuration names one. */
 import { TailraceError } from '../../src/sdk/index.ts';
-import type { CatalogTable } from './catalog.ts';
+import type { CatalogTable, Rows } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
 import { keyOf } from './descriptions.ts';
 import { quoteName, quoteTable, type TableName } from './names.ts';
@@ -59,6 +59,20 @@ export async function findPublication(sql: SqlSession, name: string): Promise<Pu
   if (found === undefined) return undefined;
   const tables = await sql.rows<PublishedTable & { oid: string }>(TABLES_SQL, [name, found.oid]);
   return { name, ...found, tables: tables.map((table) => ({ ...table, oid: Number(table.oid) })) };
+}
+
+/**
+ * What it says of one table in the transaction of `rows`: also without a column list its columns are those of that moment.
+ * Undefined when the table is not published under the name and the identity that we know.
+ */
+export async function publishedNow(
+  rows: Rows,
+  { name, oid }: Publication,
+  { schema, table, catalog }: CapturedTable,
+): Promise<PublishedTable | undefined> {
+  const sql = `${TABLES_SQL} AND p.schemaname = $3 AND p.tablename = $4`;
+  const [found] = await rows<PublishedTable & { oid: string }>(sql, [name, oid, schema, table]);
+  return found === undefined || Number(found.oid) !== catalog.oid ? undefined : { ...found, oid: catalog.oid };
 }
 
 /** What the publication says of a table, under the name and the identity that we know. */

@@ -285,3 +285,24 @@ test.each(NO_CONDITIONS)('a condition that is none is refused: %s', async (where
   await expect(refused).rejects.toMatchObject({ code: 'source.not_ready', remedy: expect.stringContaining('WHERE') });
   expect(reading.reader.upstream().snapshots).toEqual([]);
 });
+
+test('invariant 9: a column that was added since the source began is in the rows that are read later', async () => {
+  const config = { snapshot_chunk_rows: 5, snapshot_connections: 1 };
+  const made = await scene(
+    ['public.t'],
+    'create table t (id int primary key); insert into t select i from generate_series(1, 20) i',
+    { config },
+  );
+  const reading = read(made.options);
+  await reading.until(() => reading.output.transactions.length > 1);
+  await made.client.query(`alter table t add v text default 'there'`);
+  const ends = () =>
+    reading.output.transactions.filter(({ markers }) => markers.includes('snapshot-end public.t')).length;
+  await reading.until(() => ends() === 1);
+  const first = reading.output.rows().length;
+  await reading.reader.snapshots({ do: 'start', tables: null });
+  await reading.until(() => ends() === 2);
+  expect(rowTexts(reading.output).slice(first)).toEqual(
+    Array.from({ length: 20 }, (_, i) => `r null {"id":"${i + 1}","v":"there"}`),
+  );
+});

@@ -10,7 +10,7 @@ import { writeCopyRow } from './copy-row.ts';
 import { describeTable } from './descriptions.ts';
 import { KeyOrder } from './key-order.ts';
 import { quoteLiteral, quoteName, type SourceOptions } from './names.ts';
-import { type CapturedTable, fromTable, type PublishedTable } from './publication.ts';
+import { type CapturedTable, fromTable, type Publication, publishedNow } from './publication.ts';
 import type { SnapshotConnections } from './snapshot-connections.ts';
 import { frontier, type Key, type Reading, type SnapshotState, withRange } from './snapshot-state.ts';
 import { gap } from './source-errors.ts';
@@ -32,7 +32,7 @@ export interface RoundContext {
 
 export interface Round {
   readonly table: CapturedTable;
-  readonly published: PublishedTable;
+  readonly publication: Publication;
   /** As it was when the bounds were looked for. */
   readonly state: SnapshotState;
   readonly order: KeyOrder;
@@ -117,7 +117,7 @@ async function readHeld(
   signal: AbortSignal,
 ): Promise<RoundResult> {
   const { options, connections, progress } = context;
-  const { table, published, state, order } = round;
+  const { table, publication, state, order } = round;
   const { clock } = options.context;
   const from = clock.monotonic();
   const rows: Rows = async <T extends object>(sql: string, values: unknown[] = []) =>
@@ -125,6 +125,9 @@ async function readHeld(
   if (!isSame(progress.snapshot(table.label), state)) return 'stale';
   const facts = await connections.snapshot<Facts>(FACTS_SQL);
   if (facts === null || !seesStreamed(progress, facts)) return 'not yet';
+  // Invariant 9: columns that were added since the source began are in the stream, so they are in the rows.
+  const published = await publishedNow(rows, publication, table);
+  if (published === undefined) throw droppedMeanwhile(table);
   const described = await describeTable(rows, options.name, table, published.columns);
   if (described?.catalog.oid !== table.catalog.oid) throw droppedMeanwhile(table);
   if ((await KeyOrder.read(rows, { ...table, catalog: described.catalog })).fingerprint !== order.fingerprint) {
@@ -135,7 +138,8 @@ async function readHeld(
   // Asked after the snapshot was taken: what it sees was written before.
   const { isAllInline } = described.catalog.storage;
   signal.throwIfAborted();
-  const read = await write(context, round, workers, { schema, texts, facts, isAllInline }, signal);
+  const { filter } = published;
+  const read = await write(context, round, workers, { schema, texts, facts, isAllInline, filter }, signal);
   return { rows: read, heldMs: clock.monotonic() - from };
 }
 
@@ -163,6 +167,8 @@ interface Reader {
   readonly facts: Facts;
   /** No value of the table lies out of line. */
   readonly isAllInline: boolean;
+  /** Row filter of the publication. */
+  readonly filter: string | null;
 }
 
 /** Invariant 4: the rows, the markers and the position behind them are one transaction of the output. */
@@ -170,9 +176,10 @@ async function write(
   { options, connections, progress, output }: RoundContext,
   round: Round,
   workers: readonly CopyConnection[],
-  { schema, texts, facts, isAllInline }: Reader,
+  reader: Reader,
   signal: AbortSignal,
 ): Promise<number> {
+  const { schema, texts, facts, isAllInline } = reader;
   const { table, state } = round;
   const { failpoint } = options.context;
   const { label } = table;
@@ -200,12 +207,12 @@ async function write(
   };
   let from = frontier(state);
   const copies = ranges.map(({ worker, to }) => {
-    const sql = copySql(round, schema, facts.exported, from, to);
+    const sql = copySql(round, reader, from, to);
     from = to;
     return worker.run(sql, onRow);
   });
   await Promise.all(copies);
-  if (round.absent.length > 0) await writeDeletes(connections, round, { schema, texts, facts, isAllInline }, writer);
+  if (round.absent.length > 0) await writeDeletes(connections, round, reader, writer);
   signal.throwIfAborted();
   const to = ranges.at(-1)!.to;
   if (to === null && state.where === null) output.marker({ op: 'snapshot-end', table: schema, snapshot: id });
@@ -220,8 +227,8 @@ async function write(
 /** What the snapshot has no row of: it sees all that was delivered, and whatever comes later is delivered later. */
 async function writeDeletes(
   { leader }: SnapshotConnections,
-  { table, order, absent, published: { filter } }: Round,
-  { schema, texts }: Reader,
+  { table, order, absent }: Round,
+  { schema, texts, filter }: Reader,
   writer: RowWriter,
 ): Promise<void> {
   const such = filter === null ? '' : `(${filter}) AND `;
@@ -244,9 +251,8 @@ async function writeDeletes(
 
 /** The rows and columns that the stream has too. */
 function copySql(
-  { table, order, keys, published: { filter } }: Round,
-  { columns }: TableSchema,
-  exported: string,
+  { table, order, keys }: Round,
+  { schema: { columns }, facts: { exported }, filter }: Reader,
   from: Key | null,
   to: Key | null,
 ): string {

@@ -7,7 +7,7 @@ import { KeyOrder } from './key-order.ts';
 import type { SourceOptions } from './names.ts';
 import { waitForOlderTransactions } from './older-transactions.ts';
 import { comparesSnapshots, isPaused } from './position.ts';
-import { type CapturedTable, type Publication, publishedTable, withoutKey } from './publication.ts';
+import { type CapturedTable, type Publication, withoutKey } from './publication.ts';
 import { absentKeys, conditionOf, type RowsWanted } from './row-condition.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
@@ -150,7 +150,7 @@ export class SnapshotRunner {
       const ranges = await this.#ranges(finder, state);
       const isLast = ranges.bounds.at(-1) === null;
       const absent = isLast ? state.absent : [];
-      const round = { table, published: this.#published(table), state, order, absent, ...ranges };
+      const round = { table, publication: this.#options.publication, state, order, absent, ...ranges };
       if (!(await this.#round(round, signal))) return;
     }
   }
@@ -177,12 +177,6 @@ export class SnapshotRunner {
     const refusal = withoutKey({ ...table, catalog });
     if (refusal !== null) throw refusal;
     return KeyOrder.read(rows, { ...table, catalog });
-  }
-
-  #published(table: CapturedTable) {
-    const published = publishedTable(this.#options.publication, table);
-    if (published === undefined) throw droppedMeanwhile(table);
-    return published;
   }
 
   /** False when the round is not what is to be read any more. */
