@@ -83,6 +83,26 @@ describe.skipIf(server === null)('opensearch', () => {
     await opened.sink.close();
   });
 
+  test('a server that says when to come back is asked again then', async () => {
+    const index = newIndex();
+    const proxy = await HttpFaults.start(url);
+    onTestFinished(() => proxy.close());
+    let busy = true;
+    proxy.fault = async ({ path }, pass) => {
+      if (!path.startsWith(`/${index}/_bulk`) || !busy) return pass();
+      busy = false;
+      return { status: 429, headers: { 'content-type': 'application/json', 'retry-after': '7' }, body: '{}' };
+    };
+    const { context } = openOptions(undefined);
+    const waits: number[] = [];
+    const clock = { ...context.clock, sleep: async (ms: number) => void waits.push(ms) };
+    const opened = await open(index, { url: proxy.url }, { context: { ...context, clock } });
+    await apply(opened, [insert(1, '1', 'a', 'b')]);
+    await opened.sink.close();
+    expect(waits).toEqual([7_000]);
+    expect(await client.ids(index)).toEqual(['1']);
+  });
+
   describe('data stream', () => {
     const entries = async (name: string) =>
       (await client.documents(name)).map(({ _id, _source }) => ({ _id, ..._source })).sort(byJson) as Record<
