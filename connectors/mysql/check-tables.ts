@@ -81,7 +81,8 @@ async function unreadable(sql: SqlSession, table: TableName, facts: ServerFacts)
     await sql.rows(`SELECT * FROM ${quoteTable(table)} LIMIT 0`);
     return [];
   } catch {
-    const grants = facts.flavor === 'mysql' ? 'SELECT, LOCK TABLES' : 'SELECT';
+    // Numbered transactions need no lock.
+    const grants = facts.gtids ? 'SELECT' : 'SELECT, LOCK TABLES';
     const remedy = `GRANT ${grants} ON ${quoteName(table.schema)}.* TO ${await userOf(sql)};`;
     return [{ message: `${table.label} may not be read`, remedy }];
   }
