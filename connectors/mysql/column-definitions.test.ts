@@ -47,6 +47,7 @@ test.each([
   ['RENAME COLUMN id TO `order`, RENAME INDEX a TO b, ALGORITHM=INPLACE, LOCK=NONE', 'order Kind(a,b) v | order'],
   ['ADD x int KEY', 'id Kind(a,b) v x | x'],
   ['ADD x int UNIQUE KEY COMMENT "PRIMARY KEY"', 'id Kind(a,b) v x | id'],
+  ['/*M!100200 RENAME COLUMN v TO w */', 'id Kind(a,b) w | id'],
   ['/* gh-ost */ ADD /*!50606 COLUMN */ x int -- y\n', 'id Kind(a,b) v x | id'],
   ['ENGINE = InnoDB, DEFAULT CHARSET utf8mb4, COMMENT = "DROP v", FORCE, ORDER BY v, id', 'id Kind(a,b) v | id'],
   [

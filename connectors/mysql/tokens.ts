@@ -12,13 +12,13 @@ export interface Token {
 }
 
 const TOKEN =
-  /\/\*!\d*|\*\/|\/\*[\s\S]*?(?:\*\/|$)|--(?:[ \t][^\n]*|(?=\n|$))|#[^\n]*|`((?:[^`]|``)*)`|"((?:[^"\\]|""|\\[\s\S])*)"|'(?:[^'\\]|''|\\[\s\S])*'|[\w$@\u0080-\uffff]+|\S/g;
+  /\/\*M?!\d*|\*\/|\/\*[\s\S]*?(?:\*\/|$)|--(?:[ \t][^\n]*|(?=\n|$))|#[^\n]*|`((?:[^`]|``)*)`|"((?:[^"\\]|""|\\[\s\S])*)"|'(?:[^'\\]|''|\\[\s\S])*'|[\w$@\u0080-\uffff]+|\S/g;
 
 export function tokensOf(sql: string, ansiQuotes: boolean, limit: number): Token[] {
   const tokens: Token[] = [];
   for (const [text, backquoted, doubleQuoted] of sql.matchAll(TOKEN)) {
     if (tokens.length >= limit) break;
-    // Comments; what stands in those that the server executes are tokens like others.
+    // Comments; what stands in those that a server executes (`/*M!`: MariaDB alone) are tokens like others.
     if (/^(\/\*|\*\/|--(?:[ \t]|$)|#)/.test(text)) continue;
     if (backquoted !== undefined) tokens.push({ kind: 'name', text: backquoted.replaceAll('``', '`') });
     else if (doubleQuoted !== undefined && ansiQuotes)
