@@ -51,7 +51,9 @@ test('the guide', { timeout: 120_000 }, async () => {
 });
 
 test('the commands in the text are understood', () => {
-  const lines = [...guide.matchAll(/`tailrace\s+(\w+) ([^`]*)`/g)].filter(([, name]) => name !== 'tap' && name !== 'log');
+  const lines = [...guide.matchAll(/`tailrace\s+(\w+) ([^`]*)`/g)].filter(
+    ([, name]) => name !== 'tap' && name !== 'log',
+  );
   expect(lines.length).toBeGreaterThan(3);
   for (const [, name, words = ''] of lines) {
     const command = singleCommands.find((one) => one.name === name)!;
