@@ -66,12 +66,12 @@ export function plantInRedisHashes(url: string): Plant {
 export function plantInRedisDocuments(url: string): Plant {
   return async () => {
     const client = new Redis(url);
-    const memory = (await client.get('_tr:row:{doc:302}'))!;
+    const memory = (await client.get('_tr:row:doc:302'))!;
     const document = (await client.get('doc:302'))!;
     await client.del('doc:301');
     await client.set('doc:302', document.replace(/"name":"[^"]*"/, '"name":"planted"'));
     await client.set('doc:500', '{"id":500}');
-    await client.set('_tr:row:{doc:500}', '1'.padStart(19, '0') + memory.slice(19));
+    await client.set('_tr:row:doc:500', '1'.padStart(19, '0') + memory.slice(19));
     client.disconnect();
   };
 }
