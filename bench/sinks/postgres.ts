@@ -6,29 +6,19 @@ import { join } from 'node:path';
 import pg from 'pg';
 import { from as copyFrom } from 'pg-copy-streams';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
-import { spread } from '../report.ts';
 import { type Change, inserts, mixed, textOf, writeBacklog } from './backlog.ts';
-import { runSink, type SinkResult } from './run-sink.ts';
+import { type ReportRow, ROUNDS, reportRow, rounds, timed } from './rounds.ts';
+import { runSink } from './run-sink.ts';
 
-const ROUNDS = 3;
 const INSERTS = 500_000;
 const MIXED = 300_000;
 const KEYS = 200_000;
 const STATEMENT_ROWS = 1_000;
 
-/** One line of the table: what, ours, the limit, their ratio with bar and goal, our CPU and memory. */
-export type ReportRow = readonly string[];
-
 interface Bench {
   readonly server: PostgresServer;
   readonly client: pg.Client;
   readonly dir: string;
-}
-
-/** Limit and ours in seconds, in turn. */
-interface Rounds {
-  readonly limit: number[];
-  readonly ours: SinkResult[];
 }
 
 async function withServer<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
@@ -45,35 +35,6 @@ async function withServer<T>(work: (bench: Bench) => Promise<T>): Promise<T> {
   }
 }
 
-async function rounds(limit: (schema: string) => Promise<number>, ours: (schema: string) => Promise<SinkResult>) {
-  const all: Rounds = { limit: [], ours: [] };
-  for (let round = 0; round <= ROUNDS; round++) {
-    const seconds = await limit(`limit${round}`);
-    const result = await ours(`ours${round}`);
-    if (round === 0) continue;
-    all.limit.push(seconds);
-    all.ours.push(result);
-  }
-  return all;
-}
-
-function reportRow(what: string, rows: number, { limit, ours }: Rounds, bar: string, goal: string): ReportRow {
-  const rate = (seconds: number) => rows / seconds / 1_000;
-  return [
-    what,
-    spread(
-      ours.map(({ seconds }) => rate(seconds)),
-      0,
-    ),
-    spread(limit.map(rate), 0),
-    spread(ours.map(({ seconds }, i) => limit[i]! / seconds)),
-    bar,
-    goal,
-    spread(ours.map(({ cpuSeconds }) => (1e6 * cpuSeconds) / rows)),
-    String(Math.round(Math.max(...ours.map(({ peakRssMb }) => peakRssMb)))),
-  ];
-}
-
 /** As the sink makes it. */
 async function createTable({ client }: Bench, schema: string): Promise<string> {
   const name = `${schema}.items`;
@@ -81,12 +42,6 @@ async function createTable({ client }: Bench, schema: string): Promise<string> {
     `CREATE SCHEMA ${schema}; CREATE TABLE ${name} (id bigint PRIMARY KEY, a integer, b text, _tr_version bigint NOT NULL)`,
   );
   return name;
-}
-
-async function timed(work: () => Promise<void>): Promise<number> {
-  const start = performance.now();
-  await work();
-  return (performance.now() - start) / 1_000;
 }
 
 /** Text that is ready before the clock starts: the client costs nothing. */
@@ -164,10 +119,10 @@ export function postgresInserts(): Promise<ReportRow> {
     const changes = inserts(INSERTS);
     await writeBacklog(join(bench.dir, 'data'), changes);
     const all = await rounds(
-      async (schema) => copy(bench, await createTable(bench, schema), changes),
-      async (schema) => {
-        const result = await runSink(sinkRun(bench, schema));
-        await expectRows(bench, `${schema}.items`, INSERTS);
+      async (round) => copy(bench, await createTable(bench, `limit${round}`), changes),
+      async (round) => {
+        const result = await runSink(sinkRun(bench, `ours${round}`));
+        await expectRows(bench, `ours${round}.items`, INSERTS);
         return result;
       },
     );
@@ -186,16 +141,16 @@ export function postgresMixed(): Promise<ReportRow> {
     for (let round = 0; round <= ROUNDS; round++) await runSink(sinkRun(bench, `ours${round}`));
     await writeBacklog(join(bench.dir, 'data'), changes);
     const all = await rounds(
-      async (schema) => {
-        const table = await createTable(bench, schema);
+      async (round) => {
+        const table = await createTable(bench, `limit${round}`);
         await copy(bench, table, before);
         const seconds = await upsert(bench, table, list);
         await expectRows(bench, table, left);
         return seconds;
       },
-      async (schema) => {
-        const result = await runSink(sinkRun(bench, schema));
-        await expectRows(bench, `${schema}.items`, left);
+      async (round) => {
+        const result = await runSink(sinkRun(bench, `ours${round}`));
+        await expectRows(bench, `ours${round}.items`, left);
         return result;
       },
     );
