@@ -2,10 +2,11 @@
  * Changes as documents of data streams: created, never changed. The `_id` says which record of the log it is, so that a repeat is refused
  * as already there; that holds for the stream's newest backing index, to which alone documents are added.
  */
-import { type Change, type Op, type SinkRecord, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { type Change, type SinkRecord, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import type { GrowingBytes } from '../../src/sdk/target/growing-bytes.ts';
 import { writeDocument } from '../../src/sdk/target/json-document.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
+import { OP_LETTERS } from '../../src/sdk/target/op-letters.ts';
 import type { RefusedRows } from '../../src/sdk/target/steps.ts';
 import { BulkWriter } from './bulk.ts';
 import type { ElasticsearchConfig } from './config.ts';
@@ -17,16 +18,6 @@ import { type Mapping, mappingOf } from './values.ts';
 
 /** Above the templates that the servers bring along. */
 const PRIORITY = 300;
-
-const OPS: Readonly<Record<Op, string>> = {
-  insert: 'c',
-  update: 'u',
-  delete: 'd',
-  snapshot: 'r',
-  truncate: 't',
-  'snapshot-begin': 'snapshot-begin',
-  'snapshot-end': 'snapshot-end',
-};
 
 export class DataStreams {
   readonly #connection: EsConnection;
@@ -111,7 +102,7 @@ function propertiesOf(source: TableSchema, { fields }: ElasticsearchConfig): Rea
 function writeEntry(out: GrowingBytes, change: Change): void {
   const { op, table, version, timeUs, position, key, before, after, sweepBelow } = change;
   const at = `${new Date(Math.floor(timeUs / 1_000)).toISOString().slice(0, -1)}${String(timeUs % 1_000).padStart(3, '0')}Z`;
-  out.text(`{"@timestamp":"${at}","op":"${OPS[op]}","table":${JSON.stringify(sourceTableName(table))}`);
+  out.text(`{"@timestamp":"${at}","op":"${OP_LETTERS[op]}","table":${JSON.stringify(sourceTableName(table))}`);
   out.text(`,"version":${version},"position":${JSON.stringify(position)}`);
   if (op === 'insert' || op === 'update' || op === 'delete' || op === 'snapshot') out.text(`,"key":${key}`);
   if (sweepBelow !== undefined) out.text(`,"sweep_below":${sweepBelow}`);

@@ -7,17 +7,8 @@
  * Columns that were not sent are absent. Markers have `"op":"t"`, `"snapshot-begin"` or `"snapshot-end"`, no key and no
  * rows; `snapshot-end` has `"sweep_below"`: rows of the table with a lower version are gone.
  */
-import type { Change, Op, Row, SinkRecord } from '../../src/sdk/index.ts';
-
-const OPS: Readonly<Record<Op, string>> = {
-  insert: 'c',
-  update: 'u',
-  delete: 'd',
-  snapshot: 'r',
-  truncate: 't',
-  'snapshot-begin': 'snapshot-begin',
-  'snapshot-end': 'snapshot-end',
-};
+import type { Change, Row, SinkRecord } from '../../src/sdk/index.ts';
+import { OP_LETTERS } from '../../src/sdk/target/op-letters.ts';
 
 /** Bytes of lines, to be written in one piece. */
 export class LineBuffer {
@@ -38,7 +29,7 @@ export class LineBuffer {
   }
 
   add({ change, topic, offset }: SinkRecord): void {
-    this.#text(`{"op":"${OPS[change.op]}","table":${this.#tableOf(change)}`);
+    this.#text(`{"op":"${OP_LETTERS[change.op]}","table":${this.#tableOf(change)}`);
     if (isRow(change)) {
       this.#text(`,"key":${change.key},"before":`);
       this.#row(change.before);

@@ -4,11 +4,12 @@
  * Fields of an entry: `op` (c, u, d, r; t for truncate, snapshot-begin, snapshot-end), `table`, `version`, `ts_us`, `position`, and for
  * rows `key`, `before`, `after` (JSON objects; left out where the source sent none), for snapshot-end `sweep_below`.
  */
-import { type Change, type Op, type Row, type SinkRecord, TailraceError } from '../../src/sdk/index.ts';
+import { type Change, type Row, type SinkRecord, TailraceError } from '../../src/sdk/index.ts';
 import { GrowingBytes } from '../../src/sdk/target/growing-bytes.ts';
 import { InFlight } from '../../src/sdk/target/in-flight.ts';
 import { writeDocument } from '../../src/sdk/target/json-document.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
+import { OP_LETTERS } from '../../src/sdk/target/op-letters.ts';
 import { identityRow } from '../../src/sdk/target/row-image.ts';
 import type { RefusedRows } from '../../src/sdk/target/steps.ts';
 import { CommandBuffer, scriptCall } from './command-buffer.ts';
@@ -20,16 +21,6 @@ import type { TargetTable, TargetTables } from './tables.ts';
 const CALL_ENTRIES = 250;
 const CALL_BYTES = 1 << 19;
 const CALLS_IN_FLIGHT = 8;
-
-const OPS: Readonly<Record<Op, string>> = {
-  insert: 'c',
-  update: 'u',
-  delete: 'd',
-  snapshot: 'r',
-  truncate: 't',
-  'snapshot-begin': 'snapshot-begin',
-  'snapshot-end': 'snapshot-end',
-};
 
 interface Open {
   readonly keys: CommandBuffer;
@@ -91,7 +82,16 @@ const scratch = new GrowingBytes();
 
 function writeEntry(args: CommandBuffer, change: Change): void {
   const { op, table, version, timeUs, position, key, before, after, sweepBelow } = change;
-  const words = ['op', OPS[op], 'table', sourceTableName(table), 'version', String(version), 'ts_us', String(timeUs)];
+  const words = [
+    'op',
+    OP_LETTERS[op],
+    'table',
+    sourceTableName(table),
+    'version',
+    String(version),
+    'ts_us',
+    String(timeUs),
+  ];
   words.push('position', position);
   if (isRow(change)) words.push('key', key);
   if (sweepBelow !== undefined) words.push('sweep_below', String(sweepBelow));
