@@ -1,5 +1,5 @@
 /** Errors as the command line shows them. Never their `detail`, nor the text of unknown errors (Invariant 12). */
-import { TailraceError } from '../contracts/errors.ts';
+import { type ErrorCode, errorCatalogue, TailraceError } from '../contracts/errors.ts';
 import { printable } from '../lib/printable.ts';
 import type { Style } from './style.ts';
 
@@ -7,6 +7,12 @@ export interface ErrorWords {
   readonly code: string;
   readonly message: string;
   readonly remedy: string | null;
+}
+
+/** The error that an instance told of. @param otherwise the code of one that this version does not know */
+export function toldError({ code, message, remedy }: ErrorWords, otherwise: ErrorCode): TailraceError {
+  const known = errorCatalogue().some((entry) => entry.code === code);
+  return new TailraceError(known ? (code as ErrorCode) : otherwise, message, remedy === null ? {} : { remedy });
 }
 
 export function errorWords(error: unknown): ErrorWords {

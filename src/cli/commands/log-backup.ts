@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, errorCatalogue, TailraceError } from '../../contracts/errors.ts';
+import { TailraceError } from '../../contracts/errors.ts';
 import type { BackupStatus } from '../../contracts/log-backup.ts';
 import type { CopyReport, Progress } from '../../contracts/log-tools.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
+import { toldError } from '../error-text.ts';
 import { bytes, counted } from '../format.ts';
 import { call, dataDirOf, INSTANCE_OPTIONS } from '../instance.ts';
 import { directoryOf, withProgress } from '../log-words.ts';
@@ -70,9 +71,7 @@ async function backUpRunning(
 
 function failure({ problem, directory }: BackupStatus): TailraceError {
   if (problem === null) return new TailraceError('log.closed', `the backup to ${directory} was cancelled`);
-  const { code, message, remedy } = problem;
-  const known = errorCatalogue().some((entry) => entry.code === code);
-  return new TailraceError(known ? (code as ErrorCode) : 'internal.bug', message, remedy === null ? {} : { remedy });
+  return toldError(problem, 'internal.bug');
 }
 
 async function cancel(context: CommandContext): Promise<Outcome> {

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type ErrorCode, errorCatalogue, TailraceError } from '../../contracts/errors.ts';
 import type { Difference, VerificationStatus } from '../../contracts/verification.ts';
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
+import { toldError } from '../error-text.ts';
 import { count, counted, duration, table } from '../format.ts';
 import { CHANGE_DETAILS, call, INSTANCE_OPTIONS } from '../instance.ts';
 import { numberOption, textOption, wordOf } from '../places.ts';
@@ -97,7 +97,7 @@ function progressText({ sink, rows, percent, etaSeconds }: VerificationStatus): 
 
 function outcomeOf(found: readonly Details[]): Outcome {
   const problem = found.find(({ status }) => status.problem !== null)?.status.problem;
-  if (problem != null) throw errorOf(problem);
+  if (problem != null) throw toldError(problem, 'check.failed');
   const sum = (of: (status: VerificationStatus) => number) => found.reduce((all, { status }) => all + of(status), 0);
   const differing = sum(({ counts }) => counts.missing + counts.different + counts.extra);
   const repaired = sum((status) => status.repaired);
@@ -113,11 +113,6 @@ function outcomeOf(found: readonly Details[]): Outcome {
       : counted(differing - repaired, 'difference');
   const exitCode = isEqual ? (isCancelled || unsettled > 0 ? 3 : 0) : 4;
   return { exitCode, summary, result: found, text: (style) => found.map((one) => detailsText(one, style)).join('') };
-}
-
-function errorOf({ code, message, remedy }: NonNullable<VerificationStatus['problem']>): TailraceError {
-  const known = errorCatalogue().some((entry) => entry.code === code);
-  return new TailraceError(known ? (code as ErrorCode) : 'check.failed', message, remedy === null ? {} : { remedy });
 }
 
 function detailsText({ status, differences }: Details, style: Style): string {
