@@ -140,6 +140,7 @@ class Load {
     for (let n = 0; !this.#isStopped; n++) {
       const id = ROWS / 2 + (n % (ROWS / 2));
       await client.query('update items set name = $1 where id = $2', [`changed ${n}`, id]);
+      // A load of some 200 changes a second, which the rebuild has to catch up with.
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
   }
