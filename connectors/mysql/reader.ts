@@ -7,6 +7,7 @@ import {
   TailraceError,
   type UpstreamStatus,
 } from '../../src/sdk/index.ts';
+import { snapshotStatuses } from '../../src/sdk/source/snapshot-status.ts';
 import { BinlogStream } from './binlog-stream.ts';
 import { Charsets } from './charsets.ts';
 import { SqlSession } from './connections.ts';
@@ -21,7 +22,6 @@ import { checkCrash } from './server-crash.ts';
 import { type Prepared, prepare } from './set-up.ts';
 import { obey } from './snapshot-commands.ts';
 import { SnapshotRunner } from './snapshot-runner.ts';
-import { snapshotStatuses } from './snapshot-status.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
@@ -83,6 +83,7 @@ export class MysqlReader implements SourceReader {
   /** The server keeps its binary logs by its own settings: nothing to tell it. */
   acknowledge(position: Position): void {
     this.#purge.passed(position as unknown as MysqlPosition);
+    this.#work?.progress.saved(position as unknown as MysqlPosition);
   }
 
   upstream(): UpstreamStatus {

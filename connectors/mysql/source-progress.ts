@@ -33,6 +33,8 @@ export class SourceProgress {
   readonly #rows: Rows;
   readonly #coverages = new Map<string, TableCoverage | undefined>();
   #position: MysqlPosition;
+  /** The last one that is durable. */
+  #saved: MysqlPosition;
   /** Of the stream; the position may be further, in what was seen already. */
   #at: FilePlace;
   #covers = false;
@@ -41,6 +43,7 @@ export class SourceProgress {
   /** @param reads tables that were not read yet will be */
   constructor(position: MysqlPosition, reads: boolean, rows: Rows) {
     this.#position = position;
+    this.#saved = position;
     // Where GTIDs lead to is known when the server has said so.
     this.#at = { file: position.file, pos: 0 };
     this.#reads = reads;
@@ -121,10 +124,26 @@ export class SourceProgress {
 
   /** Labels of the tables of which something is to be read. */
   unread(): readonly string[] {
-    const { tables } = this.#position;
+    return this.#unreadAt(this.#position);
+  }
+
+  /** Labels of those that were read to their end or cancelled, which is not durable yet. */
+  unsaved(): readonly string[] {
+    const unread = this.unread();
+    return this.#unreadAt(this.#saved).filter((label) => label in this.#position.tables && !unread.includes(label));
+  }
+
+  #unreadAt(position: MysqlPosition): readonly string[] {
+    const { tables } = position;
+    const snapshots = snapshotsOf(position);
     return Object.keys(tables).filter(
-      (label) => this.snapshot(label) !== undefined || (this.#reads && tables[label]!.read === 'pending'),
+      (label) => snapshots[label] !== undefined || (this.#reads && tables[label]!.read === 'pending'),
     );
+  }
+
+  /** Everything up to there is durable. */
+  saved(position: MysqlPosition): void {
+    this.#saved = position;
   }
 
   coverage(label: string): TableCoverage | undefined {

@@ -11,6 +11,7 @@ import {
   TailraceError,
   type UpstreamStatus,
 } from '../../src/sdk/index.ts';
+import { snapshotStatuses } from '../../src/sdk/source/snapshot-status.ts';
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
 import { checkContinuity, goneTables, walPosition } from './continuity.ts';
@@ -28,7 +29,6 @@ import { ReplicationStream } from './replication-stream.ts';
 import { type Prepared, prepare } from './set-up.ts';
 import { obey } from './snapshot-commands.ts';
 import { SnapshotRunner } from './snapshot-runner.ts';
-import { snapshotStatuses } from './snapshot-status.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
 import { SpillSpace } from './spill-space.ts';
@@ -113,6 +113,7 @@ export class PostgresReader implements SourceReader {
   acknowledge(position: Position): void {
     this.#acknowledged = String(position.lsn);
     this.#stream?.acknowledge(parseLsn(this.#acknowledged));
+    this.#work?.progress.saved(position as unknown as PostgresPosition);
   }
 
   async close(): Promise<void> {

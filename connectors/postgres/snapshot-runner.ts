@@ -97,6 +97,11 @@ export class SnapshotRunner {
     this.wake();
   }
 
+  /** Rows a second; null: not known yet. */
+  rate(label: string): number | null {
+    return this.pace.rate(label);
+  }
+
   /** The table whose turn it is. */
   get reading(): string | null {
     return this.#reading;

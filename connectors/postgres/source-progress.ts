@@ -5,6 +5,7 @@ import { formatLsn } from './lsn.ts';
 import {
   advanced,
   comparesSnapshots,
+  isPaused,
   lsnOf,
   type PostgresPosition,
   snapshotsOf,
@@ -21,6 +22,8 @@ export class SourceProgress {
   readonly #reads: boolean;
   readonly #coverages = new Map<string, TableCoverage | undefined>();
   #position: PostgresPosition;
+  /** The last one that is durable. */
+  #saved: PostgresPosition;
   #lsn: bigint;
   #covers = false;
   #touched: Set<number> | null = new Set();
@@ -28,6 +31,7 @@ export class SourceProgress {
   /** @param reads tables that were not read yet will be */
   constructor(position: PostgresPosition, reads: boolean, rows: Rows) {
     this.#position = position;
+    this.#saved = position;
     this.#lsn = lsnOf(position);
     this.#reads = reads;
     this.#rows = rows;
@@ -72,6 +76,10 @@ export class SourceProgress {
     return this.#position;
   }
 
+  get isPaused(): boolean {
+    return isPaused(this.#position);
+  }
+
   pause(paused: boolean): PostgresPosition {
     this.#position = withPause(this.#position, paused);
     return this.#position;
@@ -86,11 +94,26 @@ export class SourceProgress {
 
   /** Labels of the tables of which something is to be read. */
   unread(): readonly string[] {
-    const { tables } = this.#position;
+    return this.#unreadAt(this.#position);
+  }
+
+  /** Labels of those that were read to their end or cancelled, which is not durable yet. */
+  unsaved(): readonly string[] {
+    const unread = this.unread();
+    return this.#unreadAt(this.#saved).filter((label) => label in this.#position.tables && !unread.includes(label));
+  }
+
+  #unreadAt(position: PostgresPosition): readonly string[] {
+    const { tables } = position;
     return Object.keys(tables).filter((label) => {
-      const state = this.snapshot(label);
+      const state = snapshotsOf(position)[label];
       return state === undefined ? this.#reads && tables[label]!.read === 'pending' : !state.over && !state.cancelled;
     });
+  }
+
+  /** Everything up to there is durable. */
+  saved(position: PostgresPosition): void {
+    this.#saved = position;
   }
 
   coverage(label: string): TableCoverage | undefined {

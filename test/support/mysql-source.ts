@@ -90,5 +90,9 @@ export type MysqlReading = Reading<MysqlReader>;
 
 /** A reader at work. It ends with the test. */
 export function readMysql(options: SourceOptions, from: Position | null = null): MysqlReading {
-  return startReading(new MysqlReader(options), new RecordingOutput(), from);
+  const reader = new MysqlReader(options);
+  const output = new RecordingOutput();
+  // As the runtime does it: what is saved is durable.
+  output.onPosition = (position) => reader.acknowledge(position);
+  return startReading(reader, output, from);
 }
