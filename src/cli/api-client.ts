@@ -1,7 +1,7 @@
 /** Asks a running instance over its HTTP API. */
 import { type IncomingMessage, request } from 'node:http';
 import { type ApiAddress, ID_HEADER, readApiAddress } from '../config/api-address.ts';
-import { type ErrorCode, errorCatalogue, TailraceError } from '../contracts/errors.ts';
+import { TailraceError, toldError } from '../contracts/errors.ts';
 import { parseExact } from '../lib/exact-json.ts';
 
 /** Until the answer begins, ms. */
@@ -194,12 +194,12 @@ async function* eventsIn(
   }
 }
 
-const CODES = new Set<string>(errorCatalogue().map(({ code }) => code));
-
 function errorIn(value: unknown): TailraceError | null {
   const error = (value as { error?: { code?: unknown; message?: unknown; remedy?: unknown } } | undefined)?.error;
   if (typeof error !== 'object' || typeof error.code !== 'string') return null;
-  const code = CODES.has(error.code) ? (error.code as ErrorCode) : 'check.failed';
-  const remedy = typeof error.remedy === 'string' ? { remedy: error.remedy } : {};
-  return new TailraceError(code, String(error.message), remedy);
+  const { code, message, remedy } = error;
+  return toldError(
+    { code, message: String(message), remedy: typeof remedy === 'string' ? remedy : null },
+    'check.failed',
+  );
 }

@@ -1,12 +1,12 @@
 /** The command line: finds the command, runs it, prints what it found. */
 import type { App } from '../contracts/app.ts';
-import { exitCodeOf, TailraceError } from '../contracts/errors.ts';
+import { errorWords, exitCodeOf, TailraceError } from '../contracts/errors.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { parseArguments } from './arguments.ts';
 import type { AnswerCommand, Command, CommandGroup } from './command.ts';
 import { commands } from './commands.ts';
-import { errorText, errorWords } from './error-text.ts';
+import { errorText } from './error-text.ts';
 import { commandHelp, generalHelp, groupHelp, verbsOf } from './help.ts';
 import { type Io, processIo } from './io.ts';
 import { styleOf } from './style.ts';

@@ -144,6 +144,32 @@ export class TailraceError extends Error {
   }
 }
 
+/** An error as people and programs get to see it. */
+export interface ErrorWords {
+  readonly code: ErrorCode;
+  readonly message: string;
+  readonly remedy: string | null;
+}
+
+/** Invariant 12: never its `detail`, its cause, or the text of an unknown error, which may hold a row's values. */
+export function errorWords(error: unknown): ErrorWords {
+  if (error instanceof TailraceError) {
+    return { code: error.code, message: error.message, remedy: error.remedy ?? null };
+  }
+  const name = error instanceof Error ? error.name : typeof error;
+  const remedy = 'this is a bug; please report it with the lines of the log before it';
+  return { code: 'internal.bug', message: `unexpected ${name}`, remedy };
+}
+
+/** The error of such words, told by another process. @param otherwise the code of one that this version does not know */
+export function toldError(
+  { code, message, remedy }: { readonly code: string; readonly message: string; readonly remedy?: string | null },
+  otherwise: ErrorCode,
+): TailraceError {
+  const known = Object.hasOwn(catalogue, code) ? (code as ErrorCode) : otherwise;
+  return new TailraceError(known, message, remedy == null ? {} : { remedy });
+}
+
 /** Class of any thrown thing; what is not a TailraceError is a bug, hence `internal`. */
 export function classOf(error: unknown): ErrorClass {
   return error instanceof TailraceError ? catalogue[error.code][0] : 'internal';

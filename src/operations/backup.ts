@@ -1,5 +1,5 @@
 /** One backup at a time, in the background. */
-import { TailraceError } from '../contracts/errors.ts';
+import { errorWords, TailraceError } from '../contracts/errors.ts';
 import type { BackupControl, BackupStatus } from '../contracts/log-backup.ts';
 import type { CopyReport, Progress } from '../contracts/log-tools.ts';
 import type { Clock } from '../contracts/plugin.ts';
@@ -58,18 +58,11 @@ export class LogBackup implements BackupControl {
     } catch (error) {
       const ended = { endedMs: this.#clock.now() };
       if (signal.aborted) this.#change({ state: 'cancelled', ...ended });
-      else this.#change({ state: 'failed', problem: problemOf(error), ...ended });
+      else this.#change({ state: 'failed', problem: errorWords(error), ...ended });
     }
   }
 
   #change(change: Partial<BackupStatus>): void {
     this.#status = { ...this.#status!, ...change };
   }
-}
-
-function problemOf(error: unknown): BackupStatus['problem'] {
-  if (!(error instanceof TailraceError)) {
-    return { code: 'internal.bug', message: `the backup failed (${(error as Error).name})`, remedy: null };
-  }
-  return { code: error.code, message: error.message, remedy: error.remedy ?? null };
 }

@@ -1,15 +1,10 @@
 /** State of one source or sink as `status` shows it, with the problem that explains it. */
 import type { TaskProblem, TaskState } from '../contracts/control.ts';
-import { classOf, TailraceError } from '../contracts/errors.ts';
+import { classOf, errorWords, type TailraceError } from '../contracts/errors.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 
-/** The problem of an error without row values or secrets (Invariant 12): `detail` and causes stay behind. */
 export function problemOf(error: unknown, now: number): TaskProblem {
-  if (error instanceof TailraceError) {
-    return { code: error.code, message: error.message, remedy: error.remedy ?? null, since: now };
-  }
-  const name = error instanceof Error ? error.name : typeof error;
-  return { code: 'internal.bug', message: `unexpected ${name}`, remedy: null, since: now };
+  return { ...errorWords(error), since: now };
 }
 
 /**

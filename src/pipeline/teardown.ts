@@ -1,6 +1,6 @@
 /** Removes what sources made upstream: replication slots, publications. */
 import type { TeardownResult } from '../contracts/app.ts';
-import { TailraceError } from '../contracts/errors.ts';
+import { errorWords, TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 
@@ -19,8 +19,7 @@ export async function teardownPipelines(
         results.push({ pipeline: pipeline.name, part, error: null });
       } catch (error) {
         if (!(error instanceof TailraceError)) throw error;
-        const { code, message, remedy = null } = error;
-        results.push({ pipeline: pipeline.name, part, error: { code, message, remedy } });
+        results.push({ pipeline: pipeline.name, part, error: errorWords(error) });
       }
     }
   }

@@ -1,9 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TailraceError } from '../../contracts/errors.ts';
+import { TailraceError, toldError } from '../../contracts/errors.ts';
 import type { BackupStatus } from '../../contracts/log-backup.ts';
 import type { CopyReport, Progress } from '../../contracts/log-tools.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
-import { toldError } from '../error-text.ts';
 import { bytes, counted } from '../format.ts';
 import { call, dataDirOf, INSTANCE_OPTIONS } from '../instance.ts';
 import { directoryOf, withProgress } from '../log-words.ts';

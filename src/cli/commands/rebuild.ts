@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { TailraceError } from '../../contracts/errors.ts';
+import { toldError } from '../../contracts/errors.ts';
 import type { SinkJob } from '../../contracts/replay.ts';
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
@@ -46,8 +46,7 @@ async function begin(context: CommandContext): Promise<Outcome> {
   const begun = await call<SinkJob>(context, { method: 'POST', path: `${path}/rebuild`, body });
   const job = options['no-wait'] === true ? begun : await ended(context, begun);
   if (job.problem !== null) {
-    const { code, message, remedy } = job.problem;
-    throw new TailraceError(code, message, remedy === null ? {} : { remedy });
+    throw toldError(job.problem, 'internal.bug');
   }
   const took = job.endedMs === null ? '' : ` in ${duration(job.endedMs - job.startedMs)}`;
   const words = {

@@ -1,9 +1,9 @@
 import type { PlacedProblem, Project } from '../../config/index.ts';
 import type { Running } from '../../contracts/app.ts';
-import { exitCodeOf } from '../../contracts/errors.ts';
+import { errorWords, exitCodeOf } from '../../contracts/errors.ts';
 import type { Logger } from '../../contracts/plugin.ts';
 import type { CommandContext, RunningCommand } from '../command.ts';
-import { errorText, errorWords } from '../error-text.ts';
+import { errorText } from '../error-text.ts';
 import type { Io } from '../io.ts';
 import { LiveProject } from '../live-project.ts';
 import { jsonLogger, plainLogger, terminalLogger } from '../log-lines.ts';

@@ -1,8 +1,7 @@
-import { exitCodeOf, TailraceError } from '../../contracts/errors.ts';
+import { errorWords, exitCodeOf, TailraceError } from '../../contracts/errors.ts';
 import type { ReadFrom, ReadRequest, ReadUntil, ShownRecord } from '../../contracts/operations.ts';
 import { printable } from '../../lib/printable.ts';
 import type { CommandContext, RunningCommand } from '../command.ts';
-import { errorWords } from '../error-text.ts';
 import { counted } from '../format.ts';
 import { INSTANCE_OPTIONS, LOOK_DETAILS, lookAtLines } from '../instance.ts';
 import { numberOption, partitionsOption, placeOf, TIME_WORDS, textOption, wordOf } from '../places.ts';

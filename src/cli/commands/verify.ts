@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
+import { toldError } from '../../contracts/errors.ts';
 import type { Difference, VerificationStatus } from '../../contracts/verification.ts';
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
-import { toldError } from '../error-text.ts';
 import { count, counted, duration, table } from '../format.ts';
 import { CHANGE_DETAILS, call, INSTANCE_OPTIONS } from '../instance.ts';
 import { numberOption, textOption, wordOf } from '../places.ts';

@@ -1,6 +1,6 @@
 /** Implements `contracts/inspect.ts` over the log, the rules and the plans of the running pipelines. */
 import type { Envelope } from '../../contracts/envelope.ts';
-import { TailraceError } from '../../contracts/errors.ts';
+import { errorWords, TailraceError } from '../../contracts/errors.ts';
 import type {
   ChangePlace,
   Inspector,
@@ -22,7 +22,7 @@ import { sinkTakes } from '../sink-tables.ts';
 import { tableTopic } from '../table-topic.ts';
 import { isKey } from './key-words.ts';
 import { cursorsOf, follow, type Reading, readToEnd, type SeenRecord } from './record-reader.ts';
-import { shownChange, shownError } from './shown-change.ts';
+import { shownChange } from './shown-change.ts';
 import { StepChain, traced } from './step-chain.ts';
 
 export interface InspectorOptions {
@@ -108,7 +108,7 @@ export class LogInspector implements Inspector {
       pipeline: pipeline.name,
       source,
       change: change === null ? null : shownChange(change),
-      error: change === null ? shownError(error) : null,
+      error: change === null ? errorWords(error) : null,
       sinks: sinks.map((sink) => {
         const isAcknowledged = this.#isAcknowledged(pipeline, sink, place);
         return { sink: sink.name, isAcknowledged, ...(change === null ? NO_STEPS : stepsOf(chainOf(sink), change)) };
@@ -172,13 +172,13 @@ function stepsOf(chain: StepChain, change: Change): Pick<TracedSink, 'steps' | '
   try {
     return { steps, results: chain.apply(change).map(shownChange), error: null };
   } catch (error) {
-    return { steps, results: [], error: shownError(error) };
+    return { steps, results: [], error: errorWords(error) };
   }
 }
 
 function tappedOf({ place, change, error }: SeenRecord, chain: StepChain | null, step: number | null): Tapped[] {
   const failed = (cause: unknown): Tapped[] => [
-    { ...place, step: null, change: null, results: null, error: shownError(cause) },
+    { ...place, step: null, change: null, results: null, error: errorWords(cause) },
   ];
   if (change === null) return failed(error);
   if (chain === null) return [{ ...place, step: null, change: shownChange(change), results: null, error: null }];
@@ -194,7 +194,7 @@ function tappedOf({ place, change, error }: SeenRecord, chain: StepChain | null,
   // An earlier step failed.
   if (run === undefined) return [];
   const results = run.output?.map(shownChange) ?? null;
-  const problem = run.output === null ? shownError(run.error) : null;
+  const problem = run.output === null ? errorWords(run.error) : null;
   return run.input.map((one) => ({ ...place, step: run.place, change: shownChange(one), results, error: problem }));
 }
 

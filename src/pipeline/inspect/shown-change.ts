@@ -1,6 +1,5 @@
 /** Changes and errors as JSON shows them. */
-import { TailraceError } from '../../contracts/errors.ts';
-import type { ShownChange, ShownError, ShownRow } from '../../contracts/inspect.ts';
+import type { ShownChange, ShownRow } from '../../contracts/inspect.ts';
 import type { Change, Row } from '../../contracts/row.ts';
 import { parseExact } from '../../lib/exact-json.ts';
 
@@ -29,12 +28,4 @@ function shownRow(row: Row): ShownRow {
       return [[name, parseExact(text)]];
     }),
   );
-}
-
-/** Invariant 12: without `detail`, and without the text of what is unknown. */
-export function shownError(error: unknown): ShownError {
-  if (error instanceof TailraceError) {
-    return { code: error.code, message: error.message, remedy: error.remedy ?? null };
-  }
-  return { code: 'internal.bug', message: 'unexpected error', remedy: null };
 }

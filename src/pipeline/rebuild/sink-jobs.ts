@@ -1,5 +1,5 @@
 /** The rebuilds of an instance: at most one of a sink at a time. */
-import { classOf, type ErrorCode, TailraceError } from '../../contracts/errors.ts';
+import { errorWords, TailraceError } from '../../contracts/errors.ts';
 import type { RebuildRequest, SinkJob, SinkJobs } from '../../contracts/replay.ts';
 import { rebuildPrefix } from '../checkpoint-names.ts';
 import type { ControlledSink } from '../sink-control.ts';
@@ -115,7 +115,7 @@ export class Rebuilds implements SinkJobs {
       // What is half swapped is finished at the next start; what stops with the instance goes on then.
       if (!this.#isStopping && !rebuild.isSwapping) await this.#drop(known);
       if (known.error !== null) {
-        const { code, message } = problemOf(error);
+        const { code, message } = errorWords(error);
         context.log('error', `rebuild: ${message}`, { sink: name, code });
       }
     } finally {
@@ -127,7 +127,7 @@ export class Rebuilds implements SinkJobs {
     try {
       await rebuild.drop();
     } catch (error) {
-      const { code, message } = problemOf(error);
+      const { code, message } = errorWords(error);
       const name = `${pipeline}/${sink}`;
       this.#options.context.log('warn', `what a rebuild has left could not be removed: ${message}`, {
         sink: name,
@@ -138,14 +138,8 @@ export class Rebuilds implements SinkJobs {
 }
 
 function jobOf({ pipeline, sink, state, startedMs, endedMs, rebuild, error }: Known): SinkJob {
-  const problem = error === null ? null : problemOf(error);
+  const problem = error === null ? null : errorWords(error);
   const progress = state === 'running' ? rebuild.progress : null;
   const { step, notes } = rebuild;
   return { pipeline, sink, kind: 'rebuild', state, step, startedMs, endedMs, progress, notes: [...notes], problem };
-}
-
-/** Invariant 12: not what others say. */
-function problemOf(error: unknown): { code: ErrorCode; message: string; remedy: string | null } {
-  if (error instanceof TailraceError) return { code: error.code, message: error.message, remedy: error.remedy ?? null };
-  return { code: 'internal.bug', message: `unexpected ${classOf(error)} error`, remedy: null };
 }

@@ -1,5 +1,5 @@
 /** What a verification has found so far, and how it is told. */
-import { TailraceError } from '../../contracts/errors.ts';
+import { errorWords } from '../../contracts/errors.ts';
 import type { Clock } from '../../contracts/plugin.ts';
 import type {
   Difference,
@@ -7,7 +7,6 @@ import type {
   VerificationState,
   VerificationStatus,
 } from '../../contracts/verification.ts';
-import { problemOf } from '../task-state.ts';
 import type { Confirmed, FoundDifference } from './confirmation.ts';
 import type { Pace } from './pace.ts';
 
@@ -102,8 +101,6 @@ export class Report {
     this.#endedMs = this.#clock.now();
     this.#state = isCancelled ? 'cancelled' : error === null ? 'done' : 'failed';
     if (this.#state !== 'failed') return;
-    const { code, message, remedy } = problemOf(error, this.#endedMs);
-    const again = error instanceof TailraceError ? remedy : null;
-    this.#problem = { code, message, remedy: again };
+    this.#problem = errorWords(error);
   }
 }
