@@ -7,6 +7,7 @@ import type { App, CheckResult, Running, StartOptions, StoredReader } from './co
 import type { InstanceStatus } from './contracts/control.ts';
 import type { DeadLetterDesk } from './contracts/dead-letters.ts';
 import type { Envelope } from './contracts/envelope.ts';
+import type { LogLines } from './contracts/log-lines.ts';
 import type { GroupMembership } from './contracts/operations.ts';
 import type { InstancePlan, PipelinePlan } from './contracts/plan.ts';
 import type { ConnectorContext, Logger, SinkManifest, SourceManifest } from './contracts/plugin.ts';
@@ -67,14 +68,17 @@ async function start(
   registry: Registry,
   instance: InstancePlan,
   pipelines: readonly PipelinePlan[],
-  log: Logger,
+  plainLog: Logger,
   options: StartOptions = { load: async () => ({ problems: [], pipelines }), redact: (text) => text },
 ): Promise<Running> {
-  const [{ openLog }, { createEnvelope }, { Instance }] = await Promise.all([
+  const [{ openLog }, { createEnvelope }, { Instance }, { LogBuffer }] = await Promise.all([
     import('./log/embedded-log.ts'),
     import('./envelope/index.ts'),
     import('./pipeline/instance.ts'),
+    import('./operations/log-buffer.ts'),
   ]);
+  const logs = new LogBuffer(systemClock.now);
+  const log = logs.keeping(plainLog, options.redact);
   const context = connectorContext(log, instance.dataDir);
   const { clock, random } = context;
   const limits = { holdLimit: holdLimitOf(instance), ...memoryShares(instance.memoryBytes).log };
@@ -98,7 +102,7 @@ async function start(
     const kafka = await startKafka(instance, isOpen, store, context);
     if (kafka !== null) closers.push(() => kafka.close());
     const groups = kafka !== null && 'groups' in kafka ? kafka.groups : null;
-    const served = { running, store, envelope, rules: registry.rules, isOpen, groups, options, verification, rebuilds };
+    const served = { running, store, envelope, rules, isOpen, groups, logs, options, verification, rebuilds };
     const api = await startApi(served, instance, context);
     if (api !== null) closers.push(() => api.close());
     running.begin();
@@ -152,6 +156,7 @@ interface Served {
   readonly rules: Rules;
   readonly isOpen: (topic: string) => boolean;
   readonly groups: GroupMembership | null;
+  readonly logs: LogLines;
   readonly options: StartOptions;
   readonly verification: Verifications;
   readonly rebuilds: Rebuilds;
@@ -196,7 +201,7 @@ async function rebuildsOf(
 
 async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan, context: ConnectorContext) {
   if (http === null) return null;
-  const { running, store, envelope, rules, isOpen, groups: membership, options, verification, rebuilds } = served;
+  const { running, store, envelope, rules, isOpen, groups: membership, logs, options, verification, rebuilds } = served;
   const [{ startApi: start }, { createOperations }, { LogInspector }, { FileReload }, { NamedSnapshots }, topics] =
     await Promise.all([
       import('./api/server.ts'),
@@ -232,6 +237,7 @@ async function startApi(served: Served, { http, dataDir, maskKey }: InstancePlan
       sinks,
       jobs: rebuilds,
       snapshots,
+      logs,
       version,
     },
     { ...http, dataDir, log: context.log },

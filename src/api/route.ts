@@ -6,6 +6,7 @@ import { z } from 'zod';
 import type { Control, SnapshotPlaces } from '../contracts/control.ts';
 import type { DeadLetterDesk } from '../contracts/dead-letters.ts';
 import type { Inspector } from '../contracts/inspect.ts';
+import type { LogLines } from '../contracts/log-lines.ts';
 import type { Operations } from '../contracts/operations.ts';
 import type { FileReloader } from '../contracts/reload.ts';
 import type { SinkCommands, SinkJobs } from '../contracts/replay.ts';
@@ -31,6 +32,7 @@ export interface Subjects {
   readonly sinks?: SinkCommands;
   readonly jobs?: SinkJobs;
   readonly snapshots?: SnapshotPlaces;
+  readonly logs?: LogLines;
   /** Of the product. */
   readonly version: string;
 }

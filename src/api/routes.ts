@@ -16,6 +16,7 @@ import { groups } from './routes/groups.ts';
 import { health, ready } from './routes/health.ts';
 import { cancelJob, jobs, rebuild } from './routes/jobs.ts';
 import { cancelLogBackup, logBackup, startLogBackup } from './routes/log-backup.ts';
+import { logs } from './routes/logs.ts';
 import { metrics } from './routes/metrics.ts';
 import { openApiRoute } from './routes/openapi.ts';
 import { pipeline, pipelines } from './routes/pipelines.ts';
@@ -40,6 +41,7 @@ export const routes: readonly Route[] = [
   metrics,
   openApiRoute(() => routes),
   status,
+  logs,
   pipelines,
   pipeline,
   plan,

@@ -11,6 +11,7 @@ import { groups } from './commands/groups.ts';
 import { init } from './commands/init.ts';
 import { lint } from './commands/lint.ts';
 import { log } from './commands/log.ts';
+import { logs } from './commands/logs.ts';
 import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
 import { rebuild } from './commands/rebuild.ts';
@@ -45,6 +46,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   tap,
   trace,
   graph,
+  logs,
   snapshot,
   verify,
   pause,

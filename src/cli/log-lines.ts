@@ -26,29 +26,40 @@ export function jsonLogger(output: Output, redact: Redact): Logger {
 
 /** One line each, with the whole time: for files. */
 export function plainLogger(output: Output, redact: Redact): Logger {
-  return (level, message, fields = {}) => {
-    const { label, remedy, rest, places } = partsOf(fields);
-    const next = remedy === null ? '' : ` -> ${printable(remedy)}`;
-    const words = [new Date().toISOString(), level.padEnd(5), label, printable(message)].filter((word) => word !== '');
-    output.write(redact(`${words.join('  ')}${rest}${next}\n${places}`));
-  };
+  return (level, message, fields = {}) => output.write(redact(plainLine({ time: Date.now(), level, message, fields })));
 }
 
 /** For a terminal: the time of day, colours, what to do on a line of its own. */
 export function terminalLogger(output: Output, redact: Redact, style: Style): Logger {
-  return (level, message, fields = {}) => {
-    const { label, remedy, rest, places } = partsOf(fields);
-    const time = new Date().toLocaleTimeString('en-GB');
-    const next = remedy === null ? '' : `\n          ${style.signs.arrow} ${printable(remedy)}`;
-    const shownLabel = label === '' ? [] : [style.paint('bold', label)];
-    const words = [
-      style.paint('dim', time),
-      style.paint(COLOURS[level], level.padEnd(5)),
-      ...shownLabel,
-      printable(message),
-    ];
-    output.write(redact(`${words.join('  ')}${style.paint('dim', rest)}${next}\n${places}`));
-  };
+  return (level, message, fields = {}) =>
+    output.write(redact(terminalLine({ time: Date.now(), level, message, fields }, style)));
+}
+
+interface Line {
+  /** ms since 1970. */
+  readonly time: number;
+  readonly level: LogLevel;
+  readonly message: string;
+  readonly fields: Fields;
+}
+
+export function plainLine({ time, level, message, fields }: Line): string {
+  const { label, remedy, rest, places } = partsOf(fields);
+  const next = remedy === null ? '' : ` -> ${printable(remedy)}`;
+  const words = [new Date(time).toISOString(), level.padEnd(5), label, printable(message)];
+  return `${words.filter((word) => word !== '').join('  ')}${rest}${next}\n${places}`;
+}
+
+export function terminalLine({ time, level, message, fields }: Line, { paint, signs }: Style): string {
+  const { label, remedy, rest, places } = partsOf(fields);
+  const next = remedy === null ? '' : `\n          ${signs.arrow} ${printable(remedy)}`;
+  const words = [
+    paint('dim', new Date(time).toLocaleTimeString('en-GB')),
+    paint(COLOURS[level], level.padEnd(5)),
+    ...(label === '' ? [] : [paint('bold', label)]),
+    printable(message),
+  ];
+  return `${words.join('  ')}${paint('dim', rest)}${next}\n${places}`;
 }
 
 function partsOf(fields: Fields) {
