@@ -19,7 +19,7 @@ export interface Call {
 }
 
 /**
- * The JSON that the instance on this data directory answers; undefined when none listens: the address of a killed one may
+ * The JSON, or plain text, that the instance on this data directory answers; undefined when none listens: the address of a killed one may
  * still be there, and another program may listen on its port. Throws what the instance says, and `check.failed` when it
  * listens and does not answer.
  */
@@ -131,7 +131,9 @@ async function answerOf(address: ApiAddress, response: IncomingMessage): Promise
       size += chunk.length;
       if (size > MAX_BYTES) throw new Error('the answer is too long');
     }
-    const answer: unknown = parseExact(Buffer.concat(chunks).toString());
+    const text = Buffer.concat(chunks).toString();
+    const isText = response.headers['content-type']?.startsWith('text/plain') === true;
+    const answer: unknown = isText ? text : parseExact(text);
     const error = errorIn(answer);
     if (response.statusCode === 200 || error === null) return answer;
     throw error;

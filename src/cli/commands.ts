@@ -21,6 +21,7 @@ import { schema } from './commands/schema.ts';
 import { secrets } from './commands/secrets.ts';
 import { snapshot } from './commands/snapshot.ts';
 import { status } from './commands/status.ts';
+import { support } from './commands/support.ts';
 import { tap } from './commands/tap.ts';
 import { teardown } from './commands/teardown.ts';
 import { test } from './commands/test.ts';
@@ -62,6 +63,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   types,
   schema,
   secrets,
+  support,
   completionCommand(() => commands),
 ];
 

@@ -4,8 +4,8 @@ import { nearest } from '../lib/did-you-mean.ts';
 import { printable } from '../lib/printable.ts';
 import { codeFrame } from './code-frame.ts';
 import { sourceOffset } from './scalar-offsets.ts';
-import { type Redact, redactor, secretRanges, secretsOfScalar } from './secrets.ts';
-import { type Range, SourceText } from './source-text.ts';
+import { masked, type Redact, redactor, secretRanges, secretsOfScalar } from './secrets.ts';
+import { type Range, SourceText, withoutComments } from './source-text.ts';
 import { type MapEntry, nodeAt, type Path, type ScalarNode, scalars, type TreeNode } from './tree.ts';
 import { resolveVariables, type VariableSource } from './variables.ts';
 import { type Complaint, parseYaml } from './yaml-document.ts';
@@ -99,6 +99,15 @@ export class ConfigFile {
   /** The same without adding it. */
   place(problem: Problem): PlacedProblem {
     return this.#placed(this.#complaint(problem), this.#redact());
+  }
+
+  /**
+   * The whole text for others to read: secrets masked as in frames, comments taken out, which may say anything. Null with an
+   * error: what is a secret in the file is not known then (Invariant 12).
+   */
+  get publicText(): string | null {
+    if (this.hasErrors) return null;
+    return withoutComments(this.#redact()(masked(this.#source.text, [...this.#secret, ...this.#unshown])));
   }
 
   /** Keeps a secret field's value out of every frame and message (Invariant 12). */

@@ -39,6 +39,8 @@ export interface Project {
   readonly variables: readonly UsedVariable[];
   /** Every file that was read, as shown to the user. */
   readonly files: readonly string[];
+  /** Their text for others to read, without secrets and comments; null for one with an error. */
+  publicFiles(): readonly { readonly name: string; readonly text: string | null }[];
   /** Gives a problem of a pipeline its place in the file. */
   place(pipeline: string, problem: Problem): PlacedProblem;
   /** Takes the secrets of this configuration out of a text (Invariant 12). */
@@ -75,6 +77,7 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
     instance,
     variables: all.flatMap((file) => file.variables()),
     files: all.map(({ name }) => name),
+    publicFiles: () => all.map(({ name, publicText }) => ({ name, text: publicText })),
     place: (pipeline, problem) => {
       const found = read.find(({ plan }) => plan.name === pipeline);
       if (found === undefined) throw new TailraceError('internal.bug', `no file of pipeline ${quoted(pipeline)}`);

@@ -112,6 +112,17 @@ function decode(text: string): string {
   }
 }
 
+/** The text with stars in place of the ranges. */
+export function masked(text: string, ranges: readonly Range[]): string {
+  let shown = '';
+  let at = 0;
+  for (const [from, to] of [...ranges].sort(([a], [b]) => a - b)) {
+    if (from >= at) shown += `${text.slice(at, from)}${STARS}`;
+    at = Math.max(at, to);
+  }
+  return shown + text.slice(at);
+}
+
 /** Replaces known secret values wherever they occur in a text. */
 export type Redact = (text: string) => string;
 

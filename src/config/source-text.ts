@@ -47,3 +47,8 @@ export class SourceText {
     return [from, to];
   }
 }
+
+/** What stands behind a `#` that may begin a comment is gone, in quotes and blocks of text too. */
+export function withoutComments(text: string): string {
+  return text.replace(/(^|[ \t])#.*$/gm, '$1#');
+}

@@ -37,4 +37,36 @@ export const operationsMutants: readonly Mutant[] = [
     replace: 'if (offset >= startOffset) return offset;',
     test: [OPERATIONS, 'invariant 5: offsets that are not there are refused'],
   },
+  {
+    // Lines of the log kept as they were written.
+    invariant: 12,
+    file: 'src/operations/log-buffer.ts',
+    find: `const shown = (text: string) => redact(text).slice(0, MAX_TEXT);`,
+    replace: `const shown = (text: string) => text.slice(0, MAX_TEXT);`,
+    test: ['src/operations/log-buffer.test.ts', 'invariant 12: kept without secrets'],
+  },
+  {
+    // Every line of the log kept.
+    invariant: 10,
+    file: 'src/operations/log-buffer.ts',
+    find: `this.#lines.length > MAX_LINES || this.#total > MAX_TOTAL`,
+    replace: `this.#total > MAX_TOTAL`,
+    test: ['src/operations/log-buffer.test.ts', 'invariant 10: only the last lines'],
+  },
+  {
+    // What others read has the comments of the files.
+    invariant: 12,
+    file: 'src/config/config-file.ts',
+    find: `return withoutComments(this.#redact()(masked(this.#source.text, [...this.#secret, ...this.#unshown])));`,
+    replace: `return this.#redact()(masked(this.#source.text, [...this.#secret, ...this.#unshown]));`,
+    test: ['src/cli/support.test.ts', 'invariant 12: support of a running'],
+  },
+  {
+    // Secrets are looked for in JSON text alone, where some look different.
+    invariant: 12,
+    file: 'src/cli/commands/support.ts',
+    find: `(typeof value === 'string' ? redact(value) : value)`,
+    replace: `value`,
+    test: ['src/cli/support.test.ts', 'invariant 12: support of a running'],
+  },
 ];
