@@ -7,6 +7,7 @@ import { instanceFilePage, pipelineFilePage } from './generator/configuration.ts
 import { expressionsPage } from './generator/expressions.ts';
 import { httpApiPage, openApiDocument } from './generator/http-api.ts';
 import { keyTable, table } from './generator/markdown.ts';
+import { metricsPage } from './generator/metrics.ts';
 
 function errorsPage(): string {
   const rows = errorCatalogue().map(({ code, class: kind, text }) => [`\`${code}\``, kind, text]);
@@ -40,6 +41,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['tailrace-yaml.md', instanceFilePage()],
     ['commands.md', commandsPage()],
     ['http-api.md', httpApiPage()],
+    ['metrics.md', metricsPage()],
     ['openapi.json', openApiDocument(productVersion())],
   ]);
 }

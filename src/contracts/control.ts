@@ -1,5 +1,6 @@
 /** What a running (or stopped) instance tells of itself. Implemented by pipeline, shown by api and cli. No row values. */
 
+import type { Measures } from './measures.ts';
 import type { ReplayProgress } from './replay.ts';
 import type { SnapshotCommand, SnapshotStatus, UpstreamStatus } from './upstream.ts';
 
@@ -89,6 +90,8 @@ export interface TopicStatus {
 export interface Control {
   status(): InstanceStatus;
   topics(): readonly TopicStatus[];
+  /** Absent: nothing is counted. */
+  measures?(): Measures;
 }
 
 /** Snapshots of running sources. */

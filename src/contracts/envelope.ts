@@ -1,5 +1,6 @@
 /** Change records ⇄ bytes. `src/envelope` implements it; the runtime gets it from main. */
 import type { LogRecord, PendingBatch } from './log.ts';
+import type { RowCounts } from './measures.ts';
 import type { Change, RowWriter } from './row.ts';
 import type { RowMemory } from './row-memory.ts';
 import type { RowTransform } from './rules.ts';
@@ -43,6 +44,8 @@ export interface SourceEncoderOptions {
   readonly database?: string;
   /** Told when the clock of the source is far off (DESIGN § 6, Version). */
   readonly warn?: (message: string) => void;
+  /** Of a table as `schema.table`: raised with every row of it. Absent: nobody counts. */
+  readonly counts?: (table: string) => RowCounts;
   /** The source's own steps; null when it has none. */
   readonly transform: ((table: TableSchema) => RowTransform) | null;
   /** Fills in what updates leave out. Absent: it stays absent. */

@@ -147,6 +147,11 @@ export interface GroupDescription {
 export interface GroupReader {
   list(): readonly GroupSummary[];
   describe(group: string): GroupDescription;
+  /**
+   * When the oldest record was written that a group has not read, about, ms since 1970: of consumer groups with a lag, sinks apart.
+   * Of very many some are left out.
+   */
+  oldest?(): Promise<ReadonlyMap<string, number>>;
 }
 
 export type SeekTo =

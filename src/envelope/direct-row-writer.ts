@@ -3,9 +3,11 @@
  * record is put together from the values of the key columns, which are copied from where they stand in the value.
  */
 import { TailraceError } from '../contracts/errors.ts';
+import type { RowCounts } from '../contracts/measures.ts';
 import type { ColumnTarget, RowOp, RowWriter } from '../contracts/row.ts';
 import type { TableMemory } from '../contracts/row-memory.ts';
 import type { RecordBatchBuilder } from '../wire/record-batch.ts';
+import { countRow } from './count-row.ts';
 import { writeValue } from './json-text.ts';
 import { KeptColumns } from './kept-columns.ts';
 import type { TableRecords } from './table-records.ts';
@@ -38,6 +40,7 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
   readonly #from: number[];
   readonly #to: number[];
   readonly #kept: KeptColumns | null;
+  readonly #counts: RowCounts | null;
   #recordKey: Buffer = Buffer.alloc(0);
   #op: RowOp | null = null;
   #side: 'none' | 'before' | 'after' = 'none';
@@ -45,9 +48,13 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
   /** What the next column's head starts with: a brace for the first. */
   #lead = OPEN;
 
-  /** @param memory of the columns that updates leave out; null: they stay absent */
-  constructor(records: TableRecords, memory: TableMemory | null = null) {
+  /**
+   * @param memory of the columns that updates leave out; null: they stay absent
+   * @param counts null: somebody else counts the rows
+   */
+  constructor(records: TableRecords, memory: TableMemory | null = null, counts: RowCounts | null = null) {
     this.#records = records;
+    this.#counts = counts;
     this.#builder = records.builder;
     this.#template = records.template;
     this.#from = new Array<number>(records.template.slots).fill(-1);
@@ -60,6 +67,7 @@ export class DirectRowWriter implements RowWriter, ColumnTarget {
     if (this.#op !== null) throw misuse(this.#template, 'a row inside a row');
     this.#op = op;
     this.#side = 'none';
+    if (this.#counts !== null) countRow(this.#counts, op);
     this.#records.open();
   }
 

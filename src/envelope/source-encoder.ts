@@ -135,10 +135,12 @@ export class EnvelopeEncoder implements SourceEncoder {
       keyColumns(schema).length === 0 ? null : (this.#options.memory?.table(channel.topic, schema) ?? null);
     const template = tableTemplate(schema, this.#facts, memory?.columns);
     const records = new TableRecords(session, channel, template, () => this.#announce(schema));
-    const writer = new DirectRowWriter(records, memory);
+    const counts = this.#options.counts?.(`${table.schema}.${table.table}`) ?? null;
+    const writer = new DirectRowWriter(records, memory, transform === null ? counts : null);
     if (transform === null) return { records, writer, memory };
     const input = tableTemplate(table, this.#facts);
-    const transforming = new TransformingRowWriter({ session, input, transform, output: template, writer, memory });
+    const output = { output: template, writer, memory };
+    const transforming = new TransformingRowWriter({ session, input, transform, counts, ...output });
     return { records, writer: transforming, memory };
   }
 

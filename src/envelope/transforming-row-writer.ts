@@ -3,11 +3,13 @@
  * is kept as JSON bytes with the places of its columns, shown to the steps as a change, and what they return is written.
  */
 import { TailraceError } from '../contracts/errors.ts';
+import type { RowCounts } from '../contracts/measures.ts';
 import type { Change, Op, Row, RowOp, RowWriter } from '../contracts/row.ts';
 import type { TableMemory } from '../contracts/row-memory.ts';
 import type { RowTransform } from '../contracts/rules.ts';
 import { GrowingBuffer } from '../wire/record-batch.ts';
 import { ChangeWriter } from './change-writer.ts';
+import { countRow } from './count-row.ts';
 import { type DirectRowWriter, unreadable } from './direct-row-writer.ts';
 import type { EncoderSession } from './encoder-session.ts';
 import { writeValue } from './json-text.ts';
@@ -28,6 +30,8 @@ export interface TransformingOptions {
   readonly writer: DirectRowWriter;
   /** Of the output. Null: nothing is filled in. */
   readonly memory: TableMemory | null;
+  /** Null: nobody counts the rows. */
+  readonly counts: RowCounts | null;
 }
 
 export class TransformingRowWriter implements RowWriter {
@@ -107,8 +111,18 @@ export class TransformingRowWriter implements RowWriter {
       transaction: session.streamed ? transaction.id : '',
       ...(isKnown && { isKnown: true as const }),
     };
-    for (const changed of transform.apply(change)) this.#writer.write(changed);
+    const results = transform.apply(change);
+    this.#count(results);
+    for (const changed of results) this.#writer.write(changed);
     writer.recalledBefore = [];
+  }
+
+  /** A row that a filter refused is a delete, or nothing at all. */
+  #count(results: readonly Change[]): void {
+    const { counts } = this.#options;
+    if (counts === null) return;
+    countRow(counts, this.#op);
+    if (this.#op !== 'd' && results.every(({ op }) => op === 'delete')) counts.filtered++;
   }
 
   moves(column: number): boolean {

@@ -10,6 +10,7 @@ import type {
 } from '../contracts/operations.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
+import { readBatchHeader } from '../wire/record-batch.ts';
 import type { ReadableLog } from './readable-log.ts';
 
 const PREFIX = 'group/';
@@ -63,7 +64,34 @@ export function groupReader(log: ReadableLog, membership: GroupMembership | null
       const offsets = placed(log, committed.get(name) ?? []);
       return { name, state: stateOf(name), members: membership?.get(name)?.members ?? [], offsets };
     },
+    oldest: () => oldestTimes(log),
   };
+}
+
+/** Reads of the log for one answer: each is a batch. */
+const MAX_READS = 200;
+
+async function oldestTimes(log: ReadableLog): Promise<ReadonlyMap<string, number>> {
+  const times = new Map<string, number>();
+  let reads = 0;
+  for (const [group, committed] of committedOffsets(log)) {
+    if (isSinkGroup(group)) continue;
+    for (const { topic, partition, offset } of committed) {
+      const info = log.topics.get(topic)?.partitions[partition];
+      if (info === undefined || info.endOffset <= offset || ++reads > MAX_READS) continue;
+      // What retention took meanwhile cannot be read, nor what is damaged: the group hears of it itself.
+      const [batch] = await log.read(topic, partition, max(offset, info.startOffset), 1).catch(() => []);
+      if (batch === undefined) continue;
+      const ms = readBatchHeader(batch.bytes, 0).maxTimestamp;
+      if (ms < 0) continue;
+      times.set(group, Math.min(times.get(group) ?? ms, ms));
+    }
+  }
+  return times;
+}
+
+function max(a: bigint, b: bigint): bigint {
+  return a > b ? a : b;
 }
 
 function checkKnown(name: string, committed: ReadonlyMap<string, unknown>, membership: GroupMembership | null): void {

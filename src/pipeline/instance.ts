@@ -1,6 +1,7 @@
 /** A running instance: every source and sink of the given pipelines over one log. */
 import type { Control, InstanceStatus, SnapshotControl, TopicStatus } from '../contracts/control.ts';
 import { TailraceError } from '../contracts/errors.ts';
+import type { Measures } from '../contracts/measures.ts';
 import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
@@ -117,6 +118,17 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
         sources: sources.map((task) => task.status()),
         sinks: sinks.map((task) => task.status()),
       })),
+    };
+  }
+
+  measures(): Measures {
+    return {
+      sources: this.#tasks.flatMap(({ name: pipeline, sources }) =>
+        sources.map((task) => ({ pipeline, ...task.measures() })),
+      ),
+      sinks: this.#tasks.flatMap(({ name: pipeline, sinks }) =>
+        sinks.map((task) => ({ pipeline, ...task.measures() })),
+      ),
     };
   }
 

@@ -7,6 +7,7 @@ import type { SinkStatus } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
+import type { SinkMeasures } from '../contracts/measures.ts';
 import type { SinkPlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, StepSource } from '../contracts/rules.ts';
@@ -16,6 +17,7 @@ import { replayCheckpoint, retryTopic, sinkGroup } from './checkpoint-names.ts';
 import { type DeadLetter, DeadLetters } from './dead-letters/letters.ts';
 import { refusedLetters, sortOut } from './dead-letters/sort-out.ts';
 import { LetterStore } from './dead-letters/store.ts';
+import { DeliveryClock } from './delivery-clock.ts';
 import { GroupPositions } from './group-positions.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReadGuard } from './read-guard.ts';
@@ -63,6 +65,8 @@ export class SinkTask {
   #oldestMs: number | null = null;
   #records = 0;
   #attempt = 0;
+  readonly #delivery = new DeliveryClock();
+  #lastSuccessMs: number | null = null;
 
   constructor(options: SinkTaskOptions) {
     const { plan, pipeline, pipelineTransform, log, envelope, context, sources, topics, rules, rulesContext } = options;
@@ -123,6 +127,12 @@ export class SinkTask {
     };
   }
 
+  measures(): Omit<SinkMeasures, 'pipeline'> {
+    const { errors, retries } = this.#keeper;
+    const delivery = this.#delivery.times;
+    return { sink: this.name, errors, retries, lastSuccessMs: this.#lastSuccessMs, delivery };
+  }
+
   /** It is not at work, because somebody wants it so. */
   pause(): void {
     this.#keeper.enter('paused');
@@ -161,6 +171,7 @@ export class SinkTask {
     const session = await this.#open();
     const { reader, sink } = session;
     this.#reader = reader;
+    this.#delivery.restart();
     try {
       this.#keeper.enter('running');
       await this.#letters.release();
@@ -224,7 +235,8 @@ export class SinkTask {
 
   async #deliverBatch(session: Session, records: readonly ReadRecord[], signal: AbortSignal): Promise<void> {
     const { sink, epoch, reader } = session;
-    const { failpoint } = this.#options.context;
+    const { failpoint, clock } = this.#options.context;
+    this.#delivery.take(records, clock.now());
     this.#oldestMs = records[0]?.raw.timestamp ?? null;
     const { passed, letters } = sortOut(records, this.#letters, this.#rules);
     const next = reader.positions();
@@ -245,6 +257,8 @@ export class SinkTask {
     await this.#commit(next, applied, epoch);
     this.#positions = next;
     this.#attempt = 0;
+    this.#lastSuccessMs = clock.now();
+    this.#delivery.acknowledged(this.#lastSuccessMs);
     if (applied.some(({ origin }) => origin !== undefined)) await this.#letters.release();
   }
 

@@ -136,6 +136,10 @@ export class LogSourceOutput implements SourceOutput {
     return undefined;
   }
 
+  get pendingBytes(): number {
+    return this.#encoder.pendingBytes;
+  }
+
   /** Resolves when a position that is given after this call, or just before it, is durable. Rejects when that cannot be. */
   async saved(): Promise<void> {
     // A commit that goes on already has a position from before.

@@ -6,6 +6,7 @@ import type { Envelope } from '../contracts/envelope.ts';
 import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
 import type { TopicAdmin } from '../contracts/log-admin.ts';
+import type { RowCounts, SourceMeasures } from '../contracts/measures.ts';
 import type { SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
@@ -52,6 +53,9 @@ export class SourceTask {
   #transactions = 0;
   #position: Position | null = null;
   #lastCommitMs: number | null = null;
+  /** Of the last commit, and when that was. */
+  #lag: { readonly ms: number; readonly atMs: number } | null = null;
+  readonly #counts = new Map<string, RowCounts>();
   #attempt = 0;
   /** Null: to be asked for. */
   #tables: readonly TableDescription[] | null = null;
@@ -84,6 +88,27 @@ export class SourceTask {
       lastCommitMs: this.#lastCommitMs,
       ...(upstream === undefined ? {} : { upstream }),
     };
+  }
+
+  measures(): Omit<SourceMeasures, 'pipeline'> {
+    const { plan, maxBytes } = this.#options;
+    const { errors, retries } = this.#keeper;
+    return {
+      source: plan.name,
+      lagMs: this.#lagMs(),
+      queueBytes: this.#output?.pendingBytes ?? 0,
+      queueLimitBytes: maxBytes,
+      errors,
+      retries,
+      tables: this.#counts,
+    };
+  }
+
+  /** While it does not read, it falls behind with the time. */
+  #lagMs(): number | null {
+    if (this.#lag === null) return null;
+    const { ms, atMs } = this.#lag;
+    return this.#reader === null ? ms + Math.max(0, this.#options.context.clock.now() - atMs) : ms;
   }
 
   /** Resolves when it is durable. Throws `source.not_ready` when the source is not at work or cannot do that. */
@@ -249,6 +274,7 @@ export class SourceTask {
       now: context.clock.now,
       connector: plan.manifest.type,
       warn: (message) => context.log('warn', message, { source: plan.name }),
+      counts: (table) => this.#countsOf(table),
       transform: plan.transform.length === 0 ? null : compile,
       ...(kept.rehydration === null ? {} : { memory: kept.rehydration }),
     });
@@ -269,6 +295,14 @@ export class SourceTask {
     });
   }
 
+  #countsOf(table: string): RowCounts {
+    const known = this.#counts.get(table);
+    if (known !== undefined) return known;
+    const counts = { insert: 0, update: 0, delete: 0, snapshot: 0, filtered: 0 };
+    this.#counts.set(table, counts);
+    return counts;
+  }
+
   /** Only now is the source known to be as needed; a snapshot lasts until something else is read. */
   #reading(what: 'snapshot' | 'stream' | 'idle'): void {
     if (what === 'snapshot') this.#snapshot = 'begun';
@@ -282,6 +316,9 @@ export class SourceTask {
     this.#transactions += transactions;
     this.#position = position;
     this.#lastCommitMs = commitMs ?? this.#lastCommitMs;
+    const atMs = this.#options.context.clock.now();
+    // A position alone is saved when nothing more is to be read.
+    this.#lag = { ms: commitMs === null ? 0 : Math.max(0, atMs - commitMs), atMs };
     this.#attempt = 0;
   }
 }

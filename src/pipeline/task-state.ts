@@ -43,6 +43,9 @@ export class TaskStateKeeper {
   readonly #label: { readonly [field: string]: string };
   #state: TaskState = 'starting';
   #problem: TaskProblem | null = null;
+  /** Failures, and those of them after which it tries again. */
+  errors = 0;
+  retries = 0;
   /** True once the task has worked: a later failure is an incident, an earlier one a wrong set-up. */
   hasRun = false;
 
@@ -75,6 +78,8 @@ export class TaskStateKeeper {
   }
 
   fail(state: TaskState, error: unknown): void {
+    this.errors++;
+    if (state === 'retrying') this.retries++;
     const known = this.#problem?.code;
     this.#problem = problemOf(error, this.#clock.now());
     this.#state = state;

@@ -30,6 +30,7 @@ export interface SceneOptions {
   /** Dead letters a minute. */
   readonly max?: number;
   readonly transform?: readonly StepSource[];
+  readonly sourceTransform?: readonly StepSource[];
   /** Of the sink. */
   readonly sink?: Partial<SinkPlan>;
 }
@@ -80,7 +81,7 @@ export function pipelineOf(upstream: Upstream, target: Target, options: SceneOpt
     tables: ['public.t'],
     snapshot: 'initial' as const,
     onGap: 'stop' as const,
-    transform: [],
+    transform: options.sourceTransform ?? [],
     path: ['source'],
   };
   const sink: SinkPlan = {

@@ -1,5 +1,6 @@
 /** What `/metrics` tells, from the status of the instance. Labels are names of the configuration, never row values (Invariant 12). */
 import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import type { Distribution, Measures, RowCounts, SinkMeasures, SourceMeasures } from '../../contracts/measures.ts';
 import type { GroupSummary } from '../../contracts/operations.ts';
 import type { Family, Sample } from './exposition.ts';
 
@@ -9,13 +10,16 @@ type Labelled<T> = readonly (readonly [labels: Labels, subject: T])[];
 
 export interface Measured {
   readonly status: InstanceStatus;
+  readonly measures: Measures;
   readonly groups: readonly GroupSummary[];
+  /** When the oldest record was written that a group has not read, ms since 1970. */
+  readonly groupTimes: ReadonlyMap<string, number>;
   readonly version: string;
   /** ms since 1970. */
   readonly now: number;
 }
 
-export function families({ status, groups, version, now }: Measured): Family[] {
+export function families({ status, measures, groups, groupTimes, version, now }: Measured): Family[] {
   const { pipelines } = status;
   const sources = pipelines.flatMap(({ name: pipeline, sources }) =>
     sources.map((source) => [{ pipeline, source: source.name }, source] as const),
@@ -29,7 +33,9 @@ export function families({ status, groups, version, now }: Measured): Family[] {
     ...sourceFamilies(sources, now),
     ...snapshotFamilies(sources),
     ...sinkFamilies(sinks, now),
-    ...groupFamilies(groups),
+    ...sourceMeasures(measures.sources),
+    ...sinkMeasures(measures.sinks, now),
+    ...groupFamilies(groups, groupTimes, now),
   ];
 }
 
@@ -157,12 +163,76 @@ function sinkFamilies(sinks: Labelled<SinkStatus>, now: number): Family[] {
   ];
 }
 
-function groupFamilies(groups: readonly GroupSummary[]): Family[] {
+const OPS = ['insert', 'update', 'delete', 'snapshot'] as const satisfies readonly (keyof RowCounts)[];
+
+function sourceMeasures(measures: readonly SourceMeasures[]): Family[] {
+  const sources = measures.map((one) => [{ pipeline: one.pipeline, source: one.source }, one] as const);
+  const tables = sources.flatMap(([labels, { tables: all }]) =>
+    [...all].map(([table, counts]) => [{ ...labels, table }, counts] as const),
+  );
+  const events = tables.flatMap(([labels, counts]) => OPS.map((op) => [{ ...labels, op }, counts[op]] as const));
+  const lag = ({ lagMs }: SourceMeasures) => (lagMs === null ? null : lagMs / 1_000);
+  const lagHelp =
+    'From the commit at the source until it is in the log, of the last one; 0 when nothing more is to be read.';
+  return [
+    each('tailrace_source_lag_seconds', 'gauge', lagHelp, sources, lag),
+    one('tailrace_source_events_total', 'counter', 'Rows the source has sent.', events),
+    each(
+      'tailrace_source_events_filtered_total',
+      'counter',
+      "Of them, kept from the log by the source's steps.",
+      tables,
+      ({ filtered }) => filtered,
+    ),
+    each('tailrace_source_errors_total', 'counter', 'Failures.', sources, ({ errors }) => errors),
+    each('tailrace_source_retries_total', 'counter', 'Of them, tried again.', sources, ({ retries }) => retries),
+    each('tailrace_queue_bytes', 'gauge', 'Encoded, and on the way to the log.', sources, (s) => s.queueBytes),
+    each('tailrace_queue_limit_bytes', 'gauge', 'Above it the source waits.', sources, (s) => s.queueLimitBytes),
+  ];
+}
+
+function sinkMeasures(measures: readonly SinkMeasures[], now: number): Family[] {
+  const sinks = measures.map((one) => [{ pipeline: one.pipeline, sink: one.sink }, one] as const);
+  const age = ({ lastSuccessMs: last }: SinkMeasures) => (last === null ? null : Math.max(0, (now - last) / 1_000));
+  const stages = sinks.flatMap(
+    ([
+      labels,
+      {
+        delivery: { capture, queue, sink },
+      },
+    ]) => Object.entries({ capture, queue, sink }).map(([stage, times]) => [{ ...labels, stage }, times] as const),
+  );
+  const totals = sinks.map(([labels, { delivery }]) => [labels, delivery.total] as const);
+  return [
+    each('tailrace_sink_errors_total', 'counter', 'Failures.', sinks, ({ errors }) => errors),
+    each('tailrace_sink_retries_total', 'counter', 'Of them, tried again.', sinks, ({ retries }) => retries),
+    each('tailrace_sink_last_success_age_seconds', 'gauge', 'Since the target last acknowledged.', sinks, age),
+    histogram('tailrace_delivery_seconds', 'From the commit at the source to the acknowledgement.', totals),
+    histogram('tailrace_delivery_stage_seconds', 'The same by stage: capture, queue (in the log), sink.', stages),
+  ];
+}
+
+function histogram(name: string, help: string, of: Labelled<Distribution>): Family {
+  const samples = of.flatMap(([labels, { buckets, count, sum }]): Sample[] => [
+    ...buckets.map(([le, below]) => ({ suffix: '_bucket', labels: { ...labels, le: String(le) }, value: below })),
+    { suffix: '_bucket', labels: { ...labels, le: '+Inf' }, value: count },
+    { suffix: '_sum', labels, value: sum },
+    { suffix: '_count', labels, value: count },
+  ]);
+  return { name, type: 'histogram', help, samples };
+}
+
+function groupFamilies(groups: readonly GroupSummary[], times: ReadonlyMap<string, number>, now: number): Family[] {
   const labelled = groups.map((group) => [{ group: group.name }, group] as const);
   return [
     each('tailrace_group_lag_records', 'gauge', 'Records a consumer group has not read.', labelled, ({ lag }) =>
       Number(lag),
     ),
+    each('tailrace_group_lag_seconds', 'gauge', 'Age of the oldest of them, about.', labelled, ({ name, lag }) => {
+      const written = times.get(name);
+      if (written === undefined) return lag === '0' ? 0 : null;
+      return Math.max(0, (now - written) / 1_000);
+    }),
     each('tailrace_group_members', 'gauge', 'Members of a consumer group.', labelled, ({ members }) => members),
   ];
 }

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { sampleMeasured } from '../../../docs/generator/metrics.ts';
 import type { InstanceStatus, SinkStatus, SourceStatus } from '../../contracts/control.ts';
 import { exposition } from './exposition.ts';
 import { families } from './families.ts';
@@ -45,7 +46,9 @@ function metricsOf(sources: readonly SourceStatus[], sinks: readonly SinkStatus[
   const pipelines = [{ name: pipeline, sources, sinks }];
   const status: InstanceStatus = { instance: 'main', running: true, pid: 1, startedMs: 0, pipelines };
   const groups = [{ name: 'g', state: 'Stable', members: 1, lag: '9007199254740993' }];
-  return exposition(families({ status, groups, version: '1.2.3', now: 3_500 }));
+  const measures = { sources: [], sinks: [] };
+  const measured = { status, measures, groups, groupTimes: new Map(), version: '1.2.3', now: 3_500 };
+  return exposition(families(measured));
 }
 
 test('what the status says, by the names of the documentation', () => {
@@ -71,6 +74,27 @@ test('what the status says, by the names of the documentation', () => {
   );
   // What is not known is left out, not zero.
   expect(lines.filter((line) => line.includes('safe_bytes'))).toEqual([]);
+});
+
+test('what was counted and timed: histograms as Prometheus has them', () => {
+  const lines = exposition(families(sampleMeasured())).split('\n');
+  expect(lines).toEqual(
+    expect.arrayContaining([
+      'tailrace_source_lag_seconds{pipeline="shop",source="db"} 0.02',
+      'tailrace_source_events_total{pipeline="shop",source="db",table="public.products",op="update"} 2',
+      'tailrace_source_events_filtered_total{pipeline="shop",source="db",table="public.products"} 5',
+      'tailrace_queue_bytes{pipeline="shop",source="db"} 1',
+      'tailrace_sink_retries_total{pipeline="shop",sink="search"} 2',
+      'tailrace_sink_last_success_age_seconds{pipeline="shop",sink="search"} 1',
+      '# TYPE tailrace_delivery_seconds histogram',
+      'tailrace_delivery_seconds_bucket{pipeline="shop",sink="search",le="0.005"} 1',
+      'tailrace_delivery_seconds_bucket{pipeline="shop",sink="search",le="+Inf"} 2',
+      'tailrace_delivery_seconds_sum{pipeline="shop",sink="search"} 1.5',
+      'tailrace_delivery_seconds_count{pipeline="shop",sink="search"} 2',
+      'tailrace_delivery_stage_seconds_count{pipeline="shop",sink="search",stage="queue"} 2',
+      'tailrace_group_lag_seconds{group="reports"} 2',
+    ]),
+  );
 });
 
 test('names of any kind do not break the format', () => {

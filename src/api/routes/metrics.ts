@@ -10,9 +10,12 @@ export const metrics = route({
   access: 'state',
   gives: 'text',
   answers: z.string(),
-  answer({ control, operations, version }) {
+  async answer({ control, operations, version }) {
     const status = control.status();
     const groups = operations.groups.list();
-    return exposition(families({ status, groups, version, now: Date.now() }));
+    const now = Date.now();
+    const groupTimes = (await operations.groups.oldest?.()) ?? new Map<string, number>();
+    const measures = control.measures?.() ?? { sources: [], sinks: [] };
+    return exposition(families({ status, measures, groups, groupTimes, version, now }));
   },
 });
