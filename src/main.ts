@@ -350,6 +350,12 @@ export async function createApp(): Promise<App> {
       const { describeTables } = await import('./pipeline/describe.ts');
       return describeTables(instance, pipelines, connectorContext(log));
     },
+    lintTables: async (pipeline, tables) => {
+      const { tableRules } = await import('./pipeline/table-rules.ts');
+      const ownOf = (name: string) => tables.filter(({ source }) => source === name);
+      const uses = pipeline.sources.flatMap((source) => tableRules(pipeline, source, ownOf(source.name)));
+      return registry.rules.lintTables(uses);
+    },
     teardown: async (instance, pipelines, log) => {
       const { teardownPipelines } = await import('./pipeline/teardown.ts');
       return teardownPipelines(instance, pipelines, connectorContext(log));

@@ -21,9 +21,12 @@ export function secretValues(instance: InstancePlan, pipelines: readonly Pipelin
 }
 
 /** Names of the secret fields of all connectors. */
-export function secretKeys({ sourceTypes, sinkTypes, source, sink }: Registry): string[] {
-  const manifests = [...sourceTypes.map(source), ...sinkTypes.map(sink)].filter((manifest) => manifest !== undefined);
-  const names = manifests.flatMap(({ config }) => secretPaths(config).map((path) => String(path.at(-1))));
+export function secretKeys(registry: Registry): string[] {
+  const sources = registry.sourceTypes.map((type) => registry.source(type));
+  const sinks = registry.sinkTypes.map((type) => registry.sink(type));
+  const names = [...sources, ...sinks].flatMap((manifest) => {
+    return manifest === undefined ? [] : secretPaths(manifest.config).map((path) => String(path.at(-1)));
+  });
   return [...new Set(names)];
 }
 

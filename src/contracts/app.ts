@@ -70,6 +70,8 @@ export interface App {
     pipelines: readonly PipelinePlan[],
     log: Logger,
   ): Promise<readonly TableDescription[]>;
+  /** What is wrong in the rules of a pipeline for its tables; paths as `lint` gives them. Asks nobody. */
+  lintTables(pipeline: PipelinePlan, tables: readonly TableDescription[]): Promise<readonly Problem[]>;
   /** Removes what the sources made upstream; a second time finds nothing to do. */
   teardown(instance: InstancePlan, pipelines: readonly PipelinePlan[], log: Logger): Promise<readonly TeardownResult[]>;
   /** Reads a stopped instance's data directory without changing it. Throws `log.locked` while one runs. */

@@ -90,6 +90,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     start: unexpected('start'),
     check: unexpected('check'),
     describe: unexpected('describe'),
+    lintTables: unexpected('lintTables'),
     teardown: unexpected('teardown'),
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
     ruleTests: async () => runRuleTests,

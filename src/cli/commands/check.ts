@@ -5,6 +5,7 @@ import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
 import { counted } from '../format.ts';
 import { plainLogger } from '../log-lines.ts';
+import { RECORD_FILE, recordTables } from '../recorded-tables.ts';
 import type { Style } from '../style.ts';
 import { lintOutcome, PATHS_DETAILS } from './lint.ts';
 
@@ -15,15 +16,19 @@ export const check: AnswerCommand = {
   arguments: '[path…]',
   details: `${PATHS_DETAILS}
 
-Nothing is changed anywhere. Exit code 2 for a problem in a file, 3 when a server cannot be reached or refuses the login,
+Nothing is changed at the servers. With --record the columns of the tables are written to ${RECORD_FILE} beside tailrace.yaml, for lint to
+hold the rules against them without a server: keep it with the pipelines. Exit code 2 for a problem in a file, 3 when a server cannot be reached or refuses the login,
 4 for what else was found.`,
-  options: {},
+  options: { record: { type: 'boolean', summary: `write what the tables are to ${RECORD_FILE}` } },
   maxWords: Number.POSITIVE_INFINITY,
   run: checkProject,
 };
 
-async function checkProject({ words, io, app }: CommandContext): Promise<Outcome> {
-  const [{ loadProject }, { registry, check: checkAll }] = await Promise.all([import('../../config/index.ts'), app()]);
+async function checkProject({ words, io, app, options }: CommandContext): Promise<Outcome> {
+  const [{ loadProject }, { registry, check: checkAll, describe }] = await Promise.all([
+    import('../../config/index.ts'),
+    app(),
+  ]);
   const project = await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry });
   const linted = await lintOutcome(project);
   if (linted.exitCode !== 0) return linted;
@@ -32,6 +37,9 @@ async function checkProject({ words, io, app }: CommandContext): Promise<Outcome
     if (level === 'warn' || level === 'error') log(level, message, fields);
   };
   const checked = await checkAll(project.instance, project.pipelines, quiet);
+  if (options.record === true) {
+    await recordTables(project, await describe(project.instance, project.pipelines, quiet));
+  }
   const { problemText } = await import('../../config/index.ts');
   return checkOutcome(
     checked.map((part) => placed(part, project)),

@@ -1,6 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { Project } from '../../config/index.ts';
+import type { App } from '../../contracts/app.ts';
 import type { AnswerCommand, Outcome } from '../command.ts';
 import { counted } from '../format.ts';
 import type { Io } from '../io.ts';
@@ -13,12 +14,19 @@ export const lint: AnswerCommand = {
   name: 'lint',
   summary: 'check pipeline files without network',
   arguments: '[path…]',
-  details: PATHS_DETAILS,
+  details: `${PATHS_DETAILS}
+
+Where tailrace check --record has recorded the columns of the tables, the rules are held against them: misspelt columns and types
+that do not fit are found without the database.`,
   options: { fix: { type: 'boolean', summary: 'mend what has one sure answer: misspelt words, missing quotes' } },
   maxWords: Number.POSITIVE_INFINITY,
   async run({ words, io, app, options }) {
-    const [{ loadProject }, { registry }] = await Promise.all([import('../../config/index.ts'), app()]);
-    const load = () => loadProject({ paths: words, cwd: io.cwd, env: io.env, registry });
+    const [{ loadProject }, created] = await Promise.all([import('../../config/index.ts'), app()]);
+    const { registry } = created;
+    const load = async () => {
+      const project = await loadProject({ paths: words, cwd: io.cwd, env: io.env, registry });
+      return withRecorded(project, created, io.cwd);
+    };
     let project = await load();
     if (options.fix !== true) return lintOutcome(project);
     // What is mended may bring another problem to light.
@@ -33,6 +41,14 @@ export const lint: AnswerCommand = {
     return { ...outcome, summary: `fixed ${counted(count, 'problem')}; ${outcome.summary}` };
   },
 };
+
+/** With what the recorded tables show to be wrong, once nothing else is. */
+async function withRecorded(project: Project, app: App, cwd: string): Promise<Project> {
+  if (project.problems.some(({ level }) => level === 'error')) return project;
+  const { lintRecorded } = await import('../recorded-tables.ts');
+  const found = await lintRecorded(project, app, cwd);
+  return found.length === 0 ? project : { ...project, problems: [...project.problems, ...found] };
+}
 
 const MAX_ROUNDS = 10;
 
