@@ -3,7 +3,7 @@
 import { type ConnectorContext, type Row, TailraceError } from '../../src/sdk/index.ts';
 import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { VERSION_COLUMN } from '../../src/sdk/target/names.ts';
-import { identityRow } from '../../src/sdk/target/row-image.ts';
+import { identityRow, rowOfKey } from '../../src/sdk/target/row-image.ts';
 import type { Connection } from './connections.ts';
 import { query } from './connections.ts';
 import { quoteName } from './names.ts';
@@ -69,6 +69,16 @@ export class RowApplier {
       else this.#parts.context.log('warn', 'a delete is left out: the table has no key', { table: table.label });
     }
     for (const chunk of chunks(values)) await this.#write(`${insertInto(table, table.columns)} ${chunk.join(', ')}`);
+  }
+
+  /** Rows that a sweep below the version leaves alone get that version. */
+  async keep(table: TargetTable, keys: readonly string[], below: bigint): Promise<void> {
+    if (table.keys.length === 0) return;
+    const places = keys.map((key) => `(${sameKey(table, rowOfKey(table.source, key))})`);
+    for (const chunk of chunks(places)) {
+      const where = `(${chunk.join(' OR ')}) AND ${VERSION} < ${below}`;
+      await this.#write(`UPDATE ${table.name} SET ${VERSION} = ${below} WHERE ${where}`);
+    }
   }
 
   /** Strictly older versions leave the row as it is. The version comes last: assignments are made in their order. */

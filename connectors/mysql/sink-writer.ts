@@ -44,7 +44,7 @@ export class MysqlSink implements Sink {
       await this.#ensure(steps);
       const open = await this.#begin(batch.epoch);
       const refused = new RefusedRows();
-      await applyInOrder(batch.records, refused, (records) => this.#tryRecords(records, signal));
+      await applyInOrder(batch.records, refused, (records) => this.#tryRecords(records, refused, signal));
       open.next = batch.next;
       return refused.rejections;
     });
@@ -119,21 +119,26 @@ export class MysqlSink implements Sink {
     return live.map((record) => ({ key: record.change.key, layers: [layerOf(record)], records: [record] }));
   }
 
-  async #sweep(table: TargetTable, below: bigint): Promise<void> {
+  async #sweep(table: TargetTable, below: bigint, spared: readonly string[]): Promise<void> {
     if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    await this.#parts.rows.keep(table, spared, below);
     await query(this.#parts.connection, `DELETE FROM ${table.name} WHERE \`_tr_version\` < ${below}`);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);
   }
 
-  async #tryRecords(records: readonly SinkRecord[], signal: AbortSignal): Promise<TailraceError | null> {
+  async #tryRecords(
+    records: readonly SinkRecord[],
+    refused: RefusedRows,
+    signal: AbortSignal,
+  ): Promise<TailraceError | null> {
     const { connection, tables } = this.#parts;
     const before = new Map(this.#floors);
     await query(connection, 'SAVEPOINT tr_rows');
     try {
       for (const step of stepsOf(records)) {
         signal.throwIfAborted();
-        await this.#applyStep(tables.get(step.table)!, step);
+        await this.#applyStep(tables.get(step.table)!, step, refused);
       }
       return null;
     } catch (error) {
@@ -144,8 +149,8 @@ export class MysqlSink implements Sink {
     }
   }
 
-  async #applyStep(table: TargetTable, step: Step): Promise<void> {
-    if (step.kind === 'sweep') return this.#sweep(table, step.below);
+  async #applyStep(table: TargetTable, step: Step, refused: RefusedRows): Promise<void> {
+    if (step.kind === 'sweep') return this.#sweep(table, step.below, refused.sparedBy(step.change));
     const rows = this.#rowsOf(table, step.records);
     if (rows.length === 0) return;
     if (table.keys.length === 0) await this.#parts.rows.append(table, rows);

@@ -7,6 +7,7 @@ import { batch, change, table } from '../../test/support/changes.ts';
 import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
@@ -64,6 +65,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     }
 
     sqlSinkSuite(newTarget, { refusesOtherUnique: true });
+    sparingSweepTest(newTarget);
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);
 

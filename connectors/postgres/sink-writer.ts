@@ -128,7 +128,7 @@ export class PostgresSink implements Sink {
     this.#savepoint = true;
     for (const mayCopy of [true, false]) {
       try {
-        await this.#applySteps(steps, signal, mayCopy);
+        await this.#applySteps(steps, new RefusedRows(), signal, mayCopy);
         return [];
       } catch (error) {
         if (!refuses(error) && !(mayCopy && refusesCopy(error))) throw error;
@@ -139,17 +139,22 @@ export class PostgresSink implements Sink {
       }
     }
     const refused = new RefusedRows();
-    await applyInOrder(records, refused, (some) => this.#tryRecords(some, signal));
+    await applyInOrder(records, refused, (some) => this.#tryRecords(some, refused, signal));
     return refused.rejections;
   }
 
-  async #applySteps(steps: readonly Step[], signal: AbortSignal, mayCopy: boolean): Promise<void> {
+  async #applySteps(
+    steps: readonly Step[],
+    refused: RefusedRows,
+    signal: AbortSignal,
+    mayCopy: boolean,
+  ): Promise<void> {
     const { tables, rows } = this.#parts;
     for (const step of steps) {
       signal.throwIfAborted();
       const table = tables.get(step.table)!;
       this.#table = table.name;
-      if (step.kind === 'sweep') await this.#sweep(table, step);
+      if (step.kind === 'sweep') await this.#sweep(table, step.below, refused.sparedBy(step.change));
       else {
         const live = this.#live(table, step.records);
         if (!mayCopy || !(await this.#copies.try(table, () => rows.copy(table, live)))) await rows.apply(table, live);
@@ -158,12 +163,16 @@ export class PostgresSink implements Sink {
     }
   }
 
-  async #tryRecords(records: readonly SinkRecord[], signal: AbortSignal): Promise<TailraceError | null> {
+  async #tryRecords(
+    records: readonly SinkRecord[],
+    refused: RefusedRows,
+    signal: AbortSignal,
+  ): Promise<TailraceError | null> {
     const { client, tables } = this.#parts;
     const before = new Map(this.#floors);
     await client.query('SAVEPOINT tr_rows');
     try {
-      await this.#applySteps(stepsOf(records), signal, false);
+      await this.#applySteps(stepsOf(records), refused, signal, false);
       await client.query('RELEASE SAVEPOINT tr_rows');
       return null;
     } catch (error) {
@@ -181,9 +190,9 @@ export class PostgresSink implements Sink {
     return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
   }
 
-  async #sweep(table: TargetTable, { below, except }: Extract<Step, { kind: 'sweep' }>): Promise<void> {
+  async #sweep(table: TargetTable, below: bigint, spared: readonly string[]): Promise<void> {
     if (below <= (this.#floors.get(table.label) ?? 0n)) return;
-    await this.#parts.rows.keep(table, except, below);
+    await this.#parts.rows.keep(table, spared, below);
     await this.#parts.client.query(sweepSql(table), [String(below)]);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);

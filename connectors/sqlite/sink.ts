@@ -139,7 +139,7 @@ class SqliteSink implements Sink {
     const table = this.#tables.ensure(schema);
     if (!this.#floors.has(table.label)) this.#floors.set(table.label, this.#offsets.floor(table.label, schema));
     const below = sweepVersion(record);
-    if (below !== null) this.#sweep(table, below, [...(record.change.sweepExcept ?? []), ...refused.keysOf(schema)]);
+    if (below !== null) this.#sweep(table, below, refused.sparedBy(record.change));
     if (below !== null || op === 'snapshot-end' || op === 'truncate') return;
     if (refused.any && refused.holds(record)) return;
     try {

@@ -190,6 +190,25 @@ function poisonTests(newTarget: NewTarget): void {
     expect(offsets.filter((offset) => offset !== 4)).toEqual([1, 2]);
   });
 
+  test('invariant 7: a row whose change is refused outlives a sweep in the same write, but no truncate', async () => {
+    const target = await guardedTarget(newTarget);
+    await run(target, [insert(1, '1', 'a', 'b'), insert(2, '2', 'a', 'b')]);
+    const opened = await session(target);
+    const refused = await apply(
+      opened,
+      [
+        change(SHOP, { op: 'snapshot', version: 11, after: ['1', 'poison', 'b'] }),
+        change(SHOP, { op: 'snapshot-end', version: 12, sweepBelow: 10 }),
+      ],
+      2,
+    );
+    expect(refused.map(({ record }) => record.offset)).toEqual([2n]);
+    expect(await rows(target)).toEqual([['1', 'a', 'b']]);
+    await apply(opened, [update(13, '1', 'poison', 'b'), change(SHOP, { op: 'truncate', version: 14 })], 4);
+    await opened.sink.close();
+    expect(await rows(target)).toEqual([]);
+  });
+
   test('a truncate among poison rows keeps its place', async () => {
     const target = await guardedTarget(newTarget);
     const opened = await session(target);

@@ -1,5 +1,6 @@
 /** Cuts a batch into steps per table that a target can apply in bulk. */
 import { TailraceError } from '../../contracts/errors.ts';
+import type { Change } from '../../contracts/row.ts';
 import type { TableSchema } from '../../contracts/schema.ts';
 import type { Rejection, SinkRecord } from '../../contracts/sink.ts';
 import { isWhole } from './row-image.ts';
@@ -11,8 +12,8 @@ export type Step =
       readonly kind: 'sweep';
       readonly table: TableSchema;
       readonly below: bigint;
-      /** Rows by their keys that are left alone. */
-      readonly except: readonly string[];
+      /** The marker. */
+      readonly change: Change;
     };
 
 /** The version below which a marker deletes rows (DESIGN § 6); null for other changes. */
@@ -42,7 +43,7 @@ export function stepsOf(records: readonly SinkRecord[]): readonly Step[] {
     if (steps === undefined) tables.set(name, (steps = []));
     const below = sweepVersion(record);
     if (below !== null) {
-      steps.push({ kind: 'sweep', table, below, except: record.change.sweepExcept ?? [] });
+      steps.push({ kind: 'sweep', table, below, change: record.change });
       open.delete(name);
       continue;
     }
@@ -75,12 +76,17 @@ export class RefusedRows {
     if (record.change.table.columns.some(({ keyOrdinal }) => keyOrdinal !== undefined)) this.#rows.add(name(record));
   }
 
-  /** Keys of refused rows of a table: a sweep leaves them alone. */
-  keysOf({ source, schema, table }: TableSchema): string[] {
-    return this.rejections.flatMap(({ record: { change } }) => {
-      const { table: own } = change;
-      return own.source === source && own.schema === schema && own.table === table ? [change.key] : [];
+  /**
+   * Keys of the rows that the sweep of a marker leaves alone, because what they are now is a dead letter, or becomes one in
+   * this write. A truncate spares none: whatever they were to become is gone with them.
+   */
+  sparedBy({ op, table: swept, sweepExcept = [] }: Change): readonly string[] {
+    if (op === 'truncate') return [];
+    const fresh = this.rejections.flatMap(({ record: { change } }) => {
+      const { source, schema, table } = change.table;
+      return swept.source === source && swept.schema === schema && swept.table === table ? [change.key] : [];
     });
+    return [...sweepExcept, ...fresh];
   }
 
   has(record: SinkRecord): boolean {
