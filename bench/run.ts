@@ -8,6 +8,7 @@ interface Bench {
 const benches: Record<string, () => Promise<Bench>> = {
   capture: () => import('./capture.ts'),
   'capture-mysql': () => import('./capture-mysql.ts'),
+  cli: () => import('./cli.ts'),
   'end-to-end': () => import('./end-to-end.ts'),
   log: () => import('./log.ts'),
   rules: () => import('./rules.ts'),

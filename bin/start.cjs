@@ -21,8 +21,9 @@ const sources = join(__dirname, '..', 'src', 'main.ts');
 const built = join(__dirname, '..', 'dist', 'src', 'main.js');
 
 const isClone = existsSync(sources);
-// Types are stripped once, not at every start. In the clone itself: a shared directory is nobody's to trust.
-if (isClone) enableCompileCache(join(__dirname, '..', '.cache', 'compile'));
+// Compiled (in the clone: types stripped) once, not at every start. In the installation itself: a shared directory is nobody's
+// to trust. Where that cannot be written, each start compiles.
+enableCompileCache(join(__dirname, '..', '.cache', 'compile'));
 
 import(pathToFileURL(isClone ? sources : built).href)
   .then(({ main, createApp }) => main(process.argv.slice(2), createApp))

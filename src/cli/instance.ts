@@ -5,9 +5,12 @@ import type { App, StoredReader } from '../contracts/app.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan } from '../contracts/plan.ts';
 import { printable } from '../lib/printable.ts';
-import { askRunning, type Call, callRunning, eventsOfRunning, linesOfRunning } from './api-client.ts';
+import type { Call } from './api-client.ts';
 import type { CommandContext, Option } from './command.ts';
 import { problemsError } from './problems.ts';
+
+/** HTTP is loaded when somebody is asked: other commands start without it. */
+const apiClient = () => import('./api-client.ts');
 
 export const DATA_DIR: Readonly<Record<string, Option>> = {
   'data-dir': { type: 'string', value: 'DIR', summary: 'the data directory, instead of that of tailrace.yaml' },
@@ -30,7 +33,7 @@ export async function lookAt<T>(
   read: (offline: App['offline'], instance: InstancePlan) => Promise<T>,
 ): Promise<T> {
   const instance = await instanceOf(context);
-  const answer = await askRunning(instance.dataDir, path);
+  const answer = await (await apiClient()).askRunning(instance.dataDir, path);
   return answer === undefined ? stopped(context, instance, read) : (answer as T);
 }
 
@@ -57,7 +60,7 @@ export async function callOrLook<T>(
   read: (reader: StoredReader) => Promise<T>,
 ): Promise<T> {
   const instance = await instanceOf(context);
-  const answer = await callRunning(instance.dataDir, { method: 'GET', path });
+  const answer = await (await apiClient()).callRunning(instance.dataDir, { method: 'GET', path });
   if (answer !== undefined) return answer as T;
   const reader = await stopped(context, instance, (offline) => offline.open(instance));
   try {
@@ -74,7 +77,7 @@ export async function lookAtLines<T>(
   read: (reader: StoredReader) => AsyncIterable<readonly T[]>,
 ): Promise<AsyncIterable<readonly T[]>> {
   const instance = await instanceOf(context);
-  const lines = await linesOfRunning(instance.dataDir, path);
+  const lines = await (await apiClient()).linesOfRunning(instance.dataDir, path);
   if (lines !== undefined) return lines as AsyncIterable<readonly T[]>;
   const reader = await stopped(context, instance, (offline) => offline.open(instance));
   return closing(reader, read(reader));
@@ -91,7 +94,7 @@ async function* closing<T>(reader: StoredReader, lists: AsyncIterable<readonly T
 /** Throws `instance.not_running` without a running instance. */
 export async function call<T>(context: CommandContext, request: Call): Promise<T> {
   const instance = await instanceOf(context);
-  const answer = await callRunning(instance.dataDir, request);
+  const answer = await (await apiClient()).callRunning(instance.dataDir, request);
   if (answer !== undefined) return answer as T;
   throw notRunning(instance);
 }
@@ -103,7 +106,7 @@ export async function eventsOf<T>(
   signal: AbortSignal,
 ): Promise<AsyncIterable<T>> {
   const instance = await instanceOf(context);
-  const events = await eventsOfRunning(instance.dataDir, path, signal);
+  const events = await (await apiClient()).eventsOfRunning(instance.dataDir, path, signal);
   if (events !== undefined) return events as AsyncIterable<T>;
   throw notRunning(instance);
 }

@@ -183,3 +183,15 @@ test('types: TypeScript that compiles, whatever the names', async () => {
   // It is TypeScript: its types can be taken away.
   expect(stripTypeScriptTypes(out).replaceAll(/\s|\/\*.*?\*\/|\/\/.*/g, '')).toBe('');
 });
+
+test('commands that ask no server do not load HTTP, which takes longer than they do', () => {
+  const dir = projectDir({ 'shop.yaml': SHOP, 'index-name': 'i\n' });
+  const main = new URL('../main.ts', import.meta.url).href;
+  const script = `
+    const { main, createApp } = await import(${JSON.stringify(main)});
+    for (const name of ['lint', 'test', 'graph', 'schema', 'secrets']) await main([name, ${JSON.stringify(dir)}], createApp);
+    console.log('loaded:' + process.moduleLoadList.filter((name) => /undici|NativeModule https?$/.test(name)));`;
+  const env = { ...process.env, SHOP_URL: 'postgres://h/d', PORT: '6379' };
+  const { stdout } = spawnSync(process.execPath, ['--input-type=module', '-e', script], { env, encoding: 'utf8' });
+  expect(stdout.trimEnd().split('\n').at(-1)).toBe('loaded:');
+});
