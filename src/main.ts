@@ -117,6 +117,8 @@ async function start(
       url: api?.url ?? null,
       status: () => running.status(),
       topics: () => running.topics(),
+      log,
+      checkRules: (others) => running.checkRules(others),
       planReload: (others) => running.planReload(others),
       reload: (others) => running.reload(others),
       stop: close,

@@ -20,7 +20,7 @@ test('dev: a saved file is applied, one with problems is not', async () => {
   const running = new FakeRunning();
   const dir = projectDir({ 'shop.yaml': shop('a'), 'tailrace.yaml': '' });
   const terminal = new Terminal(dir);
-  const exit = main(['dev'], async () => fakeApp({ start: async () => running }), terminal);
+  const exit = main(['dev'], async () => fakeApp({ start: async (_, __, log) => running.loggingTo(log) }), terminal);
   await vi.waitFor(() => expect(terminal.out).toContain('running shop'), CONDITION);
   writeFileSync(join(dir, 'shop.yaml'), shop('a').replace('tables', 'tabels'));
   await vi.waitFor(() => expect(terminal.out).toContain('what ran before goes on'), CONDITION);
@@ -59,6 +59,7 @@ async function running() {
   const dir = projectDir({ 'tailrace.yaml': '', 'data/x': '' });
   const state = { problems: [] as object[], reloads: 0 };
   const instance = {
+    checkRules: async () => {},
     planReload: () => PLAN,
     reload: async () => {
       state.reloads++;

@@ -27,7 +27,7 @@ function start(
   const app = fakeApp({
     start: async (_, __, log) => {
       given.log = log;
-      return running;
+      return running.loggingTo(log);
     },
     ...options.app,
   });
@@ -87,7 +87,7 @@ test('a signal while it starts stops it as soon as it has started', async () => 
   const running = new FakeRunning();
   let started = () => {};
   const wait = new Promise<void>((resolve) => (started = resolve));
-  const { terminal, exit } = start({ app: { start: () => wait.then(() => running) } });
+  const { terminal, exit } = start({ app: { start: (_, __, log) => wait.then(() => running.loggingTo(log)) } });
   await vi.waitFor(() => expect(terminal.listens).toBe(true), CONDITION);
   terminal.signal('SIGTERM');
   started();

@@ -14,6 +14,8 @@ import type { TableDescription } from './schema.ts';
 
 /** A started instance. */
 export interface Running extends Control, Reloadable {
+  /** Writes into the log of the instance: what is written here is in its last lines too. */
+  readonly log: Logger;
   /** Address of the HTTP API, or null. */
   readonly url: string | null;
   /** Stops reading, flushes, commits, closes. Idempotent. */

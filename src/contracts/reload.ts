@@ -64,8 +64,14 @@ export interface Reloadable {
   /** What another set of pipelines would change. Changes nothing. */
   planReload(pipelines: readonly PipelinePlan[]): ReloadPlan;
   /**
+   * Holds the rules against the tables of the sources that run: one that does not fit would send every row to the dead letters.
+   * @throws `config.invalid`
+   */
+  checkRules(pipelines: readonly PipelinePlan[]): Promise<void>;
+  /**
    * Runs these pipelines instead of those before; what is the same in both goes on untouched. Positions are kept by the names
    * of sources and sinks. Resolves when what had to stop has stopped and the rest was started. One at a time.
+   * @throws as `checkRules`, before anything is touched
    */
   reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded>;
 }

@@ -16,7 +16,9 @@ export class FileReload implements FileReloader {
   }
 
   async plan(): Promise<ReloadPlan> {
-    return this.#shown(this.#running.planReload(await this.#pipelines()));
+    const pipelines = await this.#pipelines();
+    await this.#running.checkRules(pipelines);
+    return this.#shown(this.#running.planReload(pipelines));
   }
 
   async apply(hash: string | null): Promise<Reloaded> {

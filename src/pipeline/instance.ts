@@ -99,6 +99,10 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
     return this.#running.planReload(pipelines);
   }
 
+  checkRules(pipelines: readonly PipelinePlan[]): Promise<void> {
+    return this.#running.checkRules(pipelines);
+  }
+
   reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
     return this.#running.reload(pipelines);
   }

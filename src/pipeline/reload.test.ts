@@ -75,6 +75,27 @@ async function until(condition: () => boolean): Promise<void> {
 const row = (id: number, v: string) => ({ rows: [{ op: 'c' as const, id, v }] });
 
 describe('in a running instance', () => {
+  test('rules that do not fit the tables are refused, and what runs goes on', async () => {
+    const [upstream, target] = [new Upstream(), new Target()];
+    upstream.add(row(1, 'a'));
+    const instance = await started([pipelineOf([sourceOf(upstream)], [sinkOf(target)])]);
+    await until(() => target.rows().size === 1);
+    const sink = sinkOf(target, { transform: [step('filter', `w != 'x'`)] });
+    const wrong = [pipelineOf([sourceOf(upstream)], [sink])];
+    const refused = { code: 'config.invalid', message: expect.stringContaining('there is no column "w"') };
+    await expect(instance.checkRules(wrong)).rejects.toMatchObject(refused);
+    await expect(instance.reload(wrong)).rejects.toMatchObject(refused);
+    upstream.add(row(2, 'b'));
+    await until(() => target.rows().size === 2);
+    // The table has got the column meanwhile, and no row has shown it yet.
+    const described = sourceOf(upstream);
+    const w = { name: 'w', kind: 'text', native: 'text', nullable: true } as const;
+    const describe = async (options: Parameters<typeof described.manifest.describe>[0]) =>
+      (await described.manifest.describe(options)).map((table) => ({ ...table, columns: [...table.columns, w] }));
+    const altered = { ...described, manifest: { ...described.manifest, describe } };
+    await expect(instance.checkRules([pipelineOf([altered], [sink])])).resolves.toBeUndefined();
+  });
+
   test('a changed step restarts its sink alone, which goes on where it was', async () => {
     const [upstream, search, cache] = [new Upstream(), new Target(), new Target()];
     upstream.add(row(1, 'a'));

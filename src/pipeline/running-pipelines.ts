@@ -10,6 +10,7 @@ import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules } from '../contracts/rules.ts';
 import { pausedCheckpoint, schemasTopic } from './checkpoint-names.ts';
 import { planChanges, planHash, untouched } from './plan-changes.ts';
+import { checkRules } from './rules-check.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
@@ -171,6 +172,12 @@ export class RunningPipelines implements Reloadable {
     await this.#tasks.endAll(reason);
   }
 
+  checkRules(others: readonly PipelinePlan[]): Promise<void> {
+    const tasks = this.tasks.flatMap(({ sources }) => sources);
+    const known = (source: string) => tasks.find(({ name }) => name === source)?.described ?? null;
+    return checkRules(this.#directory.apply(others), known, this.#options);
+  }
+
   planReload(others: readonly PipelinePlan[]): ReloadPlan {
     const pipelines = this.#directory.apply(others);
     const changes = planChanges(this.plans, pipelines, (pipeline, sink) => this.#recordsFor(pipeline, sink));
@@ -179,6 +186,7 @@ export class RunningPipelines implements Reloadable {
 
   reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
     return this.#next(async () => {
+      await this.checkRules(pipelines);
       await this.#directory.refresh(pipelines);
       return this.#reload(pipelines);
     });

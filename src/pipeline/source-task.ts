@@ -21,6 +21,7 @@ import type { Rehydration, UnbrokenSince, UnsentRules } from './rehydrate/rehydr
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { looseTables } from './table-directory.ts';
+import { misfit } from './table-rules.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
 
 export interface SourceTaskOptions {
@@ -122,6 +123,11 @@ export class SourceTask {
     }
     const message = reader === null ? `${name} is not at work` : `${name} has no snapshots that can be told what to do`;
     throw new TailraceError('source.not_ready', message, { remedy: '`tailrace status` says what it is doing' });
+  }
+
+  /** Its tables as it found them; null: it has not looked yet. */
+  get described(): readonly TableDescription[] | null {
+    return this.#tables;
   }
 
   /** See `SourceReader.tables`; null: nobody can be asked. */
@@ -239,12 +245,8 @@ export class SourceTask {
     const { plan, instance, context, rules, rulesOf } = this.#options;
     const { manifest, config, name, tables, snapshot } = plan;
     const described = await manifest.describe({ config, name, instance, tables, snapshot, context });
-    const wrong = rules.lintTables(rulesOf(described)).find(({ level }) => level === 'error');
-    if (wrong !== undefined) {
-      throw new TailraceError('config.invalid', `the rules do not fit the tables of ${name}: ${wrong.message}`, {
-        remedy: `${wrong.fix === undefined ? '' : `${wrong.fix}; `}\`tailrace check\` shows every place`,
-      });
-    }
+    const wrong = misfit(name, rulesOf(described), rules);
+    if (wrong !== null) throw wrong;
     if (manifest.rehydrates?.(config) === false) await keepEveryChange(this.#options, described);
     return described;
   }

@@ -10,6 +10,7 @@ import type { App, Running } from '../../src/contracts/app.ts';
 import type { InstanceStatus, TopicStatus } from '../../src/contracts/control.ts';
 import type { Operations } from '../../src/contracts/operations.ts';
 import type { PipelinePlan } from '../../src/contracts/plan.ts';
+import type { Logger } from '../../src/contracts/plugin.ts';
 import type { Reloaded, ReloadPlan } from '../../src/contracts/reload.ts';
 import { runRuleTests } from '../../src/rules/testing/run-tests.ts';
 import { testRegistry } from './config-registry.ts';
@@ -142,6 +143,14 @@ export function storedTopics(topics: readonly TopicStatus[]): App['offline']['op
 /** A running instance that does what the test says. */
 export class FakeRunning implements Running {
   readonly url: string | null = 'http://127.0.0.1:7600';
+  log: Logger = () => {};
+
+  /** As a real one writes into the log that it was given. */
+  loggingTo(log: Logger): this {
+    this.log = log;
+    return this;
+  }
+
   current: InstanceStatus = STOPPED;
   stops = 0;
   /** Replaced by a test whose instance does not stop in time. */
@@ -165,6 +174,8 @@ export class FakeRunning implements Running {
 
   /** Pipelines that were asked for after the start. */
   readonly reloads: (readonly PipelinePlan[])[] = [];
+
+  async checkRules(): Promise<void> {}
 
   planReload(): ReloadPlan {
     return { hash: '0123456789ab', changes: [], untouched: [] };

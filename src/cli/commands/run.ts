@@ -70,9 +70,9 @@ class Run {
       await showProblems(project, io, isJson ? log : null);
       if (project.problems.some(({ level }) => level === 'error')) return 2;
       const running = await app.start(project.instance, project.pipelines, log, live);
-      const unwatch = this.#isWatching ? this.#watch(live, project, running, log) : () => {};
+      const unwatch = this.#isWatching ? this.#watch(live, project, running) : () => {};
       try {
-        return await this.#serve(running, project, log);
+        return await this.#serve(running, project);
       } finally {
         unwatch();
       }
@@ -82,8 +82,9 @@ class Run {
   }
 
   /** Applies the files whenever they change; with problems in them what runs goes on. */
-  #watch(live: LiveProject, first: Project, running: Running, log: Logger): () => void {
+  #watch(live: LiveProject, first: Project, running: Running): () => void {
     const { io, options } = this.#context;
+    const { log } = running;
     return watchFiles(live.directories(first), async () => {
       try {
         const project = await live.load();
@@ -100,8 +101,8 @@ class Run {
     });
   }
 
-  async #serve(running: Running, { instance, pipelines }: Project, log: Logger): Promise<number> {
-    const { url } = running;
+  async #serve(running: Running, { instance, pipelines }: Project): Promise<number> {
+    const { url, log } = running;
     const names = pipelines.map(({ name }) => name).join(', ');
     log('info', names === '' ? 'running without pipelines' : `running ${names}`, {
       instance: instance.instance,
