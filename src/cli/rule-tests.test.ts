@@ -55,9 +55,9 @@ test('changes go through the rules of source, pipeline and sink', async () => {
 });
 
 test.each([
-  ['- delete: 7', '- delete: 9', 'shop.yaml:27:11', 'search: id is 7'],
+  ['- delete: 7', '- delete: 9', 'shop.yaml:27:11', 'search: id is 7, not 9'],
   ['- delete: 7', '- upsert: { id: 7 }', 'shop.yaml:27:11', 'search: comes delete {"id":7}'],
-  ['price: 0.05 }', 'price: 0.06 }', 'shop.yaml:28:11', 'search: price is "0.05000000000000000000"'],
+  ['price: 0.05 }', 'price: 0.06 }', 'shop.yaml:28:11', 'search: price is "0.05000000000000000000", not 0.06'],
   ['price: 0.05 }', 'secret: y }', 'shop.yaml:28:11', 'search: there is no column secret; there are id, published'],
   ['- upsert: { id: 8, price: 0.05 }', '', 'shop.yaml:26:7', 'search: not expected: insert { id: 8, published: true'],
   ['price: 19.99 }', 'price: 19.99, x: 1 }', 'shop.yaml:30:11', 'cache: there is no column x'],
@@ -134,7 +134,7 @@ test('json: one envelope, with the places of failures', async () => {
   expect(result).toMatchObject({
     tests: 1,
     failed: 1,
-    failures: [{ file: 'shop.yaml', line: 27, message: 'search: id is 7' }],
+    failures: [{ file: 'shop.yaml', line: 27, message: 'search: id is 7, not 9' }],
   });
 });
 

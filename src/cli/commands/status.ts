@@ -3,8 +3,10 @@ import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { count, counted, duration, table } from '../format.ts';
 import { DATA_DIR, LOOK_DETAILS, lookAt } from '../instance.ts';
+import { numberOption } from '../places.ts';
 import { snapshotLines } from '../snapshot-text.ts';
 import type { Colour, Style } from '../style.ts';
+import { healthOf, isHealthy, untilHealthy } from '../until-healthy.ts';
 
 export const status: AnswerCommand = {
   kind: 'answer',
@@ -13,17 +15,25 @@ export const status: AnswerCommand = {
   arguments: '[path]',
   details: `${LOOK_DETAILS} The path is that of the
 project (default: the working directory), whose tailrace.yaml names the data directory.
-Exit code 4 when a source or sink has failed or has a gap.`,
-  options: DATA_DIR,
+Exit code 4 when a source or sink has failed or has a gap; with --exit-when-healthy when one is not at work in time, or no
+instance is.`,
+  options: {
+    'exit-when-healthy': { type: 'boolean', summary: 'wait until every source and sink is at work' },
+    timeout: { type: 'string', value: 'SECONDS', summary: 'for so long at most (60)' },
+    ...DATA_DIR,
+  },
   maxWords: 1,
   async run(context) {
     const [project] = context.words;
     const named = project === undefined ? context : { ...context, options: { ...context.options, project } };
-    const found = await lookAt(named, '/status', (offline, instance) => offline.status(instance));
-    const broken = tasksOf(found).filter(({ state }) => state === 'failed' || state === 'gap');
+    const look = () => lookAt(named, '/status', (offline, instance) => offline.status(instance));
+    const waits = context.options['exit-when-healthy'] === true;
+    const found = waits ? await untilHealthy(look, (numberOption(context, 'timeout') ?? 60) * 1_000) : await look();
+    const broken = tasksOf(found).some(({ state }) => state === 'failed' || state === 'gap');
+    const isOk = waits ? isHealthy(healthOf(found)) : !broken;
     return {
-      exitCode: broken.length === 0 ? 0 : 4,
-      summary: broken.length === 0 ? `${found.instance} ${found.running ? 'is running' : 'is stopped'}` : 'not healthy',
+      exitCode: isOk ? 0 : 4,
+      summary: isOk ? `${found.instance} ${found.running ? 'is running' : 'is stopped'}` : 'not healthy',
       result: found,
       text: (style) => statusText(found, Date.now(), style),
     };

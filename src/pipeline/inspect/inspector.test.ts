@@ -170,6 +170,7 @@ test('the story of one row: what each step made of it, what dropped it, and whet
   await expect(inspector.trace({ table: 'tt', key: ['7'], limit: 10 })).rejects.toMatchObject({
     code: 'pipeline.not_found',
     message: 'no running pipeline captures a table "tt"',
+    remedy: 'did you mean "t"?',
   });
 });
 

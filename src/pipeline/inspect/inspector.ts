@@ -155,7 +155,7 @@ export class LogInspector implements Inspector {
       remedy:
         didYouMean(
           table,
-          all.map((one) => one.table),
+          all.map((one) => (table.includes('.') ? one.table : one.table.slice(one.table.indexOf('.') + 1))),
         ) ?? '`tailrace topics ls` lists what is in the log',
     });
   }

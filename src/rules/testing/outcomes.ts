@@ -58,7 +58,8 @@ function rowDifference(row: Row, value: unknown, isWhole: boolean, path: Path): 
     const column = row.columns[at]!;
     const got = row.get(at);
     if (got === NOT_SENT) return `${name} is not sent`;
-    if (!isSame(column, got, one, path)) return `${name} is ${json(column, got)}`;
+    if (!isSame(column, got, one, path))
+      return `${name} is ${json(column, got)}, not ${typeof one === 'bigint' ? one : JSON.stringify(one)}`;
   }
   if (!isWhole) return null;
   const more = row.columns.find(({ name }) => !Object.hasOwn(wanted, name));
