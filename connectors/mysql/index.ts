@@ -1,5 +1,6 @@
 /** Manifests of the `mysql` connector. */
 import { defineSink, defineSource } from '../../src/sdk/index.ts';
+import { keptIn } from '../../src/sdk/target/table-mode.ts';
 import { sourceConfig } from './config.ts';
 import { sinkConfig, targetsOf } from './sink-config.ts';
 
@@ -18,10 +19,11 @@ export const source = defineSource({
 
 export const sink = defineSink({
   type: 'mysql',
-  summary: 'Tables of a MySQL or MariaDB database, one row per key.',
+  summary: 'Tables of a MySQL or MariaDB database, one row per key, or one per change.',
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  keepsFor: ({ mode }) => keptIn(mode),
   isAtomic: true,
   targets: targetsOf,
   check: async (options) => (await import('./sink.ts')).checkSink(options),

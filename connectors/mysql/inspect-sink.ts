@@ -6,6 +6,8 @@ import { heldRow, unlessRejected } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
+import { checkComparable } from '../../src/sdk/target/table-mode.ts';
 import { type Connection, connect, query } from './connections.ts';
 import { quoteName } from './names.ts';
 import { databaseOf, type SinkConfig } from './sink-config.ts';
@@ -18,6 +20,7 @@ const STEP_ROWS = 200;
 type Found = Readonly<Record<string, string | null>>;
 
 export async function inspectSink({ config }: SinkOpenOptions<SinkConfig>): Promise<SinkInspector> {
+  checkComparable(config.mode);
   let connection: Connection | undefined;
   try {
     connection = await connect(config.url);
@@ -32,6 +35,8 @@ export async function inspectSink({ config }: SinkOpenOptions<SinkConfig>): Prom
 class MysqlInspector implements SinkInspector {
   readonly #connection: Connection;
   readonly #config: SinkConfig;
+  /** The table that was looked at last holds marked rows. */
+  #marks = false;
 
   constructor(connection: Connection, config: SinkConfig) {
     this.#connection = connection;
@@ -119,11 +124,14 @@ class MysqlInspector implements SinkInspector {
       'WHERE table_schema = DATABASE() AND table_name = ?';
     const rows = await this.#query(sql, [fillTemplate(this.#config.table, table)]);
     if (!rows.some(({ name }) => name === VERSION_COLUMN)) return null;
+    this.#marks = this.#config.mode === 'soft_delete' && rows.some(({ name }) => name === DELETED_AT_COLUMN);
     return new Set(rows.flatMap(({ name, extra }) => (/GENERATED/i.test(extra ?? '') ? [name!.toLowerCase()] : [])));
   }
 
+  /** The rows that are there, as a relation. */
   #nameOf(table: TableSchema): string {
-    return quoteName(fillTemplate(this.#config.table, table));
+    const name = quoteName(fillTemplate(this.#config.table, table));
+    return this.#marks ? `(SELECT * FROM ${name} WHERE ${quoteName(DELETED_AT_COLUMN)} IS NULL) t` : `${name} t`;
   }
 
   async #query(sql: string, values: readonly unknown[] = []): Promise<readonly Found[]> {

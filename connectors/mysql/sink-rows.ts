@@ -4,14 +4,16 @@ import { type ConnectorContext, type Row, TailraceError } from '../../src/sdk/in
 import { type FoldedRow, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { identityRow, rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { DELETED_AT_COLUMN, timeText } from '../../src/sdk/target/soft-delete.ts';
 import type { Connection } from './connections.ts';
 import { query } from './connections.ts';
-import { quoteName } from './names.ts';
+import { quoteLiteral, quoteName } from './names.ts';
 import type { RememberedDelete, TargetOffsets, UpsertForm } from './sink-offsets.ts';
 import type { TargetTable } from './sink-tables.ts';
 import { literal, sentLiteral } from './sink-values.ts';
 
 const VERSION = quoteName(VERSION_COLUMN);
+const DELETED_AT = quoteName(DELETED_AT_COLUMN);
 /** One statement: so many rows, and about so many characters. */
 const ROWS = 1_000;
 const CHARACTERS = 2 ** 20;
@@ -37,7 +39,7 @@ export class RowApplier {
       rows.map(({ key }) => key),
     );
     const upserts: string[] = [];
-    const deletes: { where: string; remember: RememberedDelete }[] = [];
+    const deletes: Deletion[] = [];
     const layered: FoldedRow[] = [];
     for (const row of rows) {
       const last = row.layers.at(-1)!;
@@ -50,9 +52,7 @@ export class RowApplier {
       else if (write?.kind === 'delete') deletes.push(deleteOf(table, write));
     }
     for (const chunk of chunks(upserts)) await this.#write(this.#upsertSql(table, chunk));
-    for (const chunk of chunks(deletes.map(({ where }) => where))) {
-      await this.#write(`DELETE FROM ${table.name} WHERE ${chunk.join(' OR ')}`);
-    }
+    await this.#delete(table, deletes);
     await this.#parts.offsets.remember(
       table.label,
       deletes.map(({ remember }) => remember),
@@ -69,6 +69,24 @@ export class RowApplier {
       else this.#parts.context.log('warn', 'a delete is left out: the table has no key', { table: table.label });
     }
     for (const chunk of chunks(values)) await this.#write(`${insertInto(table, table.columns)} ${chunk.join(', ')}`);
+  }
+
+  async #delete(table: TargetTable, deletes: readonly Deletion[]): Promise<void> {
+    if (table.marksDeletes) {
+      for (const { where, mark } of deletes) await this.#write(`UPDATE ${table.name} SET ${mark} WHERE ${where}`);
+      return;
+    }
+    for (const chunk of chunks(deletes.map(({ where }) => where))) {
+      await this.#write(`DELETE FROM ${table.name} WHERE ${chunk.join(' OR ')}`);
+    }
+  }
+
+  /** Deletes what is older than the version, or marks it. @param timeUs of the marker */
+  async sweep({ name, marksDeletes }: TargetTable, below: bigint, timeUs: number): Promise<void> {
+    const where = `WHERE ${VERSION} < ${below}`;
+    if (!marksDeletes) await this.#write(`DELETE FROM ${name} ${where}`);
+    else
+      await this.#write(`UPDATE ${name} SET ${DELETED_AT} = ${timeLiteral(timeUs)} ${where} AND ${DELETED_AT} IS NULL`);
   }
 
   /** Rows that a sweep below the version leaves alone get that version. */
@@ -104,7 +122,7 @@ export class RowApplier {
     const write = resolveLayers(folded, version > deleted ? version : deleted);
     if (write === null) return;
     if (write.kind === 'delete') {
-      await this.#write(`DELETE FROM ${table.name} WHERE ${where}`);
+      await this.#delete(table, [deleteOf(table, write)]);
       await this.#parts.offsets.remember(table.label, [{ key: write.key, version: write.version }]);
     } else if (stored === undefined || write.fresh) await this.#insertPartial(table, write, where);
     else await this.#updatePartial(table, write, where);
@@ -157,10 +175,20 @@ function sameKey(table: TargetTable, row: Row): string {
   return table.keys.map((index) => `${columnName(table, index)} = ${sentLiteral(row, index)}`).join(' AND ');
 }
 
-function deleteOf(table: TargetTable, { key, version, record }: RowWrite & { kind: 'delete' }) {
-  const where = `(${sameKey(table, identityRow(record.change))} AND ${VERSION} <= ${version})`;
-  return { where, remember: { key, version } };
+interface Deletion {
+  readonly where: string;
+  /** What a target that marks deletes sets; a row that was marked before keeps its time. */
+  readonly mark: string;
+  readonly remember: RememberedDelete;
 }
+
+function deleteOf(table: TargetTable, { key, version, record: { change } }: RowWrite & { kind: 'delete' }): Deletion {
+  const where = `(${sameKey(table, identityRow(change))} AND ${VERSION} <= ${version})`;
+  const mark = `${DELETED_AT} = COALESCE(${DELETED_AT}, ${timeLiteral(change.timeUs)}), ${VERSION} = ${version}`;
+  return { where, mark, remember: { key, version } };
+}
+
+const timeLiteral = (timeUs: number): string => quoteLiteral(timeText(timeUs).replace('T', ' ').replace('Z', ''));
 
 function* chunks(parts: readonly string[]): Iterable<readonly string[]> {
   let chunk: string[] = [];

@@ -21,6 +21,8 @@ export interface TargetTable {
   /** Columns of the source that are written; the target may compute others itself. */
   readonly columns: readonly number[];
   readonly keys: readonly number[];
+  /** Rows are not deleted, but given a time in `_tr_deleted_at`. */
+  readonly marksDeletes: boolean;
 }
 
 interface CatalogColumn {
@@ -36,6 +38,7 @@ interface CatalogColumn {
 export class TargetTables {
   readonly #connection: Connection;
   readonly #template: string;
+  readonly #marksDeletes: boolean;
   readonly #collation: string;
   /** Columns are the same in upper and lower case, tables on some systems. */
   readonly #names = new TargetNames({ fold: (name) => name.toLowerCase() });
@@ -43,9 +46,10 @@ export class TargetTables {
   /** Called before a table is made or widened. */
   beforeDdl: () => Promise<void> = async () => {};
 
-  constructor(connection: Connection, { table }: SinkConfig, mariadb: boolean) {
+  constructor(connection: Connection, { table, mode }: SinkConfig, mariadb: boolean) {
     this.#connection = connection;
     this.#template = table;
+    this.#marksDeletes = mode === 'soft_delete';
     this.#collation = mariadb ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
   }
 
@@ -67,7 +71,8 @@ export class TargetTables {
       after.filter(({ extra }) => /GENERATED/i.test(extra)).map(({ name }) => name.toLowerCase()),
     );
     const columns = table.columns.flatMap(({ name }, index) => (generated.has(name.toLowerCase()) ? [] : [index]));
-    const target = { name: quoteName(label), label, source: table, columns, keys: keyIndexes(table) };
+    const keys = keyIndexes(table);
+    const target = { name: quoteName(label), label, source: table, columns, keys, marksDeletes: this.#marksDeletes };
     this.#known.set(identityOf(table), target);
     return target;
   }

@@ -11,17 +11,21 @@ import {
 import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
 import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
+import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
 import { type Connection, query } from './connections.ts';
 import { asSinkError, refusesRecord, rejection } from './sink-errors.ts';
 import type { TargetOffsets } from './sink-offsets.ts';
 import type { RowApplier } from './sink-rows.ts';
 import type { TargetTable, TargetTables } from './sink-tables.ts';
 
+type Sweep = Extract<Step, { kind: 'sweep' }>;
+
 export interface WriterParts {
   readonly connection: Connection;
   readonly tables: TargetTables;
   readonly offsets: TargetOffsets;
   readonly rows: RowApplier;
+  readonly mode: TableMode;
   readonly url: string;
   readonly context: ConnectorContext;
 }
@@ -40,11 +44,12 @@ export class MysqlSink implements Sink {
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
     return this.#guarded(async () => {
       if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
-      const steps = stepsOf(batch.records);
+      const given = inMode(this.#parts.mode, batch.records);
+      const steps = stepsOf(given);
       await this.#ensure(steps);
       const open = await this.#begin(batch.epoch);
       const refused = new RefusedRows();
-      await applyInOrder(batch.records, refused, (records) => this.#tryRecords(records, refused, signal));
+      await applyInOrder(given, refused, (records) => this.#tryRecords(records, refused, signal));
       open.next = batch.next;
       return refused.rejections;
     });
@@ -119,10 +124,10 @@ export class MysqlSink implements Sink {
     return live.map((record) => ({ key: record.change.key, layers: [layerOf(record)], records: [record] }));
   }
 
-  async #sweep(table: TargetTable, below: bigint, spared: readonly string[]): Promise<void> {
+  async #sweep(table: TargetTable, { below, change }: Sweep, spared: readonly string[]): Promise<void> {
     if (below <= (this.#floors.get(table.label) ?? 0n)) return;
     await this.#parts.rows.keep(table, spared, below);
-    await query(this.#parts.connection, `DELETE FROM ${table.name} WHERE \`_tr_version\` < ${below}`);
+    await this.#parts.rows.sweep(table, below, change.timeUs);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);
   }
@@ -150,7 +155,7 @@ export class MysqlSink implements Sink {
   }
 
   async #applyStep(table: TargetTable, step: Step, refused: RefusedRows): Promise<void> {
-    if (step.kind === 'sweep') return this.#sweep(table, step.below, refused.sparedBy(step.change));
+    if (step.kind === 'sweep') return this.#sweep(table, step, refused.sparedBy(step.change));
     const rows = this.#rowsOf(table, step.records);
     if (rows.length === 0) return;
     if (table.keys.length === 0) await this.#parts.rows.append(table, rows);

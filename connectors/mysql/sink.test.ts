@@ -9,10 +9,12 @@ import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
+import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
 import { sink } from './index.ts';
+import { inspectSink } from './inspect-sink.ts';
 import { quoteName } from './names.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
@@ -34,15 +36,16 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     });
 
     /** A database of its own. */
-    async function newTarget(): Promise<WatchedTarget> {
+    async function newTarget(settings: object = {}): Promise<WatchedTarget> {
       const database = `t${randomUUID().replaceAll('-', '')}`;
       await client.query(`CREATE DATABASE ${database}`);
       const quoted = (name: string) => `${database}.${quoteName(name)}`;
-      const config = sinkConfig.parse({ url: `${server!.url}${database}` });
+      const config = sinkConfig.parse({ url: `${server!.url}${database}`, ...settings });
       return {
         quoted,
         job: { type: 'mysql', config: { url: `${server!.url}${database}` } },
         open: (options) => openSink({ ...options, config }),
+        inspect: (options) => inspectSink({ ...options, config }),
         async exec(sql) {
           // A TEXT cannot be a key here.
           await client.query(sql.replace('id text PRIMARY KEY', 'id varchar(255) PRIMARY KEY'));
@@ -65,6 +68,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     }
 
     sqlSinkSuite(newTarget, { refusesOtherUnique: true });
+    sqlModesSuite(newTarget);
     sparingSweepTest(newTarget);
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);

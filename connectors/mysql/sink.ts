@@ -25,7 +25,10 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
     const resume = await offsets.load();
     const tables = new TargetTables(connection, config, mariadb);
     const rows = new RowApplier({ connection, offsets, upsert, context });
-    return { sink: new MysqlSink({ connection, tables, offsets, rows, url: config.url, context }), resume };
+    return {
+      sink: new MysqlSink({ connection, tables, offsets, rows, mode: config.mode, url: config.url, context }),
+      resume,
+    };
   } catch (error) {
     connection?.destroy();
     throw asSinkError(error, config.url);

@@ -1,5 +1,6 @@
 /** Manifests of the `postgres` connector. */
 import { defineSink, defineSource } from '../../src/sdk/index.ts';
+import { keptIn } from '../../src/sdk/target/table-mode.ts';
 import { sourceConfig } from './config.ts';
 import { shadowSuffix, sinkConfig, targetsOf } from './sink-config.ts';
 
@@ -19,10 +20,11 @@ export const source = defineSource({
 
 export const sink = defineSink({
   type: 'postgres',
-  summary: 'Tables of a PostgreSQL database, one row per key.',
+  summary: 'Tables of a PostgreSQL database, one row per key, or one per change.',
   config: sinkConfig,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  keepsFor: ({ mode }) => keptIn(mode),
   isAtomic: true,
   triesOut: true,
   targets: targetsOf,

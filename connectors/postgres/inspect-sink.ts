@@ -7,6 +7,8 @@ import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
+import { checkComparable } from '../../src/sdk/target/table-mode.ts';
 import { openClient } from './open-client.ts';
 import type { SinkConfig } from './sink-config.ts';
 import { asSinkError, refusesRecord } from './sink-errors.ts';
@@ -34,13 +36,14 @@ interface HeldColumn {
 }
 
 interface HeldTable {
-  /** Quoted, with schema. */
+  /** The rows that are there, as a relation `t`. */
   readonly name: string;
   readonly columns: readonly HeldColumn[];
   readonly keys: readonly HeldColumn[];
 }
 
 export async function inspectSink({ config, id }: SinkOpenOptions<SinkConfig>): Promise<SinkInspector> {
+  checkComparable(config.mode);
   let client: pg.Client | undefined;
   try {
     client = await openClient({ url: config.url, side: 'sink', applicationName: `tailrace verify ${id}` });
@@ -165,7 +168,10 @@ class PostgresSinkInspector implements SinkInspector {
       return [{ index, name: found === undefined ? 'NULL' : `t.${quote(column.name)}`, cast, type }];
     });
     const keys = keyIndexes(source).map((index) => columns.find((column) => column.index === index)!);
-    return { name: `${quote(schema)}.${quote(name)} t`, columns, keys };
+    const relation = `${quote(schema)}.${quote(name)}`;
+    const marks = this.#config.mode === 'soft_delete' && rows.some((column) => column.name === DELETED_AT_COLUMN);
+    const there = marks ? `(SELECT * FROM ${relation} WHERE ${quote(DELETED_AT_COLUMN)} IS NULL)` : relation;
+    return { name: `${there} t`, columns, keys };
   }
 
   async #query<T extends pg.QueryResultRow>(sql: string, values: readonly unknown[]) {

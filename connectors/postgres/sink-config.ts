@@ -2,6 +2,7 @@
 import { secret, z } from '../../src/sdk/index.ts';
 import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
+import { tableMode } from '../../src/sdk/target/table-mode.ts';
 import { CONNECTION_STRING } from './connection-string.ts';
 
 export const sinkConfig = z.strictObject({
@@ -25,6 +26,7 @@ export const sinkConfig = z.strictObject({
   table: tableTemplate()
     .default('{table}')
     .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
+  mode: tableMode(),
 });
 
 export type SinkConfig = z.output<typeof sinkConfig>;

@@ -4,6 +4,7 @@ import type { Client } from 'pg';
 import type { Column, ConnectorContext, Row, SinkRecord } from '../../src/sdk/index.ts';
 import { type FoldedRow, foldRows, type RowWrite, resolveLayers } from '../../src/sdk/target/fold.ts';
 import { identityRow, rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { timeText } from '../../src/sdk/target/soft-delete.ts';
 import { lastOfEachRow, oldestOfNewRows } from '../../src/sdk/target/whole-rows.ts';
 import { copyIn } from './sink-copy-in.ts';
 import { CopyRows } from './sink-copy-rows.ts';
@@ -146,6 +147,7 @@ export class RowApplier {
     if (records.length === 0) return;
     const identities = records.map(({ change }) => identityRow(change));
     const values = [...columnArrays(table, identities, table.keys), ...guardArrays(records)];
+    if (table.marksDeletes) values.push(textArray(records.map(({ change }) => timeText(change.timeUs))));
     const now = this.#context.clock.now();
     await this.#client.query(deleteSql(table, this.#services), [...values, table.label, now]);
     let newest = this.#newestDelete.get(table.label)!;

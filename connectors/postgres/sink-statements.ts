@@ -6,9 +6,11 @@
  */
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { DELETED_AT_COLUMN, timeText } from '../../src/sdk/target/soft-delete.ts';
 import type { TargetColumn, TargetTable } from './sink-tables.ts';
 
 const VERSION = quote(VERSION_COLUMN);
+const DELETED_AT = quote(DELETED_AT_COLUMN);
 
 export interface ServiceTables {
   /** Quoted names. */
@@ -85,19 +87,26 @@ function rememberedDelete({ deleted }: ServiceTables, label: number): string {
   return `coalesce((SELECT d.version FROM ${deleted} d WHERE d.table_name = $${label} AND d.key = s.k), 0)`;
 }
 
-/** Parameters: key columns…, versions, memory keys, then the label and the time (ms) of remembering. */
+/**
+ * Parameters: key columns…, versions, memory keys, times of the deletes where they are marked, then the label and the time (ms)
+ * of remembering. A row that was marked before keeps its time.
+ */
 export function deleteSql(table: TargetTable, { deleted }: ServiceTables): string {
-  const { from, next } = rows(table.keys, ['v', 'k']);
+  const { from, next } = rows(table.keys, table.marksDeletes ? ['v', 'k', 't'] : ['v', 'k']);
+  const columns = [...typed(table.keys).map((text, i) => `${text} AS c${i}`), 's.v::bigint AS v', 's.k'];
+  if (table.marksDeletes) columns.push('s.t::timestamptz AS t');
+  const where = `WHERE ${sameKey(table, table.keys, 's', false)} AND t.${VERSION} <= s.v`;
+  const mark = `${DELETED_AT} = coalesce(t.${DELETED_AT}, s.t), ${VERSION} = s.v`;
   return `
     WITH s AS MATERIALIZED (
-      SELECT ${[...typed(table.keys).map((text, i) => `${text} AS c${i}`), 's.v::bigint AS v', 's.k'].join(', ')} FROM ${from}
+      SELECT ${columns.join(', ')} FROM ${from}
     ), remembered AS (
       INSERT INTO ${deleted} AS d (table_name, key, version, deleted_at)
       SELECT $${next}, s.k, s.v, to_timestamp($${next + 1}::float8 / 1000) FROM s
       ON CONFLICT (table_name, key) DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at
       WHERE d.version <= excluded.version
     )
-    DELETE FROM ${table.name} t USING s WHERE ${sameKey(table, table.keys, 's', false)} AND t.${VERSION} <= s.v`;
+    ${table.marksDeletes ? `UPDATE ${table.name} t SET ${mark} FROM s` : `DELETE FROM ${table.name} t USING s`} ${where}`;
 }
 
 /** Versions that the target holds of rows: `(ordinal from 1, row's or remembered delete's, 0 for none)`. Parameters: key columns…, memory keys, label. */
@@ -131,6 +140,9 @@ export function keepSql(table: TargetTable): string {
     WHERE ${sameKey(table, table.keys, 's', true)} AND t.${VERSION} < $${next}::bigint`;
 }
 
-export function sweepSql(table: TargetTable): string {
-  return `DELETE FROM ${table.name} WHERE ${VERSION} < $1::bigint`;
+/** Parameter: the version. @param timeUs of the marker */
+export function sweepSql({ name, marksDeletes }: TargetTable, timeUs: number): string {
+  const where = `WHERE ${VERSION} < $1::bigint`;
+  if (!marksDeletes) return `DELETE FROM ${name} ${where}`;
+  return `UPDATE ${name} SET ${DELETED_AT} = '${timeText(timeUs)}' ${where} AND ${DELETED_AT} IS NULL`;
 }

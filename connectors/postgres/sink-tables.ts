@@ -26,6 +26,8 @@ export interface TargetTable {
   readonly columns: readonly TargetColumn[];
   /** In key order; empty: rows are appended. */
   readonly keys: readonly TargetColumn[];
+  /** Rows are not deleted, but given a time in `_tr_deleted_at`. */
+  readonly marksDeletes: boolean;
 }
 
 interface CatalogColumn {
@@ -87,7 +89,14 @@ export class TargetTables {
     if (before.length > 0) await this.#checkKey(schema, name, qualified, table);
     const columns = writable(table, after);
     const keys = keyIndexes(table).map((index) => columns.find((column) => column.index === index)!);
-    const target = { name: qualified, label, source: table, columns, keys };
+    const target = {
+      name: qualified,
+      label,
+      source: table,
+      columns,
+      keys,
+      marksDeletes: this.#config.mode === 'soft_delete',
+    };
     this.#known.set(identity(table), target);
     return target;
   }

@@ -12,6 +12,7 @@ import {
 } from '../../src/sdk/index.ts';
 import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
+import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
 import { CopyHabit } from './sink-copy-habit.ts';
 import { asSinkError, type ErrorPlace, refusesCopy, refusesRecord, rejection } from './sink-errors.ts';
 import type { TargetOffsets } from './sink-offsets.ts';
@@ -30,11 +31,14 @@ const BEGIN = `BEGIN ISOLATION LEVEL READ COMMITTED;
   SET LOCAL enable_hashjoin = off; SET LOCAL enable_mergejoin = off; SET LOCAL enable_seqscan = off;
   SET LOCAL enable_material = off; SET LOCAL jit = off`;
 
+type Sweep = Extract<Step, { kind: 'sweep' }>;
+
 export interface WriterParts {
   readonly client: Client;
   readonly tables: TargetTables;
   readonly offsets: TargetOffsets;
   readonly rows: RowApplier;
+  readonly mode: TableMode;
   readonly place: ErrorPlace;
   readonly context: ConnectorContext;
 }
@@ -57,9 +61,10 @@ export class PostgresSink implements Sink {
     return this.#guarded(async () => {
       if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
       const open = await this.#begin(batch.epoch);
-      const steps = stepsOf(batch.records);
+      const records = inMode(this.#parts.mode, batch.records);
+      const steps = stepsOf(records);
       for (const { table } of steps) await this.#ensure(table);
-      const rejections = await this.#apply(batch.records, steps, signal);
+      const rejections = await this.#apply(records, steps, signal);
       open.next = batch.next;
       return rejections;
     });
@@ -154,7 +159,7 @@ export class PostgresSink implements Sink {
       signal.throwIfAborted();
       const table = tables.get(step.table)!;
       this.#table = table.name;
-      if (step.kind === 'sweep') await this.#sweep(table, step.below, refused.sparedBy(step.change));
+      if (step.kind === 'sweep') await this.#sweep(table, step, refused.sparedBy(step.change));
       else {
         const live = this.#live(table, step.records);
         if (!mayCopy || !(await this.#copies.try(table, () => rows.copy(table, live)))) await rows.apply(table, live);
@@ -190,10 +195,10 @@ export class PostgresSink implements Sink {
     return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
   }
 
-  async #sweep(table: TargetTable, below: bigint, spared: readonly string[]): Promise<void> {
+  async #sweep(table: TargetTable, { below, change }: Sweep, spared: readonly string[]): Promise<void> {
     if (below <= (this.#floors.get(table.label) ?? 0n)) return;
     await this.#parts.rows.keep(table, spared, below);
-    await this.#parts.client.query(sweepSql(table), [String(below)]);
+    await this.#parts.client.query(sweepSql(table, change.timeUs), [String(below)]);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);
   }

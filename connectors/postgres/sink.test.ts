@@ -4,10 +4,12 @@ import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.
 import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
+import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
 import { sink } from './index.ts';
+import { inspectSink } from './inspect-sink.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
 
@@ -25,15 +27,16 @@ afterAll(async () => {
 });
 
 /** A schema of its own in one database. */
-async function newTarget(): Promise<WatchedTarget> {
+async function newTarget(settings: object = {}): Promise<WatchedTarget> {
   const schema = `s${++targets}`;
   const quoted = (name: string) => `${schema}.${pg.escapeIdentifier(name)}`;
-  const config = sinkConfig.parse({ url: server.url, schema });
+  const config = sinkConfig.parse({ url: server.url, schema, ...settings });
   await client.query(`CREATE SCHEMA ${schema}`);
   return {
     quoted,
     job: { type: 'postgres', config: { url: server.url, schema } },
     open: (options) => openSink({ ...options, config }),
+    inspect: (options) => inspectSink({ ...options, config }),
     async exec(sql) {
       await client.query(sql);
     },
@@ -56,6 +59,7 @@ async function newTarget(): Promise<WatchedTarget> {
 
 describe('postgres sink', () => {
   sqlSinkSuite(newTarget);
+  sqlModesSuite(newTarget);
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
   lostAnswersTest(sink, newTarget);

@@ -32,7 +32,15 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
     const resume = await offsets.load();
     const tables = new TargetTables(client, config);
     const applier = new RowApplier(client, services, context);
-    const sink = new PostgresSink({ client, tables, offsets, rows: applier, place: { ...place, user }, context });
+    const sink = new PostgresSink({
+      client,
+      tables,
+      offsets,
+      rows: applier,
+      mode: config.mode,
+      place: { ...place, user },
+      context,
+    });
     return { sink, resume };
   } catch (error) {
     await client.end().catch(() => {});

@@ -1,6 +1,7 @@
 /** Configuration of the `sqlite` sink. */
 import { z } from '../../src/sdk/index.ts';
 import { tableTemplate } from '../../src/sdk/table-template.ts';
+import { tableMode } from '../../src/sdk/target/table-mode.ts';
 
 export const config = z.strictObject({
   path: z
@@ -11,6 +12,7 @@ export const config = z.strictObject({
   table: tableTemplate()
     .default('{table}')
     .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
+  mode: tableMode(),
 });
 
 export type SqliteConfig = z.output<typeof config>;

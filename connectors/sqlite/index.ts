@@ -2,14 +2,16 @@
 import { defineSink } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { tableParts } from '../../src/sdk/target/place.ts';
+import { keptIn } from '../../src/sdk/target/table-mode.ts';
 import { config, shadowSuffix } from './config.ts';
 
 export const sink = defineSink({
   type: 'sqlite',
-  summary: 'Tables of a SQLite database file, one row per key.',
+  summary: 'Tables of a SQLite database file, one row per key, or one per change.',
   config,
   accepts: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   keeps: 'last-value',
+  keepsFor: ({ mode }) => keptIn(mode),
   isAtomic: true,
   triesOut: true,
   targets: ({ path, table }, tables) =>

@@ -10,6 +10,8 @@ import { heldRow } from '../../src/sdk/target/held-row.ts';
 import { keyJson } from '../../src/sdk/target/key-text.ts';
 import { keyIndexes } from '../../src/sdk/target/names.ts';
 import { rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
+import { checkComparable } from '../../src/sdk/target/table-mode.ts';
 import type { SqliteConfig } from './config.ts';
 import { asSinkError } from './errors.ts';
 import { type SqlValue, sqlValue } from './values.ts';
@@ -22,10 +24,11 @@ const BUSY_MS = 5_000;
 type Found = Readonly<Record<string, SqlValue>>;
 
 export async function inspectSqlite({ config }: SinkOpenOptions<SqliteConfig>): Promise<SinkInspector> {
+  checkComparable(config.mode);
   const path = resolve(config.path);
   try {
     const database = existsSync(path) ? new DatabaseSync(path, { readOnly: true, timeout: BUSY_MS }) : null;
-    return new SqliteInspector(database, path, config.table);
+    return new SqliteInspector(database, path, config);
   } catch (error) {
     throw asSinkError(error, path);
   }
@@ -34,16 +37,24 @@ export async function inspectSqlite({ config }: SinkOpenOptions<SqliteConfig>): 
 class SqliteInspector implements SinkInspector {
   readonly #database: DatabaseSync | null;
   readonly #path: string;
-  readonly #template: string;
+  readonly #config: SqliteConfig;
 
-  constructor(database: DatabaseSync | null, path: string, template: string) {
+  constructor(database: DatabaseSync | null, path: string, config: SqliteConfig) {
     this.#database = database;
     this.#path = path;
-    this.#template = template;
+    this.#config = config;
   }
 
   #name(table: TableSchema): string {
-    return fillTemplate(this.#template, table);
+    return fillTemplate(this.#config.table, table);
+  }
+
+  /** The rows that are there, as a relation. */
+  #there(table: TableSchema): string {
+    const name = quote(this.#name(table));
+    const marks =
+      this.#config.mode === 'soft_delete' && this.#columns(table).some((one) => one.name === DELETED_AT_COLUMN);
+    return marks ? `(SELECT * FROM ${name} WHERE ${quote(DELETED_AT_COLUMN)} IS NULL)` : name;
   }
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
@@ -96,7 +107,7 @@ class SqliteInspector implements SinkInspector {
     if (this.#generated(table) === null) return null;
     const keys = keyIndexes(table).map((index) => quote(table.columns[index]!.name));
     const list = keys.join(', ');
-    const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${quote(this.#name(table))}`;
+    const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${this.#there(table)}`;
     const end = ` ORDER BY ${list} LIMIT ${PAGE_ROWS}`;
     return { first: select + end, next: `${select} WHERE (${list}) > (${keys.map(() => '?').join(', ')})${end}`, keys };
   }
@@ -118,7 +129,7 @@ class SqliteInspector implements SinkInspector {
       const name = (index: number) => quote(table.columns[index]!.name);
       const keys = keyIndexes(table).map((index) => `${name(index)} = ?`);
       const list = columns.map((index, i) => `${name(index)} AS c${i}`).join(', ');
-      return this.#database!.prepare(`SELECT ${list} FROM ${quote(this.#name(table))} WHERE ${keys.join(' AND ')}`);
+      return this.#database!.prepare(`SELECT ${list} FROM ${this.#there(table)} WHERE ${keys.join(' AND ')}`);
     });
     statement?.setReadBigInts(true);
     const found: (Found | undefined)[] = [];
@@ -132,11 +143,15 @@ class SqliteInspector implements SinkInspector {
 
   /** Folded names of generated columns; null when the table is not there. */
   #generated(table: TableSchema): ReadonlySet<string> | null {
-    if (this.#database === null) return null;
-    const sql = 'SELECT name, hidden FROM pragma_table_xinfo(?)';
-    const columns = this.#database.prepare(sql).all(this.#name(table)) as unknown as { name: string; hidden: number }[];
+    const columns = this.#columns(table);
     if (columns.length === 0) return null;
     return new Set(columns.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
+  }
+
+  #columns(table: TableSchema): readonly { readonly name: string; readonly hidden: number }[] {
+    if (this.#database === null) return [];
+    const sql = 'SELECT name, hidden FROM pragma_table_xinfo(?)';
+    return this.#database.prepare(sql).all(this.#name(table)) as unknown as { name: string; hidden: number }[];
   }
 
   async #guarded<T>(work: () => T): Promise<T> {

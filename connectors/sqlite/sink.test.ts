@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
+import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
+import { config as sinkConfig } from './config.ts';
 import { sink } from './index.ts';
 
 let dir: string;
@@ -17,13 +19,14 @@ beforeAll(async () => {
 });
 afterAll(() => rm(dir, { recursive: true, force: true }));
 
-async function newTarget(): Promise<WatchedTarget> {
+async function newTarget(settings: object = {}): Promise<WatchedTarget> {
   const path = join(dir, `${++targets}.db`);
   const quoted = (name: string) => `"${name.replaceAll('"', '""')}"`;
   return {
     quoted,
     job: { type: 'sqlite', config: { path } },
-    open: (options) => sink.open({ ...options, config: { path, table: '{table}' } }),
+    open: (options) => sink.open({ ...options, config: sinkConfig.parse({ path, ...settings }) }),
+    inspect: (options) => sink.inspect!({ ...options, config: sinkConfig.parse({ path, ...settings }) }),
     async exec(sql) {
       using database = new DatabaseSync(path);
       database.exec(sql);
@@ -52,6 +55,7 @@ async function newTarget(): Promise<WatchedTarget> {
 
 describe('sqlite sink', () => {
   sqlSinkSuite(newTarget);
+  sqlModesSuite(newTarget);
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
 });

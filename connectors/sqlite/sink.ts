@@ -15,7 +15,9 @@ import {
   TailraceError,
 } from '../../src/sdk/index.ts';
 import { identityRow, missingColumns, rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { timeText } from '../../src/sdk/target/soft-delete.ts';
 import { RefusedRows, sweepVersion } from '../../src/sdk/target/steps.ts';
+import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
 import type { SqliteConfig } from './config.ts';
 import { asSinkError, isBusy, refusesRecord, rejection } from './errors.ts';
 import { TargetOffsets } from './offsets.ts';
@@ -49,6 +51,7 @@ class SqliteSink implements Sink {
   readonly #path: string;
   readonly #offsets: TargetOffsets;
   readonly #context: ConnectorContext;
+  readonly #mode: TableMode;
   readonly #tables: TargetTables;
   readonly #floors = new Map<string, bigint>();
   readonly #incomplete = new Map<string, number>();
@@ -65,7 +68,8 @@ class SqliteSink implements Sink {
     this.#path = path;
     this.#offsets = offsets;
     this.#context = context;
-    this.#tables = new TargetTables(database, config.table);
+    this.#mode = config.mode;
+    this.#tables = new TargetTables(database, config);
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
@@ -73,7 +77,7 @@ class SqliteSink implements Sink {
       if (batch.records.length === 0 && !this.#offsets.moved(batch.next)) return [];
       const open = await this.#begin(batch.epoch, signal);
       const refused = new RefusedRows();
-      for (const [i, record] of batch.records.entries()) {
+      for (const [i, record] of inMode(this.#mode, batch.records).entries()) {
         if (i % RECORDS_PER_TURN === RECORDS_PER_TURN - 1) await turn();
         signal.throwIfAborted();
         this.#applyOrRefuse(record, refused);
@@ -139,7 +143,7 @@ class SqliteSink implements Sink {
     const table = this.#tables.ensure(schema);
     if (!this.#floors.has(table.label)) this.#floors.set(table.label, this.#offsets.floor(table.label, schema));
     const below = sweepVersion(record);
-    if (below !== null) this.#sweep(table, below, refused.sparedBy(record.change));
+    if (below !== null) this.#sweep(table, { below, timeUs: record.change.timeUs }, refused.sparedBy(record.change));
     if (below !== null || op === 'snapshot-end' || op === 'truncate') return;
     if (refused.any && refused.holds(record)) return;
     try {
@@ -175,7 +179,8 @@ class SqliteSink implements Sink {
 
   #delete(table: TargetTable, change: SinkRecord['change']): void {
     const { version, key } = change;
-    run(table.delete, [...values(identityRow(change), table.keys), version]);
+    const mark = table.marksDeletes ? [timeText(change.timeUs), version] : [];
+    run(table.delete, [...mark, ...values(identityRow(change), table.keys), version]);
     this.#offsets.rememberDelete(table.label, key, version);
   }
 
@@ -184,14 +189,14 @@ class SqliteSink implements Sink {
     else this.#context.log('warn', 'a delete is left out: the table has no key', { table: table.label });
   }
 
-  #sweep(table: TargetTable, below: bigint, except: readonly string[]): void {
+  #sweep(table: TargetTable, { below, timeUs }: { below: bigint; timeUs: number }, spared: readonly string[]): void {
     if (below <= this.#floors.get(table.label)!) return;
     if (table.keys.length > 0) {
-      for (const key of except) {
+      for (const key of spared) {
         run(table.keep, [below, ...values(rowOfKey(table.source, key), table.keys), below]);
       }
     }
-    run(table.sweep, [below]);
+    run(table.sweep, table.marksDeletes ? [timeText(timeUs), below] : [below]);
     this.#offsets.raiseFloor(table.label, table.source, below);
     this.#floors.set(table.label, below);
   }

@@ -4,9 +4,14 @@ import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
+import type { SqliteConfig } from './config.ts';
 import { holds, typeOf } from './values.ts';
 
 const VERSION = quote(VERSION_COLUMN);
+const DELETED_AT = quote(DELETED_AT_COLUMN);
+
+type TableOptions = Pick<SqliteConfig, 'table' | 'mode'>;
 
 interface CatalogColumn {
   readonly name: string;
@@ -20,12 +25,11 @@ export class TargetTables {
   readonly #database: DatabaseSync;
   readonly #names = new TargetNames({ fold });
   readonly #known = new Map<string, TargetTable>();
-  readonly #template: string;
+  readonly #config: TableOptions;
 
-  /** @param template of the tables' names */
-  constructor(database: DatabaseSync, template: string) {
+  constructor(database: DatabaseSync, config: TableOptions) {
     this.#database = database;
-    this.#template = template;
+    this.#config = config;
   }
 
   /** Makes the table ready for rows of this description, inside the open transaction. */
@@ -33,7 +37,7 @@ export class TargetTables {
     const identity = `${described.source}\0${described.schema}\0${described.table}\0${described.id}`;
     let target = this.#known.get(identity);
     if (target !== undefined) return target;
-    const table = { ...described, table: fillTemplate(this.#template, described) };
+    const table = { ...described, table: fillTemplate(this.#config.table, described) };
     this.#names.claim(table.table, described);
     const before = this.#columns(table);
     if (before.length === 0) this.#create(table);
@@ -42,7 +46,10 @@ export class TargetTables {
     this.#check(table, after, sourceTableName(described));
     const generated = new Set(after.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
     const indexes = table.columns.flatMap(({ name }, index) => (generated.has(fold(name)) ? [] : [index]));
-    target = new TargetTable(this.#database, table, indexes);
+    target = new TargetTable(this.#database, table, {
+      columns: indexes,
+      marksDeletes: this.#config.mode === 'soft_delete',
+    });
     this.#known.set(identity, target);
     return target;
   }
@@ -116,15 +123,22 @@ export class TargetTable {
   /** Columns of the source that are written. */
   readonly columns: readonly number[];
   readonly keys: readonly number[];
+  /** Rows are not deleted, but given a time in `_tr_deleted_at`. */
+  readonly marksDeletes: boolean;
   readonly #database: DatabaseSync;
   readonly #name: string;
   readonly #prepared = new Map<string, StatementSync>();
 
-  constructor(database: DatabaseSync, source: TableSchema, columns: readonly number[]) {
+  constructor(
+    database: DatabaseSync,
+    source: TableSchema,
+    { columns, marksDeletes }: Pick<TargetTable, 'columns' | 'marksDeletes'>,
+  ) {
     this.#database = database;
     this.#name = quote(source.table);
     this.source = source;
     this.columns = columns;
+    this.marksDeletes = marksDeletes;
     this.keys = keyIndexes(source);
   }
 
@@ -160,9 +174,11 @@ export class TargetTable {
     });
   }
 
-  /** Parameters: keys…, version. */
+  /** Parameters: the time and version where deletes are marked, keys…, version. A row that was marked before keeps its time. */
   get delete(): StatementSync {
-    return this.#statement('delete', () => `DELETE FROM ${this.#name} WHERE ${this.#sameKey()} AND ${VERSION} <= ?`);
+    const mark = `${DELETED_AT} = coalesce(${DELETED_AT}, ?), ${VERSION} = ?`;
+    const start = this.marksDeletes ? `UPDATE ${this.#name} SET ${mark}` : `DELETE FROM ${this.#name}`;
+    return this.#statement('delete', () => `${start} WHERE ${this.#sameKey()} AND ${VERSION} <= ?`);
   }
 
   /** For a table without key. Parameters: columns…, version. */
@@ -176,9 +192,11 @@ export class TargetTable {
     return this.#statement('keep', () => `${set} WHERE ${this.#sameKey()} AND ${VERSION} < ?`);
   }
 
-  /** Parameter: version. */
+  /** Parameters: the time where deletes are marked, version. */
   get sweep(): StatementSync {
-    return this.#statement('sweep', () => `DELETE FROM ${this.#name} WHERE ${VERSION} < ?`);
+    const older = `WHERE ${VERSION} < ?`;
+    const mark = `UPDATE ${this.#name} SET ${DELETED_AT} = ? ${older} AND ${DELETED_AT} IS NULL`;
+    return this.#statement('sweep', () => (this.marksDeletes ? mark : `DELETE FROM ${this.#name} ${older}`));
   }
 
   #column(index: number): string {

@@ -10,6 +10,22 @@ const OPENSEARCH = 'connectors/elasticsearch/opensearch.test.ts';
 
 export const sinkMutants: readonly Mutant[] = [
   {
+    // A refused row whose version before is swept away, in the same write.
+    invariant: 7,
+    file: 'src/sdk/target/steps.ts',
+    find: 'return [...sweepExcept, ...fresh];',
+    replace: 'return [...sweepExcept];',
+    test: ['src/sdk/target/fold.test.ts', 'invariant 7: a sweep spares what is refused in the same write'],
+  },
+  {
+    // What was not sent is NULL without a word.
+    invariant: 9,
+    file: 'src/sdk/target/history.ts',
+    find: 'const names = unsent.length === 0 ? null',
+    replace: 'const names = unsent.length >= 0 ? null',
+    test: ['src/sdk/target/history.test.ts', 'invariant 9: a column that was not sent is NULL and named'],
+  },
+  {
     // No look at the remembered deletes.
     invariant: 7,
     file: 'connectors/postgres/sink-rows.ts',

@@ -3,11 +3,12 @@ import { batch, type Cell, change, column, table } from '../../../test/support/c
 import fc from '../../../test/support/fast-check.ts';
 import { testSeed } from '../../../test/support/seed.ts';
 import { TableModel } from '../../../test/support/table-model.ts';
+import { TailraceError } from '../../contracts/errors.ts';
 import { NOT_SENT } from '../../contracts/row.ts';
 import type { SinkRecord } from '../../contracts/sink.ts';
 import { foldRows, resolveLayers } from './fold.ts';
 import { identityRow } from './row-image.ts';
-import { stepsOf } from './steps.ts';
+import { RefusedRows, stepsOf } from './steps.ts';
 
 const T = table('t', [
   column('id', 'text', 'text', { key: 1 }),
@@ -104,4 +105,13 @@ test('the identity of a delete without a row comes from the key text, numbers ex
   expect(row.get(1)).toEqual(Buffer.from([255]));
   expect(Buffer.from(row.bytes(2)!).toString()).toBe('9223372036854775807');
   expect(row.bytes(0)).toBeUndefined();
+});
+
+test('invariant 7: a sweep spares what is refused in the same write, a truncate spares nothing', () => {
+  const [record] = records(update(1, '1', 'a', 'b', 'c'));
+  const refused = new RefusedRows();
+  refused.reject(record!, new TailraceError('sink.rejected', 'no'));
+  const sweep = change(T, { op: 'snapshot-end', version: 8, sweepBelow: 7, sweepExcept: ['{"id":"2"}'] });
+  expect(refused.sparedBy(sweep)).toEqual(['{"id":"2"}', record!.change.key]);
+  expect(refused.sparedBy(change(T, { op: 'truncate', version: 9 }))).toEqual([]);
 });

@@ -18,7 +18,8 @@ export function lacksColumns(row: Row): boolean {
   return false;
 }
 
-function hasColumn(row: Row, index: number): boolean {
+/** True when the source sent the column. */
+export function hasColumn(row: Row, index: number): boolean {
   return row.has === undefined ? row.bytes(index) !== undefined : row.has(index);
 }
 
