@@ -1,7 +1,7 @@
 /**
  * Capture of a MariaDB backlog into the fsync'ed log, against `mariadb-binlog` decoding the same stretch of the binary log to text
- * into /dev/null, both over the network protocol; and the snapshot of a table, against a client that reads it. The two
- * sides take turns.
+ * into /dev/null, both over the network protocol; and the snapshot of a table, against a client that reads it. Debezium's
+ * MariaDB connector is a third side where there is a Java to run it. The sides take turns.
  */
 import { execFile } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -14,11 +14,14 @@ import { MysqlReader } from '../connectors/mysql/reader.ts';
 import { unpackDebian } from '../demo/servers/debian-package.ts';
 import { type MysqlServer, startMysql } from '../demo/servers/mysql.ts';
 import { installOnce } from '../demo/servers/server-cache.ts';
+import { TailraceError } from '../src/contracts/errors.ts';
 import type { Position } from '../src/contracts/source.ts';
 import { openClient } from '../test/support/mysql-source.ts';
 import { RecordingOutput } from '../test/support/recording-output.ts';
 import { readingOptions } from '../test/support/source-reading.ts';
 import { type CaptureResult, startCapture } from './capture-process.ts';
+import type { DebeziumResult } from './debezium/debezium.ts';
+import { MariadbDebezium } from './debezium/mariadb.ts';
 import { type DiskLimits, measureDisk } from './disk.ts';
 import { median, publish, spread } from './report.ts';
 
@@ -58,6 +61,9 @@ const WORKLOADS: Readonly<Record<string, Workload>> = {
   ns: { transactions: 100_000, each: 1, ...NARROW },
   wd: { transactions: 200, each: 1_000, ...WIDE },
 };
+
+/** How many times as fast as Debezium. */
+const BARS: Readonly<Record<string, number>> = { nd: 4, ns: 3, wd: 5, snapshot: 4 };
 
 export const rows = [...Object.keys(WORKLOADS), 'snapshot'];
 
@@ -102,18 +108,27 @@ interface Measured {
   readonly rows: number;
   readonly peer: number[];
   readonly ours: CaptureResult[];
+  /** Empty without Java. */
+  readonly debezium: DebeziumResult[];
+}
+
+interface Peers {
+  /** Seconds. */
+  readonly peer: () => Promise<number>;
+  readonly debezium: (() => Promise<DebeziumResult>) | null;
 }
 
 async function inTurn(
   name: string,
   rows: number,
-  peer: () => Promise<number>,
+  { peer, debezium }: Peers,
   task: Omit<MysqlCaptureTask, 'dataDir'>,
-) {
-  const measured: Measured = { name, rows, peer: [], ours: [] };
+): Promise<Measured> {
+  const measured: Measured = { name, rows, peer: [], ours: [], debezium: [] };
   for (let round = 0; round <= ROUNDS; round++) {
     const dataDir = await mkdtemp(join(tmpdir(), 'tailrace-bench-'));
     const peerSeconds = await peer();
+    const other = await debezium?.();
     const ours = await startCapture('bench/capture-mysql-child.ts', { ...task, dataDir });
     await rm(dataDir, { recursive: true });
     // Markers of a snapshot count as well.
@@ -121,18 +136,26 @@ async function inTurn(
     if (round > 0) {
       measured.peer.push(peerSeconds);
       measured.ours.push(ours);
+      if (other !== undefined) measured.debezium.push(other);
     }
   }
   return measured;
 }
 
-async function measure(server: MysqlServer, client: Connection, name: string): Promise<Measured> {
+interface Scene {
+  readonly server: MysqlServer;
+  readonly client: Connection;
+  readonly debezium: MariadbDebezium | null;
+}
+
+async function measure({ server, client, debezium }: Scene, name: string): Promise<Measured> {
   const isSnapshot = name === 'snapshot';
   const workload = WORKLOADS[isSnapshot ? 'nd' : name]!;
   const table = `b.${name}`;
   await client.query(
     `CREATE DATABASE IF NOT EXISTS b; USE b; CREATE TABLE ${table} (${workload.columns}); FLUSH BINARY LOGS`,
   );
+  if (!isSnapshot) await debezium?.remember(client, table);
   const position = await positionNow(server.url, table);
   await write(client, table, workload);
   const count = workload.transactions * workload.each;
@@ -140,11 +163,13 @@ async function measure(server: MysqlServer, client: Connection, name: string): P
   const task = { url: server.url, table, rows: count, position: isSnapshot ? null : position };
   if (isSnapshot) {
     // What reads fastest: rows as they come, into one message each.
-    return inTurn(name, count, () => readAll(server.url, table), task);
+    const other = debezium && (() => debezium.snapshot(table, count));
+    return inTurn(name, count, { peer: () => readAll(server.url, table), debezium: other }, task);
   }
   const program = await binlogProgram();
   const words = [...login, '--read-from-remote-server', '-v', '--base64-output=decode-rows', '--to-last-log'];
-  return inTurn(name, count, () => timed(program, [...words, String(position.file)]), task);
+  const peer = () => timed(program, [...words, String(position.file)]);
+  return inTurn(name, count, { peer, debezium: debezium && (() => debezium.stream(table, count)) }, task);
 }
 
 /** The driver that everybody uses, its rows thrown away. */
@@ -156,33 +181,51 @@ async function readAll(url: string, table: string): Promise<number> {
   return (performance.now() - start) / 1_000;
 }
 
-function cells({ name, rows: count, peer, ours }: Measured): string[] {
+function cells({ name, rows: count, peer, ours, debezium }: Measured): string[] {
   const rate = (seconds: number) => `${Math.round(count / seconds / 1_000)} k`;
   return [
     name,
     rate(median(peer)),
     rate(median(ours.map(({ seconds }) => seconds))),
     spread(ours.map(({ seconds }, i) => peer[i]! / seconds)),
+    debezium.length === 0 ? 'no Java' : rate(median(debezium.map(({ seconds }) => seconds))),
+    debezium.length === 0 ? '' : spread(ours.map(({ seconds }, i) => debezium[i]!.seconds / seconds)),
+    String(BARS[name]),
     `${((1e6 * median(ours.map(({ cpuSeconds }) => cpuSeconds))) / count).toFixed(1)}`,
     `${Math.round(Math.max(...ours.map(({ peakRssMb }) => peakRssMb)))}`,
+    debezium.length === 0 ? '' : `${Math.round(Math.max(...debezium.map(({ peakRssMb }) => peakRssMb)))}`,
   ];
+}
+
+/** Loudly null where it cannot be run. */
+async function debeziumIfAny(server: MysqlServer): Promise<MariadbDebezium | null> {
+  try {
+    return await MariadbDebezium.start(server);
+  } catch (error) {
+    if (!(error instanceof TailraceError) || error.code !== 'demo.missing') throw error;
+    process.stderr.write(`\nDebezium is NOT measured: ${error.message} ${error.remedy}\n\n`);
+    return null;
+  }
 }
 
 export async function run(names: readonly string[]): Promise<void> {
   const server = await startMysql({ flavor: 'mariadb', own: true, settings: ['--innodb-buffer-pool-size=512M'] });
   const disk: DiskLimits[] = [];
   const table: string[][] = [];
+  let debezium: MariadbDebezium | null = null;
   try {
+    debezium = await debeziumIfAny(server);
     const client = await openClient(server.url);
     for (const name of names) {
       disk.push(measureDisk(tmpdir()));
-      table.push(cells(await measure(server, client, name)));
+      table.push(cells(await measure({ server, client, debezium }, name)));
     }
     client.destroy();
   } finally {
+    await debezium?.stop();
     await server.stop();
   }
-  report(table, disk, server.name);
+  report(table, disk, [server.name, ...(debezium === null ? [] : [`Debezium ${debezium.version}`])].join(', '));
 }
 
 function report(table: string[][], disk: readonly DiskLimits[], server: string): void {
@@ -194,9 +237,13 @@ function report(table: string[][], disk: readonly DiskLimits[], server: string):
       'backlog',
       'peer → /dev/null, rows/s',
       'Tailrace → fsync’ed log, rows/s',
-      'ratio (min–max)',
+      '× peer (min–max)',
+      'Debezium → JSON, rows/s',
+      '× Debezium (min–max)',
+      'bar',
       'CPU µs a row',
-      'peak RSS MB',
+      'peak RSS MB, bar 250',
+      'Debezium’s',
     ],
     rows: table,
     notes: [
@@ -204,6 +251,7 @@ function report(table: string[][], disk: readonly DiskLimits[], server: string):
       'The peer of nd, ns and wd is `mariadb-binlog -v --base64-output=decode-rows` from the remote server, of snapshot a `SELECT *` of mysql2 without a sink.',
       `${server}, ${ROUNDS} rounds after a warm-up, taken in turn.`,
       `Disk in the same run: fdatasync p50 ${spread(disk.map((d) => d.fdatasyncP50Ms))} ms.`,
+      'Debezium: its engine with a 1 GiB heap, larger queues than its defaults and a poll every 10 ms; warm, its events thrown away. Its clock runs from the start of the engine to the batch with the last row.',
       'Tailrace is timed from opening the reader to the durable commit of the last row, modules loaded; the peer as a process.',
     ],
   });
