@@ -152,7 +152,9 @@ export class ConfigFile {
   isMisspelt(key: string, path: Path, known: readonly string[]): boolean {
     const node = this.root === null ? undefined : nodeAt(this.root, path);
     if (node?.kind !== 'map') return false;
-    return node.entries.some((entry) => !known.includes(entry.key) && nearest(entry.key, known) === key);
+    return node.entries
+      .slice(0, MAX_PROBLEMS)
+      .some((entry) => !known.includes(entry.key) && nearest(entry.key, known) === key);
   }
 
   line(path: Path): number {

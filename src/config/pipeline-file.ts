@@ -44,7 +44,9 @@ export function readPipeline(context: ReadContext, path: string): PipelineFile |
   // Names in `from` are judged only when all tables are known.
   const tables = declared.includes(null) || declared.length === 0 ? null : declared.flatMap((names) => names!);
   const sinkParts = parts(context, root, 'sink');
-  const sinks: (SinkPlan | null)[] = sinkParts.map((part) => readSink(context, part.name ?? 'sink', part, tables));
+  const sinks: (SinkPlan | null)[] = sinkParts.map((part) =>
+    file.isFull ? null : readSink(context, part.name ?? 'sink', part, tables),
+  );
   const plan = {
     name,
     file: path,

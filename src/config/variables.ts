@@ -7,6 +7,8 @@ import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
+/** In one value. */
+const MAX_VARIABLES = 100;
 const LITERAL_HINT = 'write $${ for a literal ${';
 
 /** Where variables come from. */
@@ -97,6 +99,17 @@ export function resolveVariables(text: string, source: VariableSource): Resoluti
       continue;
     }
     literal(open);
+    if (pieces.length > 2 * MAX_VARIABLES) {
+      const message = `more than ${MAX_VARIABLES} variables in one value`;
+      problems.push({
+        code: 'variable-syntax',
+        message,
+        fix: 'put what they make into one variable',
+        from: open,
+        to: open + 2,
+      });
+      break;
+    }
     const close = text.indexOf('}', open);
     const to = close === -1 ? text.length : close + 1;
     const outcome =

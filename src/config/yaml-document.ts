@@ -7,6 +7,7 @@ import { quoted } from '../lib/printable.ts';
 import type { Range } from './source-text.ts';
 import type { MapEntry, MapNode, ScalarNode, TreeNode } from './tree.ts';
 import { explainYamlError } from './yaml-errors.ts';
+import { MAX_LEXEMES, type TooMuch, tooMuch } from './yaml-size.ts';
 
 /** A pipeline of 100 sinks is half of this. */
 export const MAX_FILE_BYTES = 64 * 1024;
@@ -33,6 +34,8 @@ const MAX_REPAIRS = 10;
 const MAX_PARSER_ERRORS = 100;
 
 export function parseYaml(text: string): ParsedYaml {
+  const much = tooMuch(text);
+  if (much !== null) return { root: null, complaints: [overfull(much)] };
   const complaints: Complaint[] = [];
   const replaced: Range[] = [];
   let readable = text;
@@ -87,6 +90,16 @@ function readDocument(
 
 function tooDeep(range: Range): Complaint {
   return { code: 'yaml-depth', message: `nested more than ${MAX_DEPTH} levels deep`, range };
+}
+
+function overfull({ what, range }: TooMuch): Complaint {
+  if (what === 'depth') return tooDeep(range);
+  if (what === 'properties') {
+    const message = 'anchors (&name), aliases (*name) and tags (!name) are not used in pipeline files';
+    return { code: 'yaml-alias', message, fix: 'write each value out', range };
+  }
+  const message = `the file has more than ${MAX_LEXEMES} words and signs`;
+  return { code: 'yaml-words', message, fix: 'make several pipelines of it', range };
 }
 
 class TreeReader {

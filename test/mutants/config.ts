@@ -37,4 +37,12 @@ export const configMutants: readonly Mutant[] = [
     replace: "return stack.split('\\n');",
     test: [RUN, 'invariant 12: neither secrets'],
   },
+  {
+    // A file of a permitted size is parsed whatever it holds.
+    invariant: 10,
+    file: 'src/config/yaml-document.ts',
+    find: 'const much = tooMuch(text);',
+    replace: "const much = tooMuch('');",
+    test: [CONFIG, 'invariant 10: all of them in a process'],
+  },
 ];
