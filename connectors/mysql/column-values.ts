@@ -29,6 +29,8 @@ export interface ValueReader {
   /** Bytes of every value; or, negative, of the length before it. */
   readonly size: number;
   readonly write: ColumnValue;
+  /** A document in the binary form of MySQL. */
+  readonly isJson?: true;
 }
 
 /** Undefined for a type that cannot be read. */
@@ -208,7 +210,7 @@ function variable(column: WireColumn, decoding: Decoding): ValueReader | undefin
     case ColumnType.BLOB:
       return { size: -meta, write: /blob$/.test(base) ? writeBytes : text(decoding) };
     case ColumnType.JSON:
-      return { size: -meta, write: (w, i, b, from, to) => writeString(w, i, jsonText(b, from, to)) };
+      return { size: -meta, write: (w, i, b, from, to) => writeString(w, i, jsonText(b, from, to)), isJson: true };
     case ColumnType.GEOMETRY:
       return { size: -meta, write: writeGeometry };
     case ColumnType.VECTOR:

@@ -45,13 +45,13 @@ class MysqlInspector implements SinkInspector {
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
     const { table } = rows[0]!;
-    const generated = await this.#generated(table);
-    const columns = table.columns.flatMap(({ name }, i) => (generated?.has(name.toLowerCase()) ? [] : [i]));
+    const unwritten = await this.#unwritten(table);
+    const columns = table.columns.flatMap(({ name }, i) => (unwritten?.has(name.toLowerCase()) ? [] : [i]));
     const held = await this.#rows(
       table,
       columns,
       rows.map(({ after }) => after!),
-      generated !== null,
+      unwritten !== null,
     );
     return held.map((found, i): HeldRow => {
       if (found === undefined) return { state: 'missing' };
@@ -63,12 +63,12 @@ class MysqlInspector implements SinkInspector {
 
   async holds(table: TableSchema, keys: readonly string[]): Promise<readonly boolean[]> {
     const rows = keys.map((key) => rowOfKey(table, key));
-    const isThere = (await this.#generated(table)) !== null;
+    const isThere = (await this.#unwritten(table)) !== null;
     return (await this.#rows(table, keyIndexes(table), rows, isThere)).map((found) => found !== undefined);
   }
 
   async *keys(table: TableSchema): AsyncIterable<readonly string[]> {
-    if ((await this.#generated(table)) === null) return;
+    if ((await this.#unwritten(table)) === null) return;
     const columns = keyIndexes(table).map((index) => table.columns[index]!);
     const names = columns.map(({ name }) => quoteName(name));
     const list = names.join(', ');
@@ -117,15 +117,21 @@ class MysqlInspector implements SinkInspector {
     return found;
   }
 
-  /** Names of generated columns, in lower case; null when the table is not there or not ours. */
-  async #generated(table: TableSchema): Promise<ReadonlySet<string> | null> {
+  /** Names of columns that are not written, in lower case; null when the table is not there or not ours. */
+  async #unwritten(table: TableSchema): Promise<ReadonlySet<string> | null> {
     const sql =
       'SELECT column_name AS name, extra AS extra FROM information_schema.columns ' +
       'WHERE table_schema = DATABASE() AND table_name = ?';
     const rows = await this.#query(sql, [fillTemplate(this.#config.table, table)]);
     if (!rows.some(({ name }) => name === VERSION_COLUMN)) return null;
     this.#marks = this.#config.mode === 'soft_delete' && rows.some(({ name }) => name === DELETED_AT_COLUMN);
-    return new Set(rows.flatMap(({ name, extra }) => (/GENERATED/i.test(extra ?? '') ? [name!.toLowerCase()] : [])));
+    const names = new Set(
+      rows.flatMap(({ name, extra }) => (/GENERATED/i.test(extra ?? '') ? [name!.toLowerCase()] : [])),
+    );
+    if (this.#config.schema_changes !== 'ignore') return names;
+    const there = new Set(rows.map(({ name }) => name!.toLowerCase()));
+    const absent = table.columns.map(({ name }) => name.toLowerCase()).filter((name) => !there.has(name));
+    return new Set([...names, ...absent]);
   }
 
   /** The rows that are there, as a relation. */

@@ -10,10 +10,10 @@ import { need } from './source-errors.ts';
 import { dateText, datetimeText, timeText } from './temporal.ts';
 
 const SMALL_OBJECT = 0;
-const LARGE_OBJECT = 1;
+export const LARGE_OBJECT = 1;
 const SMALL_ARRAY = 2;
-const LARGE_ARRAY = 3;
-const LITERAL = 4;
+export const LARGE_ARRAY = 3;
+export const LITERAL = 4;
 const INT16 = 5;
 const UINT16 = 6;
 const INT32 = 7;
@@ -85,8 +85,29 @@ function numberText(buf: Buffer, type: number, from: number, to: number): string
 }
 
 function containerText(buf: Buffer, type: number, from: number, to: number, depth: number): string {
+  const parts = jsonMembers(buf, type, from, to).map(({ key, ...value }) => {
+    const text = valueText(buf, value.type, value.from, value.to, depth + 1);
+    return key === null ? text : `${quoted(key)}: ${text}`;
+  });
+  return isObjectType(type) ? `{${parts.join(', ')}}` : `[${parts.join(', ')}]`;
+}
+
+export interface JsonMember {
+  /** Null within an array. */
+  readonly key: string | null;
+  readonly type: number;
+  /** Its body is in buf[from, to), and may end before. */
+  readonly from: number;
+  readonly to: number;
+}
+
+export const isObjectType = (type: number): boolean => type === SMALL_OBJECT || type === LARGE_OBJECT;
+export const isArrayType = (type: number): boolean => type === SMALL_ARRAY || type === LARGE_ARRAY;
+
+/** What the object or array at buf[from, to) holds, in stored order. */
+export function jsonMembers(buf: Buffer, type: number, from: number, to: number): JsonMember[] {
   const width = type === LARGE_OBJECT || type === LARGE_ARRAY ? 4 : 2;
-  const isObject = type === SMALL_OBJECT || type === LARGE_OBJECT;
+  const isObject = isObjectType(type);
   const number = (at: number) => (width === 2 ? buf.readUInt16LE(at) : buf.readUInt32LE(at));
   need(from + 2 * width <= to);
   const count = number(from);
@@ -94,19 +115,33 @@ function containerText(buf: Buffer, type: number, from: number, to: number, dept
   const keys = from + 2 * width;
   const values = keys + (isObject ? count * (width + 2) : 0);
   need(end <= to && values + count * (1 + width) <= end);
-  const parts: string[] = [];
+  const found: JsonMember[] = [];
   for (let i = 0; i < count; i++) {
     const entry = values + i * (1 + width);
     const kind = buf[entry]!;
-    const text = isInlined(kind, width)
-      ? valueText(buf, kind, entry + 1, entry + 1 + width, depth + 1)
-      : valueText(buf, kind, within(from + number(entry + 1), end), end, depth + 1);
-    parts.push(isObject ? `${keyText(buf, keys + i * (width + 2), width, from, end)}: ${text}` : text);
+    const key = isObject ? keyText(buf, keys + i * (width + 2), width, from, end) : null;
+    if (isInlined(kind, width)) found.push({ key, type: kind, from: entry + 1, to: entry + 1 + width });
+    else found.push({ key, type: kind, from: within(from + number(entry + 1), end), to: end });
   }
-  return isObject ? `{${parts.join(', ')}}` : `[${parts.join(', ')}]`;
+  return found;
 }
 
-function isInlined(type: number, width: number): boolean {
+/** Bytes of the body of a value that is neither object nor array, at buf[from, to). */
+export function scalarBytes(buf: Buffer, type: number, from: number, to: number): number {
+  let bytes = 8;
+  if (type === LITERAL) bytes = 1;
+  else if (type === INT16 || type === UINT16) bytes = 2;
+  else if (type === INT32 || type === UINT32) bytes = 4;
+  else if (type === STRING || type === OPAQUE) {
+    const { length, at } = variableLength(buf, type === OPAQUE ? from + 1 : from, to);
+    bytes = at + length - from;
+  } else need(type === INT64 || type === UINT64 || type === DOUBLE);
+  need(from + bytes <= to);
+  return bytes;
+}
+
+/** Whether the value lies in its entry itself. @param width 2, or 4 in the large forms */
+export function isInlined(type: number, width: number): boolean {
   if (type === LITERAL || type === INT16 || type === UINT16) return true;
   return width === 4 && (type === INT32 || type === UINT32);
 }
@@ -120,7 +155,7 @@ function keyText(buf: Buffer, entry: number, width: number, from: number, end: n
   const at = from + (width === 2 ? buf.readUInt16LE(entry) : buf.readUInt32LE(entry));
   const length = buf.readUInt16LE(entry + width);
   need(at + length <= end);
-  return quoted(buf.toString('utf8', at, at + length));
+  return buf.toString('utf8', at, at + length);
 }
 
 /** Seven bits a byte, lowest first; the top bit says that more follow. */

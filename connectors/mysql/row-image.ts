@@ -55,6 +55,11 @@ export class RowImage {
     return Buffer.from(buf.subarray(this.#start, this.#end));
   }
 
+  /** Where a column's value is; null for NULL. */
+  place(i: number): { readonly from: number; readonly to: number } | null {
+    return this.isNull(i) ? null : { from: this.#from[i]!, to: this.#to[i]! };
+  }
+
   isNull(i: number): boolean {
     return this.#from[i] === NULL_VALUE;
   }

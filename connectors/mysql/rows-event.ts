@@ -4,6 +4,7 @@ import type { TableCoverage } from './coverage.ts';
 import type { Key } from './key-order.ts';
 import { KeyTexts } from './key-texts.ts';
 import type { Wait } from './packet-socket.ts';
+import { wholeRows } from './partial-rows.ts';
 import { RowImage } from './row-image.ts';
 import { need, unsupported } from './source-errors.ts';
 import type { StreamTable } from './stream-tables.ts';
@@ -13,6 +14,8 @@ export interface RowsForm {
   /** Version 2 has more data behind table and flags. */
   readonly extra: boolean;
   readonly compressed: boolean;
+  /** JSON columns may have changes in place of their values. */
+  readonly partial?: true;
 }
 
 const form = (op: RowsForm['op'], extra: boolean, compressed: boolean): RowsForm => ({ op, extra, compressed });
@@ -21,6 +24,7 @@ const FORMS: ReadonlyMap<number, RowsForm> = new Map([
   [EventType.WRITE_ROWS, form('insert', true, false)],
   [EventType.UPDATE_ROWS, form('update', true, false)],
   [EventType.DELETE_ROWS, form('delete', true, false)],
+  [EventType.PARTIAL_UPDATE_ROWS, { ...form('update', true, false), partial: true }],
   [EventType.WRITE_ROWS_V1, form('insert', false, false)],
   [EventType.UPDATE_ROWS_V1, form('update', false, false)],
   [EventType.DELETE_ROWS_V1, form('delete', false, false)],
@@ -51,7 +55,7 @@ export class RowsEvents {
 
   /** The event's body at buf[from, to). @param coverage absent: all of the table's changes are delivered */
   take(
-    { op, extra, compressed }: RowsForm,
+    { op, extra, compressed, partial }: RowsForm,
     table: StreamTable,
     coverage: TableCoverage | undefined,
     buf: Buffer,
@@ -69,8 +73,10 @@ export class RowsEvents {
     at += buf[at]! < 0xfb ? 1 : 3;
     need(width === count);
     for (let maps = op === 'update' ? 2 : 1; maps > 0; maps--) at = allColumns(table, buf, at, to);
-    const rows = compressed ? inflated(buf, at, to) : buf;
-    const [start, end] = compressed ? [0, rows.length] : [at, to];
+    let rows = buf;
+    if (compressed) rows = inflated(buf, at, to);
+    else if (partial) rows = wholeRows(table.readers, buf, at, to);
+    const [start, end] = rows === buf ? [at, to] : [0, rows.length];
     if (coverage === undefined) return this.#rows(op, table, rows, start, end);
     const unknown = this.#foreignKeys(op, table, coverage, rows, start, end);
     const go = () => this.#covered(op, table, coverage, rows, start, end);

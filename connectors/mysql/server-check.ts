@@ -41,7 +41,6 @@ export function serverProblems({ flavor, release, version, variables }: ServerFa
   if (variables.get('binlog_row_metadata') === 'NO_LOG') {
     wanted('binlog_row_metadata', 'FULL', 'rows are written without what their columns are');
   }
-  wanted('binlog_row_value_options', '', 'changes of JSON columns are written in part');
   if (!variables.has('binlog_row_metadata') && found.length === 0) {
     found.push({
       message: 'the server cannot write the names of columns (binlog_row_metadata)',

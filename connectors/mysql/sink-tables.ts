@@ -1,11 +1,12 @@
 /** Target tables. They are made and widened, never narrowed; nothing is dropped. */
-import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import { type Connection, query } from './connections.ts';
 import { quoteName } from './names.ts';
 import type { SinkConfig } from './sink-config.ts';
-import { holds, type TypeOptions, typeOf } from './sink-types.ts';
+import { holds, type TargetColumn, type TypeOptions, typeOf, widens } from './sink-types.ts';
 
 const VERSION = quoteName(VERSION_COLUMN);
 /** Characters of an index, and of one name in it. */
@@ -33,6 +34,12 @@ interface CatalogColumn {
   readonly num_scale: string | null;
   readonly fraction: string | null;
   readonly extra: string;
+  readonly is_nullable: string;
+}
+
+interface TableOptions {
+  readonly mariadb: boolean;
+  readonly log: Logger;
 }
 
 export class TargetTables {
@@ -42,13 +49,15 @@ export class TargetTables {
   readonly #collation: string;
   /** Columns are the same in upper and lower case, tables on some systems. */
   readonly #names = new TargetNames({ fold: (name) => name.toLowerCase() });
+  readonly #changes: SchemaChanges;
   readonly #known = new Map<string, TargetTable>();
   /** Called before a table is made or widened. */
   beforeDdl: () => Promise<void> = async () => {};
 
-  constructor(connection: Connection, { table, mode }: SinkConfig, mariadb: boolean) {
+  constructor(connection: Connection, { table, mode, schema_changes }: SinkConfig, { mariadb, log }: TableOptions) {
     this.#connection = connection;
     this.#template = table;
+    this.#changes = new SchemaChanges(schema_changes, log);
     this.#marksDeletes = mode === 'soft_delete';
     this.#collation = mariadb ? 'utf8mb4_nopad_bin' : 'utf8mb4_0900_bin';
   }
@@ -65,12 +74,13 @@ export class TargetTables {
     const before = await this.#columns(label);
     if (before.length === 0) await this.#create(label, table);
     else await this.#widen(label, table, before);
+    this.#changes.described(label, table);
     const after = await this.#columns(label);
     await this.#check(label, table, after);
-    const generated = new Set(
-      after.filter(({ extra }) => /GENERATED/i.test(extra)).map(({ name }) => name.toLowerCase()),
+    const written = new Set(
+      after.filter(({ extra }) => !/GENERATED/i.test(extra)).map(({ name }) => name.toLowerCase()),
     );
-    const columns = table.columns.flatMap(({ name }, index) => (generated.has(name.toLowerCase()) ? [] : [index]));
+    const columns = table.columns.flatMap(({ name }, index) => (written.has(name.toLowerCase()) ? [index] : []));
     const keys = keyIndexes(table);
     const target = { name: quoteName(label), label, source: table, columns, keys, marksDeletes: this.#marksDeletes };
     this.#known.set(identityOf(table), target);
@@ -81,7 +91,8 @@ export class TargetTables {
     return query<CatalogColumn>(
       this.#connection,
       `SELECT column_name AS name, LOWER(data_type) AS base, column_type AS declared, numeric_precision AS num_precision,
-         numeric_scale AS num_scale, datetime_precision AS fraction, extra AS extra
+         numeric_scale AS num_scale, datetime_precision AS fraction, extra AS extra,
+         is_nullable AS is_nullable
        FROM information_schema.columns WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position`,
       [label],
     );
@@ -104,30 +115,39 @@ export class TargetTables {
     await this.beforeDdl();
     await query(
       this.#connection,
-      `CREATE TABLE ${quoteName(label)} (${lines.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4`,
+      `CREATE TABLE IF NOT EXISTS ${quoteName(label)} (${lines.join(', ')}) ENGINE = InnoDB ROW_FORMAT = DYNAMIC CHARACTER SET utf8mb4`,
     );
   }
 
   async #widen(label: string, table: TableSchema, present: readonly CatalogColumn[]): Promise<void> {
     const has = new Set(present.map(({ name }) => name.toLowerCase()));
     const options = this.#options(table);
-    const added = table.columns
-      .filter(({ name }) => !has.has(name.toLowerCase()))
-      .map((column) => `ADD COLUMN ${quoteName(column.name)} ${typeOf(column, options)} NULL`);
+    const types = new Map(table.columns.map((column) => [column.name, `${typeOf(column, options)} NULL`]));
+    const names = [...types.keys(), VERSION_COLUMN].filter((name) => !has.has(name.toLowerCase()));
     // Rows that were there before us are older than any change.
-    if (!has.has(VERSION_COLUMN)) added.push(`ADD COLUMN ${VERSION} bigint NOT NULL DEFAULT 0`);
-    if (added.length === 0) return;
+    const typeIn = (name: string) => types.get(name) ?? 'bigint NOT NULL DEFAULT 0';
+    const lines = (columns: readonly string[]) =>
+      columns.map((name) => `ADD COLUMN ${quoteName(name)} ${typeIn(name)}`);
+    const statement = (columns: readonly string[]) => `ALTER TABLE ${quoteName(label)} ${lines(columns).join(', ')};`;
+    const changes = lines(this.#changes.toAdd({ table, target: quoteName(label), names, statement }));
+    if (this.#changes.widens) {
+      for (const column of table.columns) {
+        const found = present.find(({ name }) => name.toLowerCase() === column.name.toLowerCase());
+        if (found === undefined || !widens(columnOf(found), column)) continue;
+        const isNullable = column.keyOrdinal === undefined && found.is_nullable === 'YES';
+        changes.push(`MODIFY ${quoteName(column.name)} ${typeOf(column, options)} ${isNullable ? 'NULL' : 'NOT NULL'}`);
+      }
+    }
+    if (changes.length === 0) return;
     await this.beforeDdl();
-    await query(this.#connection, `ALTER TABLE ${quoteName(label)} ${added.join(', ')}`);
+    await query(this.#connection, `ALTER TABLE ${quoteName(label)} ${changes.join(', ')}`);
   }
 
   async #check(label: string, table: TableSchema, present: readonly CatalogColumn[]): Promise<void> {
     for (const column of table.columns) {
-      const found = present.find(({ name }) => name.toLowerCase() === column.name.toLowerCase())!;
-      const { base, declared } = found;
-      const precision = Number(found.num_precision ?? 0);
-      const scale = base === 'decimal' ? Number(found.num_scale ?? 0) : Number(found.fraction ?? 0);
-      if (holds({ base, unsigned: / unsigned/.test(declared), precision, scale }, column)) continue;
+      const found = present.find(({ name }) => name.toLowerCase() === column.name.toLowerCase());
+      if (found === undefined || holds(columnOf(found), column)) continue;
+      const { declared } = found;
       throw new TailraceError(
         'sink.not_ready',
         `column "${column.name}" of table "${label}" is ${declared} and would change values of the ${column.native} of ` +
@@ -169,6 +189,11 @@ export class TargetTables {
       remedy: `CREATE UNIQUE INDEX ${quoteName(`${label}_key`)} ON ${quoteName(label)} (${keys.map(quoteName).join(', ')});`,
     });
   }
+}
+
+function columnOf({ base, declared, num_precision, num_scale, fraction }: CatalogColumn): TargetColumn {
+  const scale = Number((base === 'decimal' ? num_scale : fraction) ?? 0);
+  return { base, unsigned: / unsigned/.test(declared), precision: Number(num_precision ?? 0), scale };
 }
 
 const textOf = (names: readonly string[]): string =>

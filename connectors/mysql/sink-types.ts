@@ -95,3 +95,17 @@ export function holds({ base, unsigned, precision, scale }: TargetColumn, column
       return false;
   }
 }
+
+/** Is the type that is made for the source's column one of the same family as the target's, which holds all its values and more? */
+export function widens(present: TargetColumn, column: Column): boolean {
+  const { base, unsigned, precision, scale } = present;
+  if (holds(present, column)) return false;
+  const bits = WANTED_BITS[column.kind];
+  if (bits !== undefined && BITS[base] !== undefined) return BITS[base]! + (unsigned ? 1 : 0) <= bits;
+  if (column.kind === 'decimal' && base === 'decimal' && !unsigned && column.precision !== undefined) {
+    const { scale: wanted = 0 } = column;
+    return fits(column.precision, wanted) && wanted >= scale && column.precision - wanted >= precision - scale;
+  }
+  if (column.kind === 'float64') return base === 'float';
+  return (column.kind === 'time' && base === 'time') || (/^timestamp/.test(column.kind) && base === 'datetime');
+}

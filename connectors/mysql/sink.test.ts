@@ -7,6 +7,7 @@ import { batch, change, table } from '../../test/support/changes.ts';
 import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
+import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
@@ -69,6 +70,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
 
     sqlSinkSuite(newTarget, { refusesOtherUnique: true });
     sqlModesSuite(newTarget);
+    schemaChangesSuite(newTarget, { hasTypes: true });
     sparingSweepTest(newTarget);
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);

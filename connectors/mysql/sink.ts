@@ -23,7 +23,7 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
     const upsert = upsertForm(mariadb);
     const offsets = new TargetOffsets(connection, options, upsert);
     const resume = await offsets.load();
-    const tables = new TargetTables(connection, config, mariadb);
+    const tables = new TargetTables(connection, config, { mariadb, log: context.log });
     const rows = new RowApplier({ connection, offsets, upsert, context });
     return {
       sink: new MysqlSink({ connection, tables, offsets, rows, mode: config.mode, url: config.url, context }),

@@ -417,10 +417,6 @@ export class StreamDecoder {
 }
 
 const UNREADABLE: Readonly<Record<number, readonly [what: string, remedy: string]>> = {
-  [EventType.PARTIAL_UPDATE_ROWS]: [
-    'a partial update of a JSON column (binlog_row_value_options = PARTIAL_JSON)',
-    "SET GLOBAL binlog_row_value_options = ''; then set `on_gap: resnapshot` on the source",
-  ],
   [EventType.INCIDENT]: [
     'an incident: the server could not write a change',
     'look into the server log; then set `on_gap: resnapshot` on the source',

@@ -163,7 +163,7 @@ class PostgresSinkInspector implements SinkInspector {
     if (!rows.some((column) => column.name === VERSION_COLUMN)) return null;
     const columns = source.columns.flatMap((column, index) => {
       const found = rows.find((one) => one.name === column.name);
-      if (found?.generated) return [];
+      if (found?.generated || (found === undefined && this.#config.schema_changes === 'ignore')) return [];
       const { cast = 'text', type = 'text' } = found ?? {};
       return [{ index, name: found === undefined ? 'NULL' : `t.${quote(column.name)}`, cast, type }];
     });

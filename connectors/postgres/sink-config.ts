@@ -2,6 +2,7 @@
 import { secret, z } from '../../src/sdk/index.ts';
 import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
+import { schemaPolicy } from '../../src/sdk/target/schema-policy.ts';
 import { tableMode } from '../../src/sdk/target/table-mode.ts';
 import { CONNECTION_STRING } from './connection-string.ts';
 
@@ -27,6 +28,7 @@ export const sinkConfig = z.strictObject({
     .default('{table}')
     .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
   mode: tableMode(),
+  schema_changes: schemaPolicy(', and types that have become wider are widened'),
 });
 
 export type SinkConfig = z.output<typeof sinkConfig>;

@@ -1,12 +1,13 @@
 /** Target tables: made from the source's description, widened when it gains columns, never narrowed, nothing dropped. */
 import type { ClientBase } from 'pg';
-import { type Column, keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { type Column, keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import type { SinkConfig } from './sink-config.ts';
 import { TypeResolver } from './sink-type-resolver.ts';
-import { holds } from './sink-types.ts';
+import { holds, widens } from './sink-types.ts';
 
 /** A column that is written: its place in the source's description and its type in the target. */
 export interface TargetColumn {
@@ -58,11 +59,13 @@ export class TargetTables {
   readonly #config: SinkConfig;
   readonly #types: TypeResolver;
   readonly #names = new TargetNames();
+  readonly #changes: SchemaChanges;
   readonly #known = new Map<string, TargetTable>();
 
-  constructor(client: ClientBase, config: SinkConfig) {
+  constructor(client: ClientBase, config: SinkConfig, log: Logger) {
     this.#client = client;
     this.#config = config;
+    this.#changes = new SchemaChanges(config.schema_changes, log);
     this.#types = new TypeResolver(client);
   }
 
@@ -81,9 +84,14 @@ export class TargetTables {
     this.#names.claim(label, table);
     const qualified = `${quote(schema)}.${quote(name)}`;
     const wanted = await this.#types.resolve(table.columns);
-    const before = await this.#columns(schema, name);
+    let before = await this.#columns(schema, name);
+    if (before.length === 0) {
+      await this.#lock(label);
+      before = await this.#columns(schema, name);
+    }
     if (before.length === 0) await this.#create(schema, qualified, table, wanted);
     else await this.#widen(qualified, table, wanted, before);
+    this.#changes.described(qualified, table);
     const after = await this.#columns(schema, name);
     this.#checkTypes(qualified, table, wanted, after);
     if (before.length > 0) await this.#checkKey(schema, name, qualified, table);
@@ -105,6 +113,12 @@ export class TargetTables {
     return (await this.#client.query<CatalogColumn>(COLUMNS_SQL, [schema, name])).rows;
   }
 
+  /** Until the end of the transaction: of two sinks that would make the table the second finds it made. */
+  async #lock(label: string): Promise<void> {
+    const name = `tailrace table ${label}`;
+    await this.#client.query('SELECT pg_advisory_xact_lock(hashtextextended($1, 0))', [name]);
+  }
+
   async #create(schema: string, name: string, table: TableSchema, wanted: Wanted): Promise<void> {
     const { rowCount } = await this.#client.query('SELECT 1 FROM pg_namespace WHERE nspname = $1', [schema]);
     if (rowCount === 0) await this.#client.query(`CREATE SCHEMA IF NOT EXISTS ${quote(schema)}`);
@@ -117,18 +131,27 @@ export class TargetTables {
 
   async #widen(name: string, table: TableSchema, wanted: Wanted, present: readonly CatalogColumn[]): Promise<void> {
     const has = new Set(present.map((column) => column.name));
-    const added = table.columns.filter((column) => !has.has(column.name));
-    const lines = added.map((column) => `ADD COLUMN ${quote(column.name)} ${wanted.get(column.name)!.ddl}`);
+    const names = [...table.columns.map((column) => column.name), VERSION_COLUMN].filter((one) => !has.has(one));
     // Rows that were there before us are older than any change.
-    if (!has.has(VERSION_COLUMN)) lines.push(`ADD COLUMN ${quote(VERSION_COLUMN)} bigint NOT NULL DEFAULT 0`);
-    if (lines.length > 0) await this.#client.query(`ALTER TABLE ${name}\n${lines.join(',\n')}`);
+    const typeOf = (column: string) => wanted.get(column)?.ddl ?? 'bigint NOT NULL DEFAULT 0';
+    const lines = (columns: readonly string[]) => columns.map((one) => `ADD COLUMN ${quote(one)} ${typeOf(one)}`);
+    const statement = (columns: readonly string[]) => `ALTER TABLE ${name} ${lines(columns).join(', ')};`;
+    const changes = lines(this.#changes.toAdd({ table, target: name, names, statement }));
+    if (this.#changes.widens) {
+      for (const { name: column, type } of present) {
+        const to = wanted.get(column);
+        if (to !== undefined && widens(type, to.canonical))
+          changes.push(`ALTER COLUMN ${quote(column)} TYPE ${to.ddl}`);
+      }
+    }
+    if (changes.length > 0) await this.#client.query(`ALTER TABLE ${name} ${changes.join(', ')}`);
   }
 
   #checkTypes(target: string, table: TableSchema, wanted: Wanted, present: readonly CatalogColumn[]): void {
     for (const { name } of table.columns) {
-      const { type } = present.find((column) => column.name === name)!;
+      const type = present.find((column) => column.name === name)?.type;
       const { canonical, ddl } = wanted.get(name)!;
-      if (holds(type, canonical)) continue;
+      if (type === undefined || holds(type, canonical)) continue;
       throw new TailraceError(
         'sink.not_ready',
         `column "${name}" of ${target} has type ${type} and cannot hold the ${ddl} of ${sourceTableName(table)}`,
@@ -156,8 +179,8 @@ type Wanted = Awaited<ReturnType<TypeResolver['resolve']>>;
 
 function writable(table: TableSchema, present: readonly CatalogColumn[]): readonly TargetColumn[] {
   return table.columns.flatMap((column: Column, index) => {
-    const { cast, generated } = present.find(({ name }) => name === column.name)!;
-    return generated ? [] : [{ index, name: quote(column.name), cast }];
+    const found = present.find(({ name }) => name === column.name);
+    return found === undefined || found.generated ? [] : [{ index, name: quote(column.name), cast: found.cast }];
   });
 }
 

@@ -126,6 +126,25 @@ export function holds(actual: string, wanted: string): boolean {
   return kinds.includes(undefined) || kinds[0] === kinds[1];
 }
 
+const FAMILIES: readonly RegExp[] = [
+  /^(smallint|integer|bigint|numeric)$/,
+  /^(real|double precision)$/,
+  /^character varying$/,
+  /^time without time zone$/,
+  /^time with time zone$/,
+  /^timestamp without time zone$/,
+  /^timestamp with time zone$/,
+];
+
+/** Is `wanted` a type of the same family as `actual` that holds all its values and more? */
+export function widens(actual: string, wanted: string): boolean {
+  const a = shapeOf(actual);
+  const w = shapeOf(wanted);
+  if (a.array || w.array || !FAMILIES.some((family) => family.test(a.base) && family.test(w.base))) return false;
+  if (a.base === 'character varying') return (a.modifiers[0] ?? Infinity) < (w.modifiers[0] ?? Infinity);
+  return !holds(actual, wanted) && holds(wanted, actual);
+}
+
 function numericHolds([precision, scale = 0]: readonly number[], wanted: Shape): boolean {
   const digits = own(INTEGER_DIGITS, wanted.base);
   if (digits === undefined && wanted.base !== 'numeric') return false;

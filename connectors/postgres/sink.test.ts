@@ -2,6 +2,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
 import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
+import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
@@ -60,6 +61,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
 describe('postgres sink', () => {
   sqlSinkSuite(newTarget);
   sqlModesSuite(newTarget);
+  schemaChangesSuite(newTarget, { hasTypes: true });
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
   lostAnswersTest(sink, newTarget);

@@ -30,7 +30,7 @@ export async function openSink(options: SinkOpenOptions<SinkConfig>): Promise<Op
     });
     const offsets = new TargetOffsets(client, services, options);
     const resume = await offsets.load();
-    const tables = new TargetTables(client, config);
+    const tables = new TargetTables(client, config, context.log);
     const applier = new RowApplier(client, services, context);
     const sink = new PostgresSink({
       client,

@@ -1,6 +1,7 @@
 /** Configuration of the `sqlite` sink. */
 import { z } from '../../src/sdk/index.ts';
 import { tableTemplate } from '../../src/sdk/table-template.ts';
+import { schemaPolicy } from '../../src/sdk/target/schema-policy.ts';
 import { tableMode } from '../../src/sdk/target/table-mode.ts';
 
 export const config = z.strictObject({
@@ -13,6 +14,7 @@ export const config = z.strictObject({
     .default('{table}')
     .describe('Name of the target table; `{table}` and `{schema}` are the source’s names.'),
   mode: tableMode(),
+  schema_changes: schemaPolicy(),
 });
 
 export type SqliteConfig = z.output<typeof config>;

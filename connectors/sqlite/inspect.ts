@@ -59,8 +59,8 @@ class SqliteInspector implements SinkInspector {
 
   async compare(rows: readonly Change[]): Promise<readonly HeldRow[]> {
     const table = rows[0]!.table;
-    const generated = this.#generated(table);
-    const columns = table.columns.flatMap(({ name }, i) => (generated?.has(fold(name)) ? [] : [i]));
+    const unwritten = this.#unwritten(table);
+    const columns = table.columns.flatMap(({ name }, i) => (unwritten?.has(fold(name)) ? [] : [i]));
     const held = await this.#rows(
       table,
       columns,
@@ -104,7 +104,7 @@ class SqliteInspector implements SinkInspector {
 
   /** Null when the table is not there. */
   #pageSql(table: TableSchema): { first: string; next: string; keys: readonly string[] } | null {
-    if (this.#generated(table) === null) return null;
+    if (this.#unwritten(table) === null) return null;
     const keys = keyIndexes(table).map((index) => quote(table.columns[index]!.name));
     const list = keys.join(', ');
     const select = `SELECT ${keys.map((key, i) => `${key} AS c${i}`).join(', ')} FROM ${this.#there(table)}`;
@@ -125,7 +125,7 @@ class SqliteInspector implements SinkInspector {
     rows: readonly Row[],
   ): Promise<readonly (Found | undefined)[]> {
     const statement = await this.#guarded(() => {
-      if (this.#generated(table) === null) return null;
+      if (this.#unwritten(table) === null) return null;
       const name = (index: number) => quote(table.columns[index]!.name);
       const keys = keyIndexes(table).map((index) => `${name(index)} = ?`);
       const list = columns.map((index, i) => `${name(index)} AS c${i}`).join(', ');
@@ -141,11 +141,14 @@ class SqliteInspector implements SinkInspector {
     return found;
   }
 
-  /** Folded names of generated columns; null when the table is not there. */
-  #generated(table: TableSchema): ReadonlySet<string> | null {
+  /** Folded names of columns that are not written; null when the table is not there. */
+  #unwritten(table: TableSchema): ReadonlySet<string> | null {
     const columns = this.#columns(table);
     if (columns.length === 0) return null;
-    return new Set(columns.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
+    const names = columns.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name));
+    if (this.#config.schema_changes !== 'ignore') return new Set(names);
+    const there = new Set(columns.map(({ name }) => fold(name)));
+    return new Set([...names, ...table.columns.map(({ name }) => fold(name)).filter((name) => !there.has(name))]);
   }
 
   #columns(table: TableSchema): readonly { readonly name: string; readonly hidden: number }[] {

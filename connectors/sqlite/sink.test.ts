@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
+import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -56,6 +57,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
 describe('sqlite sink', () => {
   sqlSinkSuite(newTarget);
   sqlModesSuite(newTarget);
+  schemaChangesSuite(newTarget);
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
 });

@@ -69,7 +69,7 @@ class SqliteSink implements Sink {
     this.#offsets = offsets;
     this.#context = context;
     this.#mode = config.mode;
-    this.#tables = new TargetTables(database, config);
+    this.#tables = new TargetTables(database, config, context.log);
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {

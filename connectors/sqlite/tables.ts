@@ -1,9 +1,10 @@
 /** Target tables and their prepared statements. Tables are made and widened, never narrowed; nothing is dropped. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import { keyColumns, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import { keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
+import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
 import type { SqliteConfig } from './config.ts';
 import { holds, typeOf } from './values.ts';
@@ -11,7 +12,7 @@ import { holds, typeOf } from './values.ts';
 const VERSION = quote(VERSION_COLUMN);
 const DELETED_AT = quote(DELETED_AT_COLUMN);
 
-type TableOptions = Pick<SqliteConfig, 'table' | 'mode'>;
+type TableOptions = Pick<SqliteConfig, 'table' | 'mode' | 'schema_changes'>;
 
 interface CatalogColumn {
   readonly name: string;
@@ -26,10 +27,12 @@ export class TargetTables {
   readonly #names = new TargetNames({ fold });
   readonly #known = new Map<string, TargetTable>();
   readonly #config: TableOptions;
+  readonly #changes: SchemaChanges;
 
-  constructor(database: DatabaseSync, config: TableOptions) {
+  constructor(database: DatabaseSync, config: TableOptions, log: Logger) {
     this.#database = database;
     this.#config = config;
+    this.#changes = new SchemaChanges(config.schema_changes, log);
   }
 
   /** Makes the table ready for rows of this description, inside the open transaction. */
@@ -42,10 +45,11 @@ export class TargetTables {
     const before = this.#columns(table);
     if (before.length === 0) this.#create(table);
     else this.#widen(table, before);
+    this.#changes.described(quote(table.table), table);
     const after = this.#columns(table);
     this.#check(table, after, sourceTableName(described));
-    const generated = new Set(after.filter(({ hidden }) => Number(hidden) >= 2).map(({ name }) => fold(name)));
-    const indexes = table.columns.flatMap(({ name }, index) => (generated.has(fold(name)) ? [] : [index]));
+    const written = new Set(after.filter(({ hidden }) => Number(hidden) < 2).map(({ name }) => fold(name)));
+    const indexes = table.columns.flatMap(({ name }, index) => (written.has(fold(name)) ? [index] : []));
     target = new TargetTable(this.#database, table, {
       columns: indexes,
       marksDeletes: this.#config.mode === 'soft_delete',
@@ -72,18 +76,20 @@ export class TargetTables {
 
   #widen(table: TableSchema, present: readonly CatalogColumn[]): void {
     const has = new Set(present.map(({ name }) => fold(name)));
-    const alter = `ALTER TABLE ${quote(table.table)} ADD COLUMN`;
-    for (const column of table.columns) {
-      if (!has.has(fold(column.name))) this.#database.exec(`${alter} ${quote(column.name)} ${typeOf(column)}`);
-    }
+    const target = quote(table.table);
+    const types = new Map(table.columns.map((column) => [column.name, typeOf(column)]));
+    const names = [...types.keys(), VERSION_COLUMN].filter((name) => !has.has(fold(name)));
     // Rows that were there before us are older than any change.
-    if (!has.has(VERSION_COLUMN)) this.#database.exec(`${alter} ${VERSION} INTEGER NOT NULL DEFAULT 0`);
+    const typeIn = (name: string) => types.get(name) ?? 'INTEGER NOT NULL DEFAULT 0';
+    const add = (name: string) => `ALTER TABLE ${target} ADD COLUMN ${quote(name)} ${typeIn(name)};`;
+    const statement = (columns: readonly string[]) => columns.map(add).join(' ');
+    for (const name of this.#changes.toAdd({ table, target, names, statement })) this.#database.exec(add(name));
   }
 
   #check(table: TableSchema, present: readonly CatalogColumn[], source: string): void {
     for (const column of table.columns) {
-      const { type } = present.find(({ name }) => fold(name) === fold(column.name))!;
-      if (holds(type, column)) continue;
+      const type = present.find(({ name }) => fold(name) === fold(column.name))?.type;
+      if (type === undefined || holds(type, column)) continue;
       throw new TailraceError(
         'sink.not_ready',
         `column "${column.name}" of table "${table.table}" is declared ${type} and would change values of the ` +
