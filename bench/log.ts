@@ -7,6 +7,7 @@ import { findKcat } from '../demo/servers/kcat.ts';
 import { TailraceError } from '../src/contracts/errors.ts';
 import { KINDS, type Kind } from './log/brokers.ts';
 import { runFetch } from './log/fetch.ts';
+import { GOALS, runGoal } from './log/goals/index.ts';
 import { runLatency } from './log/latency.ts';
 import { PRODUCE_ROWS, runProduce } from './log/produce.ts';
 import { runColdStart, runKilledStart } from './log/start.ts';
@@ -18,7 +19,12 @@ const needKcat: Record<string, Row> = {
   fetch: runFetch,
   'start-killed': runKilledStart,
 };
-const all: Record<string, Row> = { ...needKcat, latency: runLatency, 'start-cold': runColdStart };
+const all: Record<string, Row> = {
+  ...needKcat,
+  latency: runLatency,
+  'start-cold': runColdStart,
+  ...Object.fromEntries(GOALS.map((name) => [name, () => runGoal(name)])),
+};
 
 export const rows = Object.keys(all);
 
