@@ -1,30 +1,21 @@
 /** docs/dead-letters.md does what it says: its pipeline runs, its commands print what stands there. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
-import { startPostgres } from '../demo/servers/postgres.ts';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { dlq } from '../src/cli/commands/dlq.ts';
 import type { DeadLetterList } from '../src/contracts/dead-letters.ts';
-import { Project, until, untilStatus } from './support/project.ts';
+import { guideText, startGuide } from './support/guide.ts';
+import { type Project, until, untilStatus } from './support/project.ts';
 import { blocksOf, expectedPattern } from './support/readme-commands.ts';
 
-const guide = readFileSync(new URL('../docs/dead-letters.md', import.meta.url), 'utf8');
+const guide = guideText('dead-letters');
 
 test('the guide', { timeout: 120_000 }, async () => {
-  const server = await startPostgres();
-  onTestFinished(() => server.stop());
-  const url = await server.createDatabase('guide');
-  const client = new pg.Client(url);
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query('create table orders (id int primary key, amount text)');
-  await client.query(`insert into orders values (1, '10'), (2, 'n/a'), (3, '30'), (4, '7,5')`);
-  const [yaml = ''] = /(?<=```yaml\n)[\s\S]*?(?=```)/.exec(guide) ?? [];
-  const project = await Project.make(yaml, { SOURCE_URL: url, LANG: 'C.UTF-8' });
-  const running = project.start();
+  const { project, running } = await startGuide(guide, [
+    'create table orders (id int primary key, amount text)',
+    `insert into orders values (1, '10'), (2, 'n/a'), (3, '30'), (4, '7,5')`,
+  ]);
   await untilStatus('all were read', running, (source, [sink]) => {
     return source.state === 'streaming' && sink!.deadLetters === 2 && sink!.lagRecords === 0;
   });

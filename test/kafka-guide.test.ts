@@ -1,5 +1,5 @@
 /** docs/kafka-listener.md says what the code does: its settings are accepted, its commands are understood. */
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, onTestFinished, test } from 'vitest';
@@ -8,8 +8,9 @@ import { singleCommands } from '../src/cli/commands.ts';
 import { loadProject } from '../src/config/index.ts';
 import { CERTIFICATE, KEY } from './support/certificate.ts';
 import { testRegistry as registry } from './support/config-registry.ts';
+import { guideText } from './support/guide.ts';
 
-const guide = readFileSync(new URL('../docs/kafka-listener.md', import.meta.url), 'utf8');
+const guide = guideText('kafka-listener');
 
 test('the settings are accepted', async () => {
   const examples = [...guide.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, yaml = '']) => yaml);

@@ -1,30 +1,22 @@
 /** docs/replay.md does what it says: its pipeline runs, its commands print what stands there. */
-import { readFileSync, writeFileSync } from 'node:fs';
+import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
-import { startPostgres } from '../demo/servers/postgres.ts';
+import { expect, test } from 'vitest';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { singleCommands } from '../src/cli/commands.ts';
-import { Project, untilStatus } from './support/project.ts';
+import { guideText, startGuide } from './support/guide.ts';
+import { untilStatus } from './support/project.ts';
 import { blocksOf, expectedPattern } from './support/readme-commands.ts';
 
-const guide = readFileSync(new URL('../docs/replay.md', import.meta.url), 'utf8');
+const guide = guideText('replay');
 
 test('the guide', { timeout: 120_000 }, async () => {
-  const server = await startPostgres();
-  onTestFinished(() => server.stop());
-  const url = await server.createDatabase('guide');
-  const client = new pg.Client(url);
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query('create table items (id int primary key, name text)');
-  await client.query(`insert into items select i, 'item ' || i from generate_series(1, 40) i`);
-  const [yaml = ''] = /(?<=```yaml\n)[\s\S]*?(?=```)/.exec(guide) ?? [];
+  const { client, project, running, yaml } = await startGuide(guide, [
+    'create table items (id int primary key, name text)',
+    `insert into items select i, 'item ' || i from generate_series(1, 40) i`,
+  ]);
   const [, changed = ''] = /changes the rule to `(.*?)`/.exec(guide) ?? [];
-  const project = await Project.make(yaml, { SOURCE_URL: url, LANG: 'C.UTF-8' });
-  const running = project.start();
   await untilStatus('the copy is there', running, (source, [sink]) => {
     return source.state === 'streaming' && sink!.records > 40 && sink!.lagRecords === 0;
   });

@@ -1,30 +1,21 @@
 /** docs/snapshots.md does what it says: its pipeline runs, its commands print what stands there. */
-import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import pg from 'pg';
-import { expect, onTestFinished, test } from 'vitest';
-import { startPostgres } from '../demo/servers/postgres.ts';
+import { expect, test } from 'vitest';
 import { parseArguments } from '../src/cli/arguments.ts';
 import { snapshot } from '../src/cli/commands/snapshot.ts';
-import { Project, until, untilStatus } from './support/project.ts';
+import { guideText, startGuide } from './support/guide.ts';
+import { until, untilStatus } from './support/project.ts';
 import { blocksOf, expectedPattern } from './support/readme-commands.ts';
 
-const guide = readFileSync(new URL('../docs/snapshots.md', import.meta.url), 'utf8');
+const guide = guideText('snapshots');
 const wordsOf = (line: string) => [...line.matchAll(/"([^"]*)"|(\S+)/g)].map(([, text, word]) => text ?? word!);
 
 test('the guide', { timeout: 120_000 }, async () => {
-  const server = await startPostgres();
-  onTestFinished(() => server.stop());
-  const url = await server.createDatabase('guide');
-  const client = new pg.Client(url);
-  await client.connect();
-  onTestFinished(() => client.end());
-  await client.query('create table items (id int primary key, name text, price numeric(10,2))');
-  await client.query(`insert into items select i, 'item ' || i, i - 1 from generate_series(1, 40) i`);
-  const [yaml = ''] = /(?<=```yaml\n)[\s\S]*?(?=```)/.exec(guide) ?? [];
-  const project = await Project.make(yaml, { SOURCE_URL: url, LANG: 'C.UTF-8' });
-  const running = project.start();
+  const { client, project, running } = await startGuide(guide, [
+    'create table items (id int primary key, name text, price numeric(10,2))',
+    `insert into items select i, 'item ' || i, i - 1 from generate_series(1, 40) i`,
+  ]);
   const copy = (sql: string): unknown[] => {
     const database = new DatabaseSync(join(project.dir, 'copy.db'), { timeout: 5_000 });
     try {
