@@ -1,6 +1,7 @@
 /** Target tables. They are made and widened, never narrowed; nothing is dropped. */
 import { keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { deletesByItself, needsItsRows } from '../../src/sdk/target/cascades.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import { type Connection, query } from './connections.ts';
@@ -159,6 +160,20 @@ export class TargetTables {
     }
     const keys = keyColumns(table).map(({ name }) => name);
     if (keys.length > 0) await this.#checkIndexes(label, keys);
+    if (needsItsRows(table)) await this.#checkCascades(label);
+  }
+
+  async #checkCascades(label: string): Promise<void> {
+    const [found] = await query<{ name: string }>(
+      this.#connection,
+      `SELECT constraint_name AS name FROM information_schema.referential_constraints
+       WHERE constraint_schema = DATABASE() AND table_name = ? AND delete_rule = 'CASCADE' LIMIT 1`,
+      [label],
+    );
+    if (found === undefined) return;
+    const key = quoteName(found.name);
+    const remedy = `ALTER TABLE ${quoteName(label)} DROP FOREIGN KEY ${key}; then add it again without ON DELETE CASCADE`;
+    throw deletesByItself(quoteName(label), key, remedy);
   }
 
   /** An upsert overwrites the row that has any unique index' value: only the key may be one. */

@@ -9,6 +9,7 @@ import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
+import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -70,6 +71,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
 
     sqlSinkSuite(newTarget, { refusesOtherUnique: true });
     sqlModesSuite(newTarget);
+    sqlConstraintsSuite(newTarget);
     schemaChangesSuite(newTarget, { hasTypes: true });
     sparingSweepTest(newTarget);
     transactionalSuite(newTarget);

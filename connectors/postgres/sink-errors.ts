@@ -67,6 +67,9 @@ export interface ErrorPlace {
   readonly table?: string;
 }
 
+const WHOLE =
+  'set `consistency: transactional` in the sink: a constraint that is checked at the end needs whole transactions of the source';
+
 /** Any error of the driver as a typed one; typed ones pass. Server texts may hold row values: `detail` only. */
 export function asSinkError(error: unknown, place: ErrorPlace): TailraceError {
   if (error instanceof TailraceError) return error;
@@ -86,6 +89,12 @@ export function asSinkError(error: unknown, place: ErrorPlace): TailraceError {
     case 'privilege':
       return new TailraceError('sink.not_ready', `PostgreSQL at ${where} denies permission${on} (${state})`, {
         remedy: grant(place),
+        detail,
+      });
+    case 'record':
+      // Rows are refused one by one: only the end of a transaction is left.
+      return new TailraceError('sink.not_ready', `PostgreSQL at ${where} refused the end of a transaction (${state})`, {
+        remedy: WHOLE,
         detail,
       });
     default:

@@ -3,6 +3,7 @@ import type { ClientBase } from 'pg';
 import { type Column, keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { deletesByItself, needsItsRows } from '../../src/sdk/target/cascades.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import type { SinkConfig } from './sink-config.ts';
@@ -54,6 +55,11 @@ const UNIQUE_SQL = `
          JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
          WHERE k.place <= i.indnkeyatts) = $3::text[]`;
 
+const CASCADE_SQL = `
+  SELECT k.conname AS name, pg_get_constraintdef(k.oid) AS definition
+  FROM pg_constraint k JOIN pg_class c ON c.oid = k.conrelid JOIN pg_namespace n ON n.oid = c.relnamespace
+  WHERE n.nspname = $1 AND c.relname = $2 AND k.contype = 'f' AND k.confdeltype = 'c' LIMIT 1`;
+
 export class TargetTables {
   readonly #client: ClientBase;
   readonly #config: SinkConfig;
@@ -95,6 +101,7 @@ export class TargetTables {
     const after = await this.#columns(schema, name);
     this.#checkTypes(qualified, table, wanted, after);
     if (before.length > 0) await this.#checkKey(schema, name, qualified, table);
+    if (before.length > 0 && needsItsRows(table)) await this.#checkCascades(schema, name, qualified);
     const columns = writable(table, after);
     const keys = keyIndexes(table).map((index) => columns.find((column) => column.index === index)!);
     const target = {
@@ -158,6 +165,16 @@ export class TargetTables {
         { remedy: `ALTER TABLE ${target} ALTER COLUMN ${quote(name)} TYPE ${ddl};` },
       );
     }
+  }
+
+  async #checkCascades(schema: string, name: string, qualified: string): Promise<void> {
+    const { rows } = await this.#client.query<{ name: string; definition: string }>(CASCADE_SQL, [schema, name]);
+    const [found] = rows;
+    if (found === undefined) return;
+    const mild = found.definition.replace(' ON DELETE CASCADE', '');
+    const key = quote(found.name);
+    const remedy = `ALTER TABLE ${qualified} DROP CONSTRAINT ${key}, ADD CONSTRAINT ${key} ${mild};`;
+    throw deletesByItself(qualified, key, remedy);
   }
 
   async #checkKey(schema: string, name: string, qualified: string, table: TableSchema): Promise<void> {

@@ -4,6 +4,7 @@ import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.
 import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
+import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -61,6 +62,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
 describe('postgres sink', () => {
   sqlSinkSuite(newTarget);
   sqlModesSuite(newTarget);
+  sqlConstraintsSuite(newTarget, { hasDeferredUnique: true, hasDeferredReferences: true });
   schemaChangesSuite(newTarget, { hasTypes: true });
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);

@@ -55,6 +55,14 @@ export function asSinkError(error: unknown, path: string): TailraceError {
       ...options,
     });
   }
+  if (RECORD.includes(primary(error))) {
+    // Rows are refused one by one: only the end of a transaction is left.
+    return new TailraceError('sink.not_ready', `SQLite refused the end of a transaction on ${path} (code ${errcode})`, {
+      remedy:
+        'set `consistency: transactional` in the sink: a constraint that is checked at the end needs whole transactions of the source',
+      ...options,
+    });
+  }
   return new TailraceError('sink.not_ready', `SQLite refused a statement on ${path}: ${errstr} (code ${errcode})`, {
     remedy: 'compare the target table with the source; a table made by another tool may not fit',
     ...options,

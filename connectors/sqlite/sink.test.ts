@@ -6,6 +6,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
+import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
@@ -57,6 +58,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
 describe('sqlite sink', () => {
   sqlSinkSuite(newTarget);
   sqlModesSuite(newTarget);
+  sqlConstraintsSuite(newTarget, { hasDeferredReferences: true });
   schemaChangesSuite(newTarget);
   sparingSweepTest(newTarget);
   transactionalSuite(newTarget);

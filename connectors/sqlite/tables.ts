@@ -3,6 +3,7 @@ import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { keyColumns, type Logger, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
+import { deletesByItself, needsItsRows } from '../../src/sdk/target/cascades.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
 import { SchemaChanges } from '../../src/sdk/target/schema-policy.ts';
 import { DELETED_AT_COLUMN } from '../../src/sdk/target/soft-delete.ts';
@@ -48,6 +49,7 @@ export class TargetTables {
     this.#changes.described(quote(table.table), table);
     const after = this.#columns(table);
     this.#check(table, after, sourceTableName(described));
+    if (needsItsRows(table)) this.#checkCascades(table);
     const written = new Set(after.filter(({ hidden }) => Number(hidden) < 2).map(({ name }) => fold(name)));
     const indexes = table.columns.flatMap(({ name }, index) => (written.has(fold(name)) ? [index] : []));
     target = new TargetTable(this.#database, table, {
@@ -103,6 +105,14 @@ export class TargetTables {
     throw new TailraceError('sink.not_ready', `table "${table.table}" has no unique index over the source's key`, {
       remedy: `CREATE UNIQUE INDEX ${quote(`${table.table}_key`)} ON ${quote(table.table)} (${list.join(', ')});`,
     });
+  }
+
+  #checkCascades({ table }: TableSchema): void {
+    const sql = `SELECT id, "from" AS name FROM pragma_foreign_key_list(?) WHERE on_delete = 'CASCADE'`;
+    const found = this.#database.prepare(sql).get(table) as { id: number; name: string } | undefined;
+    if (found === undefined) return;
+    const remedy = `make the table again with the foreign key of ${quote(found.name)} without ON DELETE CASCADE`;
+    throw deletesByItself(quote(table), quote(found.name), remedy);
   }
 
   #isUnique({ table }: TableSchema, keys: readonly string[], present: readonly CatalogColumn[]): boolean {
