@@ -65,13 +65,12 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
     await stops(other, 'ALTER TABLE a TRUNCATE PARTITION p0');
   });
 
-  test.skipIf(missing || flavor !== 'mysql')('invariant 5: a JSON column changed in part', async () => {
+  test.skipIf(missing || flavor !== 'mysql')('invariant 5: JSON changed in part without its value before', async () => {
     const made = await scene(['a'], BASE);
-    const error = await stops(
+    await stops(
       made,
-      "SET SESSION binlog_row_value_options = PARTIAL_JSON; UPDATE a SET j = JSON_SET(j, '$.k', 'short') WHERE id = 0; SET SESSION binlog_row_value_options = ''",
+      "SET SESSION binlog_row_value_options = PARTIAL_JSON, binlog_row_image = MINIMAL; UPDATE a SET j = JSON_SET(j, '$.k', 'short') WHERE id = 0; SET SESSION binlog_row_value_options = '', binlog_row_image = FULL",
     );
-    expect(error.message).toContain('JSON');
   });
 
   test.skipIf(missing)('invariant 5: a lost primary key, which the next start refuses', async () => {

@@ -11,6 +11,7 @@ const REPLACE = 0;
 const INSERT = 1;
 const REMOVE = 2;
 
+/** A member's name, or an element's number, below zero from the end: -1 is the last. */
 type Leg = string | number;
 
 /** The binary document `before` with the changes of buf[from, to) applied. Throws `source.unsupported` when they do not fit. */
@@ -37,7 +38,7 @@ export function withDiffs(before: Buffer, buf: Buffer, from: number, to: number)
 function parentOf(root: JsonNode, legs: readonly Leg[]): JsonNode {
   let node: JsonNode | undefined = root;
   for (const leg of legs.slice(0, -1)) {
-    if (node?.kind === 'array' && typeof leg === 'number') node = node.items[leg];
+    if (node?.kind === 'array' && typeof leg === 'number') node = node.items.at(leg);
     else if (node?.kind === 'object' && typeof leg === 'string') node = node.members.get(leg);
     else node = undefined;
   }
@@ -54,10 +55,11 @@ function change(parent: JsonNode, leg: Leg, operation: number, node: JsonNode | 
   }
   fits(parent.kind === 'array' && typeof leg === 'number');
   const { items } = parent;
-  fits(operation === INSERT || leg < items.length);
-  // One behind the end is put at the end.
+  const index = leg < 0 ? items.length + leg : leg;
+  fits(operation === INSERT || (index >= 0 && index < items.length));
+  // What is inserted beyond an end is put at that end.
   const added = node === null ? [] : [node];
-  items.splice(leg, operation === INSERT ? 0 : 1, ...added);
+  items.splice(Math.max(index, 0), operation === INSERT ? 0 : 1, ...added);
 }
 
 /** Invariant 5: a change that cannot be applied is not left out. */
@@ -69,8 +71,8 @@ function fits(condition: boolean): asserts condition {
   );
 }
 
-/** A member as it is or as a JSON string, or an element by its number. */
-const LEG = /\.(?:"((?:[^"\\]|\\.)*)"|([^.[\]"\s]+))|\[(\d+)\]/y;
+/** A member as it is or as a JSON string, or an element by its number from the begin or the end. */
+const LEG = /\.(?:"((?:[^"\\]|\\.)*)"|([^.[\]"\s]+))|\[(last)?-?(\d*)\]/y;
 
 function pathLegs(path: string): Leg[] {
   need(path.startsWith('$'));
@@ -79,8 +81,9 @@ function pathLegs(path: string): Leg[] {
   while (LEG.lastIndex < path.length) {
     const found = LEG.exec(path);
     fits(found !== null);
-    const [, quoted, name, index] = found;
-    legs.push(index !== undefined ? Number(index) : (name ?? (JSON.parse(`"${quoted}"`) as string)));
+    const [, quoted, name, last, index] = found;
+    if (index !== undefined) legs.push(last === undefined ? Number(index) : -1 - Number(index));
+    else legs.push(name ?? (JSON.parse(`"${quoted}"`) as string));
   }
   return legs;
 }

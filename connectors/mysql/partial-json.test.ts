@@ -16,6 +16,7 @@ const PATHS = [
     '$.b."ü k\\"e.y[0]".z',
     '$.b[0]',
     '$.new',
+    '$.zz',
     '$.b.z',
     '$.zz."new\\nkey"',
     '$.n',

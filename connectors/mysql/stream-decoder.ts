@@ -117,8 +117,10 @@ export class StreamDecoder {
   #advance(buf: Buffer, from: number): void {
     const flags = buf.readUInt16LE(from + 17);
     const end = buf.readUInt32LE(from + 13);
+    // Zero stands for no position, unless the event ends just there.
+    const isNone = end === 0 && (this.#pos + buf.readUInt32LE(from + 9)) % WORD !== 0;
     // A heartbeat says up to where there was nothing to send.
-    if (end === 0 || (flags & event.ARTIFICIAL) !== 0 || buf[from + 4] === EventType.HEARTBEAT_V2) return;
+    if (isNone || (flags & event.ARTIFICIAL) !== 0 || buf[from + 4] === EventType.HEARTBEAT_V2) return;
     const pos = this.#pos;
     let reached = Math.floor(pos / WORD) * WORD + end;
     if (pos - reached > WORD / 2) reached += WORD;
