@@ -113,21 +113,23 @@ async function start(
         ? new Promise<unknown>((resolve) => closers.push(async () => resolve(null)))
         : running.done;
     const ended = Promise.race([done, store.failed]).finally(close);
-    return {
-      url: api?.url ?? null,
-      status: () => running.status(),
-      topics: () => running.topics(),
-      log,
-      checkRules: (others) => running.checkRules(others),
-      planReload: (others) => running.planReload(others),
-      reload: (others) => running.reload(others),
-      stop: close,
-      ended,
-    };
+    return { ...shownParts(running), log, url: api?.url ?? null, stop: close, ended };
   } catch (error) {
     await close();
     throw error;
   }
+}
+
+/** What whoever started an instance sees of it. */
+function shownParts(running: Instance): Omit<Running, 'log' | 'url' | 'stop' | 'ended'> {
+  return {
+    status: () => running.status(),
+    topics: () => running.topics(),
+    checkRules: (others) => running.checkRules(others),
+    withEffects: (plan, others) => running.withEffects(plan, others),
+    planReload: (others) => running.planReload(others),
+    reload: (others) => running.reload(others),
+  };
 }
 
 /** Whether outside clients and people may write to a topic: not to what sources and Tailrace itself write. */

@@ -60,6 +60,7 @@ async function running() {
   const state = { problems: [] as object[], reloads: 0 };
   const instance = {
     checkRules: async () => {},
+    withEffects: async (plan: ReloadPlan) => plan,
     planReload: () => PLAN,
     reload: async () => {
       state.reloads++;

@@ -25,7 +25,7 @@ export interface ChangedField {
 }
 
 export interface ReloadPlan {
-  /** Names exactly these changes of exactly this process: 12 hex digits. */
+  /** Names exactly these changes of exactly this process, whatever comes of them: 12 hex digits. */
   readonly hash: string;
   readonly changes: readonly PlanChange[];
   /** `pipeline`, `pipeline/source`, `pipeline/sink`, as in `kind name`: what goes on untouched. */
@@ -63,6 +63,8 @@ export interface LoadedFiles {
 export interface Reloadable {
   /** What another set of pipelines would change. Changes nothing. */
   planReload(pipelines: readonly PipelinePlan[]): ReloadPlan;
+  /** The same plan with numbers: rows that come out otherwise, records that are sent again and about how long that takes. */
+  withEffects(plan: ReloadPlan, pipelines: readonly PipelinePlan[]): Promise<ReloadPlan>;
   /**
    * Holds the rules against the tables of the sources that run: one that does not fit would send every row to the dead letters.
    * @throws `config.invalid`

@@ -18,7 +18,7 @@ export class FileReload implements FileReloader {
   async plan(): Promise<ReloadPlan> {
     const pipelines = await this.#pipelines();
     await this.#running.checkRules(pipelines);
-    return this.#shown(this.#running.planReload(pipelines));
+    return this.#shown(await this.#running.withEffects(this.#running.planReload(pipelines), pipelines));
   }
 
   async apply(hash: string | null): Promise<Reloaded> {

@@ -99,6 +99,10 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
     return this.#running.planReload(pipelines);
   }
 
+  withEffects(plan: ReloadPlan, pipelines: readonly PipelinePlan[]): Promise<ReloadPlan> {
+    return this.#running.withEffects(plan, pipelines);
+  }
+
   checkRules(pipelines: readonly PipelinePlan[]): Promise<void> {
     return this.#running.checkRules(pipelines);
   }

@@ -96,6 +96,37 @@ describe('in a running instance', () => {
     await expect(instance.checkRules([pipelineOf([altered], [sink])])).resolves.toBeUndefined();
   });
 
+  test('a plan says how many rows come out otherwise, and its hash stays while more come in', async () => {
+    const [upstream, target] = [new Upstream(), new Target()];
+    // The last change of a row decides; one that is deleted is in no target.
+    upstream.add(row(1, 'a'), row(2, 'b'), row(3, 'c'), row(4, 'd'), row(5, 'e'), row(6, 'a'));
+    upstream.add({ rows: [{ op: 'u', id: 1, v: 'c' }] }, { rows: [{ op: 'd', id: 6, v: null }] });
+    const transform = [step('filter', `v in ('b', 'c')`)];
+    const instance = await started([pipelineOf([sourceOf(upstream)], [sinkOf(target, { transform })])]);
+    await until(() => target.rows().size === 3 && instance.status().pipelines[0]!.sinks[0]!.lagRecords === 0);
+    const changed = [
+      step('filter', `v <> 'b' and 10 / length(nullif(v, 'e')) > 0`),
+      step('set', { v: `replace(v, 'c', 'C')` }),
+    ];
+    const after = [pipelineOf([sourceOf(upstream)], [sinkOf(target, { transform: changed })])];
+    const plan = instance.planReload(after);
+    const { changes, hash } = await instance.withEffects(plan, after);
+    expect(changes[0]!.consequences).toEqual([
+      'restarts; goes on from its committed position',
+      'match no more, and stay in the target until they change: 1 row',
+      'match now, and are missing in the target until they change: 1 row',
+      'come out otherwise, and stay as they are in the target until they change: 2 rows',
+      expect.stringMatching(/^a replay sends \d+ records$/),
+    ]);
+    const added = [pipelineOf([sourceOf(upstream)], [sinkOf(target, { transform }), sinkOf(target, { name: 'more' })])];
+    const before = instance.planReload(added);
+    upstream.add(row(7, 'b'));
+    await until(() => target.rows().size === 4);
+    const later = instance.planReload(added);
+    expect(later.changes).not.toEqual(before.changes);
+    expect([later.hash, hash]).toEqual([before.hash, plan.hash]);
+  });
+
   test('a changed step restarts its sink alone, which goes on where it was', async () => {
     const [upstream, search, cache] = [new Upstream(), new Target(), new Target()];
     upstream.add(row(1, 'a'));

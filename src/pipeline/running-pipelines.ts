@@ -10,6 +10,7 @@ import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules } from '../contracts/rules.ts';
 import { pausedCheckpoint, schemasTopic } from './checkpoint-names.ts';
 import { planChanges, planHash, untouched } from './plan-changes.ts';
+import { withEffects } from './plan-effects.ts';
 import { checkRules } from './rules-check.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
@@ -176,6 +177,22 @@ export class RunningPipelines implements Reloadable {
     const tasks = this.tasks.flatMap(({ sources }) => sources);
     const known = (source: string) => tasks.find(({ name }) => name === source)?.described ?? null;
     return checkRules(this.#directory.apply(others), known, this.#options);
+  }
+
+  withEffects(plan: ReloadPlan, others: readonly PipelinePlan[]): Promise<ReloadPlan> {
+    const { instance, ...options } = this.#options;
+    return withEffects(plan, this.plans, this.#directory.apply(others), {
+      ...options,
+      rulesContext: { maskKey: instance.maskKey },
+      topics: (pipeline, sink) => sinkTopics(options.envelope, pipeline, sink),
+      records: (pipeline, sink) => this.#recordsFor(pipeline, sink),
+      rate: (type) => {
+        const tasks = this.#parts
+          .flatMap(({ sinks }) => sinks)
+          .filter(({ plan: { manifest } }) => manifest.type === type);
+        return tasks.map(({ task }) => task.rate).find((rate) => rate !== null) ?? null;
+      },
+    });
   }
 
   planReload(others: readonly PipelinePlan[]): ReloadPlan {

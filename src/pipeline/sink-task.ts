@@ -50,6 +50,9 @@ interface Session {
   readonly rate: RateLimit | null;
 }
 
+/** Records. */
+const MIN_RATED = 100;
+
 export class SinkTask {
   readonly #options: SinkTaskOptions;
   readonly #keeper: TaskStateKeeper;
@@ -67,6 +70,8 @@ export class SinkTask {
   #attempt = 0;
   readonly #delivery = new DeliveryClock();
   #lastSuccessMs: number | null = null;
+  /** Time in which it delivered what `#records` counts, ms. */
+  #busyMs = 0;
 
   constructor(options: SinkTaskOptions) {
     const { plan, pipeline, pipelineTransform, log, envelope, context, sources, topics, rules, rulesContext } = options;
@@ -127,6 +132,11 @@ export class SinkTask {
     };
   }
 
+  /** Records a second while it delivers; null: it has not delivered enough to tell. */
+  get rate(): number | null {
+    return this.#records < MIN_RATED || this.#busyMs === 0 ? null : (this.#records * 1_000) / this.#busyMs;
+  }
+
   measures(): Omit<SinkMeasures, 'pipeline'> {
     const { errors, retries } = this.#keeper;
     const delivery = this.#delivery.times;
@@ -179,7 +189,9 @@ export class SinkTask {
         const records = await reader.next();
         if (records.length > 0 || this.#endsReplay(reader.positions())) {
           await session.rate?.take(records.length, signal);
+          const begun = this.#options.context.clock.monotonic();
           await this.#deliverBatch(session, records, signal);
+          this.#busyMs += this.#options.context.clock.monotonic() - begun;
         } else await reader.wait(signal);
       }
     } finally {

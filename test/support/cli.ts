@@ -177,6 +177,10 @@ export class FakeRunning implements Running {
 
   async checkRules(): Promise<void> {}
 
+  async withEffects(plan: ReloadPlan): Promise<ReloadPlan> {
+    return plan;
+  }
+
   planReload(): ReloadPlan {
     return { hash: '0123456789ab', changes: [], untouched: [] };
   }

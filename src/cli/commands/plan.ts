@@ -9,7 +9,8 @@ export const plan: AnswerCommand = {
   summary: 'show what the pipeline files would change in the running instance, and what would come of it',
   arguments: '',
   details: `Reads the files as they are now, in the paths that the instance was started with. Of each source and sink: whether it restarts,
-what is read from the database or from the log, and what stays behind in the target. ${CHANGE_DETAILS} Nothing is changed.
+what is read from the database or from the log, how many rows of the log other rules leave behind in the target or change, and about
+how long sending them takes. ${CHANGE_DETAILS} Nothing is changed.
 Settings in tailrace.yaml take effect at the next start.`,
   options: INSTANCE_OPTIONS,
   maxWords: 0,

@@ -1,0 +1,79 @@
+/** A plan with numbers: rows whose outcome changes, records that are sent, and about how long that takes. */
+import type { Envelope } from '../contracts/envelope.ts';
+import type { Log } from '../contracts/log.ts';
+import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
+import type { PlanChange, ReloadPlan } from '../contracts/reload.ts';
+import type { Rules, RulesContext } from '../contracts/rules.ts';
+import { STAYS } from './plan-changes.ts';
+import { effectTexts, ruleEffects } from './rule-effects.ts';
+
+export interface PlanEffects {
+  readonly log: Log;
+  readonly envelope: Envelope;
+  readonly rules: Rules;
+  readonly rulesContext: RulesContext;
+  topics(pipeline: PipelinePlan, sink: SinkPlan): readonly string[];
+  /** In the log, for a sink. */
+  records(pipeline: PipelinePlan, sink: SinkPlan): number;
+  /** Of sinks of a type: records a second; null: not known. */
+  rate(type: string): number | null;
+}
+
+export async function withEffects(
+  plan: ReloadPlan,
+  before: readonly PipelinePlan[],
+  after: readonly PipelinePlan[],
+  effects: PlanEffects,
+): Promise<ReloadPlan> {
+  const changes: PlanChange[] = [];
+  for (const change of plan.changes) {
+    const now = sinkOf(after, change);
+    changes.push(now === null ? change : { ...change, consequences: await consequences(change, before, now, effects) });
+  }
+  return { ...plan, changes };
+}
+
+interface PlannedSink {
+  readonly pipeline: PipelinePlan;
+  readonly sink: SinkPlan;
+}
+
+function sinkOf(plans: readonly PipelinePlan[], { kind, pipeline: name, name: own }: PlanChange): PlannedSink | null {
+  const pipeline = plans.find((plan) => plan.name === name);
+  const sink = kind === 'sink' ? pipeline?.sinks.find((one) => one.name === own) : undefined;
+  return pipeline === undefined || sink === undefined ? null : { pipeline, sink };
+}
+
+async function consequences(
+  change: PlanChange,
+  plans: readonly PipelinePlan[],
+  now: PlannedSink,
+  effects: PlanEffects,
+): Promise<readonly string[]> {
+  const { pipeline, sink } = now;
+  const records = effects.records(pipeline, sink);
+  const took = timeText(records, effects.rate(sink.manifest.type));
+  if (change.change === 'added') return took === null ? change.consequences : [...change.consequences, `takes ${took}`];
+  const old = sinkOf(plans, change);
+  const [, verb] = change.remedy?.split(' ') ?? [];
+  const sent = `${records.toLocaleString('en-US')} records${took === null ? '' : `, ${took}`}`;
+  const again = verb === undefined ? [] : [`a ${verb} sends ${sent}`];
+  if (old === null || sink.manifest.keeps === 'append' || !change.consequences.includes(STAYS)) {
+    return [...change.consequences, ...again];
+  }
+  const sources = pipeline.sources.map(({ name }) => name);
+  const options = { ...effects, sources, topics: effects.topics(pipeline, sink) };
+  const found = await ruleEffects(options, stepsOf(old), stepsOf(now));
+  return [...change.consequences.flatMap((text) => (text === STAYS ? effectTexts(found) : [text])), ...again];
+}
+
+function stepsOf({ pipeline, sink }: PlannedSink) {
+  return [...pipeline.transform, ...sink.transform];
+}
+
+function timeText(records: number, rate: number | null): string | null {
+  if (rate === null) return null;
+  const seconds = Math.max(1, Math.ceil(records / rate));
+  if (seconds < 120) return `about ${seconds} s`;
+  return seconds < 7_200 ? `about ${Math.round(seconds / 60)} min` : `about ${Math.round(seconds / 3_600)} h`;
+}
