@@ -99,6 +99,21 @@ describe('words', () => {
     expect(err).toContain(remedy);
   });
 
+  test.each([
+    [['rn'], 'rn', 2],
+    [['lint', '--jsno'], 'lint', 2],
+    [['topics', 'raed'], 'topics', 2],
+    [['snapshot', 'shop', 'pause', '--now'], 'snapshot pause', 2],
+    [['tap', 'shop'], 'tap', 3],
+    [['logs'], 'logs', 3],
+    [['status'], 'status', 2],
+  ])('%j with --json is answered in the one envelope, whatever goes wrong', async (args, command, exitCode) => {
+    const { code, out, err } = await cli([...args, '--json'], { dir: projectDir({ 'tailrace.yaml': '' }) });
+    expect([code, err]).toEqual([exitCode, '']);
+    const words = { code: expect.any(String), message: expect.any(String), remedy: expect.any(String) };
+    expect(JSON.parse(out)).toEqual({ command, ok: false, summary: expect.any(String), result: null, error: words });
+  });
+
   test('demo gets its words as they are', async () => {
     const app = fakeApp({ demo: async (words) => (words.join(' ') === '--verify --seed 3 --help' ? 7 : 0) });
     expect((await cli(['demo', '--verify', '--seed', '3', '--help'], { app })).code).toBe(7);

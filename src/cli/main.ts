@@ -1,10 +1,10 @@
 /** The command line: finds the command, runs it, prints what it found. */
 import type { App } from '../contracts/app.ts';
-import { errorWords, exitCodeOf, TailraceError } from '../contracts/errors.ts';
+import { type ErrorWords, errorWords, exitCodeOf, TailraceError } from '../contracts/errors.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { parseArguments } from './arguments.ts';
-import type { AnswerCommand, Command, CommandGroup } from './command.ts';
+import type { AnswerCommand, Command, CommandGroup, Outcome } from './command.ts';
 import { commands } from './commands.ts';
 import { errorText } from './error-text.ts';
 import { commandHelp, generalHelp, groupHelp, verbsOf } from './help.ts';
@@ -22,9 +22,25 @@ export async function main(
   try {
     return await dispatch(args, app, io);
   } catch (error) {
-    io.stderr.write(errorText(error, styleOf(io.stderr, io.env)));
+    if (args.includes('--json')) io.stdout.write(envelopeText(nameIn(args), null, errorWords(error)));
+    else io.stderr.write(errorText(error, styleOf(io.stderr, io.env)));
     return exitCodeOf(error);
   }
+}
+
+/** Of the command that was meant, as far as the words tell. */
+function nameIn(args: readonly string[]): string {
+  try {
+    return find(args).command.name;
+  } catch {
+    return args.find((word) => !word.startsWith('-')) ?? '';
+  }
+}
+
+/** What `--json` prints, of every command the same. @param outcome null: there is an error instead */
+function envelopeText(command: string, outcome: Outcome | null, error: ErrorWords | null): string {
+  const { exitCode, summary, result } = outcome ?? { exitCode: null, summary: error!.message, result: null };
+  return `${JSON.stringify({ command, ok: exitCode === 0, summary, result, error })}\n`;
 }
 
 async function dispatch(args: readonly string[], app: () => Promise<App>, io: Io): Promise<number> {
@@ -89,24 +105,10 @@ function unknownCommand(name: string): TailraceError {
 
 async function answer(command: AnswerCommand, context: Parameters<AnswerCommand['run']>[0]): Promise<number> {
   const { io, options } = context;
-  if (options.json !== true) {
-    const outcome = await command.run(context);
-    io.stdout.write(outcome.text(styleOf(io.stdout, io.env)));
-    return outcome.exitCode;
-  }
-  const envelope = { command: command.name, ok: false, summary: '', result: null as unknown, error: null as unknown };
-  let exitCode: number;
-  try {
-    const outcome = await command.run(context);
-    ({ exitCode } = outcome);
-    Object.assign(envelope, { ok: exitCode === 0, summary: outcome.summary, result: outcome.result });
-  } catch (error) {
-    exitCode = exitCodeOf(error);
-    const words = errorWords(error);
-    Object.assign(envelope, { summary: words.message, error: words });
-  }
-  io.stdout.write(`${JSON.stringify(envelope)}\n`);
-  return exitCode;
+  const outcome = await command.run(context);
+  const isJson = options.json === true;
+  io.stdout.write(isJson ? envelopeText(command.name, outcome, null) : outcome.text(styleOf(io.stdout, io.env)));
+  return outcome.exitCode;
 }
 
 function show(io: Io, text: string): number {
