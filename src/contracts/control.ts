@@ -52,6 +52,8 @@ export interface SinkStatus {
   readonly refused?: number;
   /** First refusal of the oldest that waits, ms since 1970; null: none does. Absent: not known. */
   readonly oldestDeadLetterMs?: number | null;
+  /** Of `consistency: transactional`: a snapshot is under way, until whose end the target is in no state that the source had. */
+  readonly notYetTransactional?: true;
   /** Of a replay that is under way. */
   readonly replay?: ReplayProgress;
   /** Records in the log that this sink has not applied. */

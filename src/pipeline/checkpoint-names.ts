@@ -16,6 +16,8 @@ export const groupBeganCheckpoint = (group: string, topic: string, partition: nu
 export const generationCheckpoint = (group: string) => `generation/${group}`;
 /** A replay that is under way: what is read again, and where it goes on afterwards. */
 export const replayCheckpoint = (group: string) => `replay/${group}`;
+/** Tables whose snapshots a transactional sink is in the midst of. */
+export const snapshotsCheckpoint = (group: string) => `snapshots/${group}`;
 /** A target that is built beside the one of a sink. */
 export const rebuildPrefix = 'rebuild/';
 export const rebuildCheckpoint = (pipeline: string, sink: string) => `${rebuildPrefix}${pipeline}/${sink}`;

@@ -19,6 +19,7 @@ import { refusedLetters, sortOut } from './dead-letters/sort-out.ts';
 import { LetterStore } from './dead-letters/store.ts';
 import { DeliveryClock } from './delivery-clock.ts';
 import { GroupPositions } from './group-positions.ts';
+import { OpenSnapshots } from './open-snapshots.ts';
 import { RateLimit } from './rate-limit.ts';
 import { ReadGuard } from './read-guard.ts';
 import { isOver, leapsOf, progressOf, readReplay } from './replay-state.ts';
@@ -63,6 +64,8 @@ export class SinkTask {
   readonly #group: string;
   readonly #places: GroupPositions;
   readonly #rules: SinkRules;
+  /** Of a transactional sink. */
+  readonly #snapshots: OpenSnapshots | null;
   #positions: SinkPositions = [];
   #reader: BatchReader | null = null;
   #oldestMs: number | null = null;
@@ -81,6 +84,7 @@ export class SinkTask {
     this.#group = sinkGroup(pipeline, plan.name);
     this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
     this.#rules = new SinkRules([...pipelineTransform, ...plan.transform], rules, rulesContext);
+    this.#snapshots = plan.consistency === 'transactional' ? new OpenSnapshots(log, this.#group) : null;
     this.#positions = this.#places.committed();
     this.#guard = new ReadGuard(log, this.#group, plan.manifest.keeps === 'append');
     this.#guard.moved(this.#positions);
@@ -128,6 +132,7 @@ export class SinkTask {
       oldestDeadLetterMs: this.#letters.oldestMs,
       lagRecords: Number(lag),
       lagMs: oldest === null ? 0 : Math.max(0, now - oldest),
+      ...(this.#snapshots?.any ? { notYetTransactional: true as const } : {}),
       ...(replay === null ? {} : { replay: progressOf(replay, this.#positions, now) }),
     };
   }
@@ -238,6 +243,7 @@ export class SinkTask {
     const maxRecords = Math.min(plan.batch.maxRecords, rate?.most ?? plan.batch.maxRecords);
     const limits = { maxRecords, maxBytes: Math.min(maxBytes, plan.batch.maxBytes) };
     const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, ...limits };
+    await this.#snapshots?.resume(shared, this.#places.committed(), this.#positions);
     const reader =
       plan.consistency === 'transactional'
         ? new TransactionReader(shared, this.#positions)
@@ -250,6 +256,7 @@ export class SinkTask {
     const { failpoint, clock } = this.#options.context;
     this.#delivery.take(records, clock.now());
     this.#oldestMs = records[0]?.raw.timestamp ?? null;
+    this.#snapshots?.see(records);
     const { passed, letters } = sortOut(records, this.#letters, this.#rules);
     const next = reader.positions();
     const batch = { records: passed.flatMap(({ outputs }) => outputs), next, epoch };
@@ -279,6 +286,7 @@ export class SinkTask {
     const transaction = this.#options.log.begin(this.#group, epoch);
     this.#places.stage(transaction, this.#positions, next);
     for (const [name, value] of this.#guard.checkpoints()) transaction.checkpoint(name, value);
+    this.#snapshots?.stage(transaction);
     if (this.#endsReplay(next)) transaction.checkpoint(replayCheckpoint(this.#group), null);
     await this.#letters.commit(transaction, applied);
     this.#guard.moved(next);

@@ -78,6 +78,7 @@ const sink: z.ZodType<SinkStatus> = z.object({
   deadLetters: z.number().describe('dead letters that wait'),
   refused: z.number().exactOptional().describe('records that became dead letters since the process started'),
   oldestDeadLetterMs: ms().nullable().exactOptional(),
+  notYetTransactional: z.literal(true).exactOptional().describe('a transactional sink in the midst of a snapshot'),
   replay: replayProgress.exactOptional().describe('of one that is under way'),
   lagRecords: z.number().describe('records in the log that it has not applied'),
   lagMs: z.number().describe('age of the oldest of them, ms'),

@@ -107,9 +107,10 @@ function sourceCells({ rows, transactions, lastCommitMs }: SourceStatus, now: nu
   return [counted(rows, 'row'), counted(transactions, 'transaction'), last];
 }
 
-function sinkCells({ records, lagRecords, lagMs, deadLetters, replay }: SinkStatus): string[] {
+function sinkCells({ records, lagRecords, lagMs, deadLetters, replay, notYetTransactional }: SinkStatus): string[] {
   const lag = lagRecords === 0 ? 'no lag' : `${count(lagRecords)} behind${lagMs > 0 ? `, ${duration(lagMs)}` : ''}`;
   const replayed = replay === undefined ? '' : `replay ${replay.percent} %`;
   const letters = deadLetters === 0 ? '' : counted(deadLetters, 'dead letter');
-  return [counted(records, 'record'), lag, letters, ...(replayed === '' ? [] : [replayed])];
+  const notes = [...(replayed === '' ? [] : [replayed]), ...(notYetTransactional ? ['not yet transactional'] : [])];
+  return [counted(records, 'record'), lag, letters, ...notes];
 }
