@@ -19,10 +19,17 @@ export interface MysqlBinaries {
   readonly template: string;
 }
 
-/** MySQL comes only with Debian's unstable release, MariaDB 10.11 with bookworm. */
+/**
+ * MySQL comes only with Debian's unstable release; MariaDB 10.11 with bookworm, 11.8 with trixie, which
+ * `TAILRACE_TEST_MARIADB_SUITE` can name.
+ */
 const PACKAGES = {
   mysql: { packageName: 'mysql-server-core', suite: 'sid', program: 'mysqld' },
-  mariadb: { packageName: 'mariadb-server-core', suite: 'bookworm', program: 'mariadbd' },
+  mariadb: {
+    packageName: 'mariadb-server-core',
+    suite: process.env.TAILRACE_TEST_MARIADB_SUITE || 'bookworm',
+    program: 'mariadbd',
+  },
 } as const;
 const DIRECTORIES = ['usr/share/mysql', 'usr/share/mariadb', 'usr/lib/mysql/plugin'];
 
