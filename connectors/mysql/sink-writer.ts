@@ -9,7 +9,9 @@ import {
   TailraceError,
 } from '../../src/sdk/index.ts';
 import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
+import { Floors } from '../../src/sdk/target/floors.ts';
 import { type FoldedRow, foldRows, layerOf } from '../../src/sdk/target/fold.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
 import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
 import { type Connection, query } from './connections.ts';
@@ -32,17 +34,18 @@ export interface WriterParts {
 
 export class MysqlSink implements Sink {
   readonly #parts: WriterParts;
-  #floors = new Map<string, bigint>();
+  readonly #session: SinkSession;
+  readonly #floors = new Floors();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
-  #broken = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    this.#session = new SinkSession((error) => asSinkError(error, parts.url));
     parts.tables.beforeDdl = () => this.#leaveTransaction();
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
       const given = inMode(this.#parts.mode, batch.records);
       const steps = stepsOf(given);
@@ -56,7 +59,7 @@ export class MysqlSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       const { offsets, connection, context } = this.#parts;
       context.failpoint('sink.before-flush');
       if (this.#open === null) return;
@@ -72,22 +75,10 @@ export class MysqlSink implements Sink {
 
   /** What was not flushed is rolled back by the server. */
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     const { connection } = this.#parts;
     await query(connection, 'ROLLBACK').catch(() => {});
     connection.destroy();
-  }
-
-  /** After any throw the transaction is given up and so is this session: the runtime opens another. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      if (error instanceof Error && error.name === 'AbortError') throw error;
-      throw asSinkError(error, this.#parts.url);
-    }
   }
 
   async #ensure(steps: readonly Step[]): Promise<void> {
@@ -96,7 +87,7 @@ export class MysqlSink implements Sink {
     for (const { table } of steps) {
       if (tables.get(table) !== undefined) continue;
       const { label } = await tables.ensure(table);
-      if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
+      if (!this.#floors.knows(label)) this.#floors.learn(label, await offsets.floor(label, table));
     }
     if (!wasOpen || this.#open !== null) return;
     throw new TailraceError('sink.unreachable', 'tables were made in the midst of a transaction, which starts again');
@@ -116,20 +107,18 @@ export class MysqlSink implements Sink {
     return (this.#open = { next: [], epoch });
   }
 
-  /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
   #rowsOf(table: TargetTable, records: readonly SinkRecord[]): readonly FoldedRow[] {
-    const floor = this.#floors.get(table.label) ?? 0n;
-    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    const live = this.#floors.live(table.label, records);
     if (table.keys.length > 0) return foldRows(live);
     return live.map((record) => ({ key: record.change.key, layers: [layerOf(record)], records: [record] }));
   }
 
   async #sweep(table: TargetTable, { below, change }: Sweep, spared: readonly string[]): Promise<void> {
-    if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    if (!this.#floors.isBelow(table.label, below)) return;
     await this.#parts.rows.keep(table, spared, below);
     await this.#parts.rows.sweep(table, below, change.timeUs);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
-    this.#floors.set(table.label, below);
+    this.#floors.learn(table.label, below);
   }
 
   async #tryRecords(
@@ -138,7 +127,7 @@ export class MysqlSink implements Sink {
     signal: AbortSignal,
   ): Promise<TailraceError | null> {
     const { connection, tables } = this.#parts;
-    const before = new Map(this.#floors);
+    const before = this.#floors.copy();
     await query(connection, 'SAVEPOINT tr_rows');
     try {
       for (const step of stepsOf(records)) {
@@ -149,7 +138,7 @@ export class MysqlSink implements Sink {
     } catch (error) {
       if (!refusesRecord(error)) throw error;
       await query(connection, 'ROLLBACK TO SAVEPOINT tr_rows');
-      this.#floors = before;
+      this.#floors.restore(before);
       return rejection(error, tables.get(records[0]!.change.table)!.name);
     }
   }

@@ -11,6 +11,8 @@ import {
   TailraceError,
 } from '../../src/sdk/index.ts';
 import { applyInOrder } from '../../src/sdk/target/apply-in-order.ts';
+import { Floors } from '../../src/sdk/target/floors.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { RefusedRows, type Step, stepsOf } from '../../src/sdk/target/steps.ts';
 import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
 import { CopyHabit } from './sink-copy-habit.ts';
@@ -45,20 +47,23 @@ export interface WriterParts {
 
 export class PostgresSink implements Sink {
   readonly #parts: WriterParts;
-  #floors = new Map<string, bigint>();
+  readonly #session: SinkSession;
+  readonly #floors = new Floors();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
   /** Which savepoint of the open transaction was set, if any. */
   #savepoint = false;
   readonly #copies = new CopyHabit();
   #table: string | undefined;
-  #broken = false;
 
   constructor(parts: WriterParts) {
     this.#parts = parts;
+    const { place } = parts;
+    const where = () => (this.#table === undefined ? place : { ...place, table: this.#table });
+    this.#session = new SinkSession((error) => asSinkError(error, where()));
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       if (batch.records.length === 0 && !this.#parts.offsets.moved(batch.next)) return [];
       const open = await this.#begin(batch.epoch);
       const records = inMode(this.#parts.mode, batch.records);
@@ -71,7 +76,7 @@ export class PostgresSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       const { offsets, client, context } = this.#parts;
       context.failpoint('sink.before-flush');
       if (this.#open === null) return;
@@ -88,21 +93,8 @@ export class PostgresSink implements Sink {
 
   /** What was not flushed is rolled back by the server. */
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     await this.#parts.client.end().catch(() => {});
-  }
-
-  /** After any throw the transaction is lost and so is this session: the runtime opens another. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      const { place } = this.#parts;
-      if (error instanceof Error && error.name === 'AbortError') throw error;
-      throw asSinkError(error, this.#table === undefined ? place : { ...place, table: this.#table });
-    }
   }
 
   async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {
@@ -117,7 +109,7 @@ export class PostgresSink implements Sink {
     this.#table = `${table.schema}.${table.table}`;
     const target = await tables.ensure(table);
     const { label } = target;
-    if (!this.#floors.has(label)) this.#floors.set(label, await offsets.floor(label, table));
+    if (!this.#floors.knows(label)) this.#floors.learn(label, await offsets.floor(label, table));
     await this.#parts.rows.ready(target);
     this.#table = undefined;
   }
@@ -128,7 +120,7 @@ export class PostgresSink implements Sink {
     signal: AbortSignal,
   ): Promise<readonly Rejection[]> {
     const { client } = this.#parts;
-    const before = new Map(this.#floors);
+    const before = this.#floors.copy();
     await client.query(this.#savepoint ? 'RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write' : 'SAVEPOINT tr_write');
     this.#savepoint = true;
     for (const mayCopy of [true, false]) {
@@ -138,7 +130,7 @@ export class PostgresSink implements Sink {
       } catch (error) {
         if (!refuses(error) && !(mayCopy && refusesCopy(error))) throw error;
         await client.query('ROLLBACK TO SAVEPOINT tr_write');
-        this.#floors = new Map(before);
+        this.#floors.restore(before);
         // Only a refused COPY is followed by statements for all rows; what refused those will again.
         if (!this.#copies.refused()) break;
       }
@@ -161,7 +153,7 @@ export class PostgresSink implements Sink {
       this.#table = table.name;
       if (step.kind === 'sweep') await this.#sweep(table, step, refused.sparedBy(step.change));
       else {
-        const live = this.#live(table, step.records);
+        const live = this.#floors.live(table.label, step.records);
         if (!mayCopy || !(await this.#copies.try(table, () => rows.copy(table, live)))) await rows.apply(table, live);
       }
       this.#table = undefined;
@@ -174,7 +166,7 @@ export class PostgresSink implements Sink {
     signal: AbortSignal,
   ): Promise<TailraceError | null> {
     const { client, tables } = this.#parts;
-    const before = new Map(this.#floors);
+    const before = this.#floors.copy();
     await client.query('SAVEPOINT tr_rows');
     try {
       await this.#applySteps(stepsOf(records), refused, signal, false);
@@ -183,24 +175,18 @@ export class PostgresSink implements Sink {
     } catch (error) {
       if (!refuses(error)) throw error;
       await client.query('ROLLBACK TO SAVEPOINT tr_rows; RELEASE SAVEPOINT tr_rows');
-      this.#floors = before;
+      this.#floors.restore(before);
       const record = records[0]!;
       return error instanceof TailraceError ? error : rejection(error, record, tables.get(record.change.table)!.name);
     }
   }
 
-  /** Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so. */
-  #live(table: TargetTable, records: readonly SinkRecord[]): readonly SinkRecord[] {
-    const floor = this.#floors.get(table.label) ?? 0n;
-    return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
-  }
-
   async #sweep(table: TargetTable, { below, change }: Sweep, spared: readonly string[]): Promise<void> {
-    if (below <= (this.#floors.get(table.label) ?? 0n)) return;
+    if (!this.#floors.isBelow(table.label, below)) return;
     await this.#parts.rows.keep(table, spared, below);
     await this.#parts.client.query(sweepSql(table, change.timeUs), [String(below)]);
     await this.#parts.offsets.raiseFloor(table.label, table.source, below);
-    this.#floors.set(table.label, below);
+    this.#floors.learn(table.label, below);
   }
 }
 

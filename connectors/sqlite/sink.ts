@@ -3,18 +3,19 @@ import { mkdir } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
-import {
-  type ConnectorContext,
-  type OpenSink,
-  type Rejection,
-  type Sink,
-  type SinkBatch,
-  type SinkOpenOptions,
-  type SinkPositions,
-  type SinkRecord,
-  TailraceError,
+import type {
+  ConnectorContext,
+  OpenSink,
+  Rejection,
+  Sink,
+  SinkBatch,
+  SinkOpenOptions,
+  SinkPositions,
+  SinkRecord,
 } from '../../src/sdk/index.ts';
+import { Floors } from '../../src/sdk/target/floors.ts';
 import { identityRow, missingColumns, rowOfKey } from '../../src/sdk/target/row-image.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { timeText } from '../../src/sdk/target/soft-delete.ts';
 import { RefusedRows, sweepVersion } from '../../src/sdk/target/steps.ts';
 import { inMode, type TableMode } from '../../src/sdk/target/table-mode.ts';
@@ -48,15 +49,14 @@ export async function openSqlite(options: SinkOpenOptions<SqliteConfig>): Promis
 
 class SqliteSink implements Sink {
   readonly #database: DatabaseSync;
-  readonly #path: string;
+  readonly #session: SinkSession;
   readonly #offsets: TargetOffsets;
   readonly #context: ConnectorContext;
   readonly #mode: TableMode;
   readonly #tables: TargetTables;
-  readonly #floors = new Map<string, bigint>();
+  readonly #floors = new Floors();
   readonly #incomplete = new Map<string, number>();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
-  #broken = false;
 
   constructor(
     database: DatabaseSync,
@@ -65,7 +65,7 @@ class SqliteSink implements Sink {
     { config, context }: Pick<SinkOpenOptions<SqliteConfig>, 'config' | 'context'>,
   ) {
     this.#database = database;
-    this.#path = path;
+    this.#session = new SinkSession((error) => asSinkError(error, path));
     this.#offsets = offsets;
     this.#context = context;
     this.#mode = config.mode;
@@ -73,7 +73,7 @@ class SqliteSink implements Sink {
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       if (batch.records.length === 0 && !this.#offsets.moved(batch.next)) return [];
       const open = await this.#begin(batch.epoch, signal);
       const refused = new RefusedRows();
@@ -89,7 +89,7 @@ class SqliteSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       this.#context.failpoint('sink.before-flush');
       if (this.#open === null) return;
       signal.throwIfAborted();
@@ -104,20 +104,8 @@ class SqliteSink implements Sink {
 
   /** What was not flushed is rolled back. */
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     if (this.#database.isOpen) this.#database.close();
-  }
-
-  /** After any throw the transaction is given up and so is this session: the runtime opens another. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      if (error instanceof Error && error.name === 'AbortError') throw error;
-      throw asSinkError(error, this.#path);
-    }
   }
 
   /** Takes the write lock. Another writer is waited for without blocking this thread. */
@@ -141,7 +129,7 @@ class SqliteSink implements Sink {
     const { op, table: schema } = record.change;
     if (op === 'snapshot-begin') return;
     const table = this.#tables.ensure(schema);
-    if (!this.#floors.has(table.label)) this.#floors.set(table.label, this.#offsets.floor(table.label, schema));
+    if (!this.#floors.knows(table.label)) this.#floors.learn(table.label, this.#offsets.floor(table.label, schema));
     const below = sweepVersion(record);
     if (below !== null) this.#sweep(table, { below, timeUs: record.change.timeUs }, refused.sparedBy(record.change));
     if (below !== null || op === 'snapshot-end' || op === 'truncate') return;
@@ -156,8 +144,7 @@ class SqliteSink implements Sink {
 
   #apply(table: TargetTable, { change }: SinkRecord): void {
     const { version, after, op } = change;
-    // Invariant 7: what lies below the table's floor was removed by a truncate or sweep and stays so.
-    if (version < this.#floors.get(table.label)!) return;
+    if (this.#floors.refuses(table.label, version)) return;
     if (table.keys.length === 0) this.#append(table, change);
     else if (op === 'delete' || after === null) this.#delete(table, change);
     else if (missingColumns(after).length > 0) this.#applyPartial(table, change);
@@ -190,7 +177,7 @@ class SqliteSink implements Sink {
   }
 
   #sweep(table: TargetTable, { below, timeUs }: { below: bigint; timeUs: number }, spared: readonly string[]): void {
-    if (below <= this.#floors.get(table.label)!) return;
+    if (!this.#floors.isBelow(table.label, below)) return;
     if (table.keys.length > 0) {
       for (const key of spared) {
         run(table.keep, [below, ...values(rowOfKey(table.source, key), table.keys), below]);
@@ -198,7 +185,7 @@ class SqliteSink implements Sink {
     }
     run(table.sweep, table.marksDeletes ? [timeText(timeUs), below] : [below]);
     this.#offsets.raiseFloor(table.label, table.source, below);
-    this.#floors.set(table.label, below);
+    this.#floors.learn(table.label, below);
   }
 
   #reportIncomplete(): void {

@@ -18,6 +18,14 @@ export const sinkMutants: readonly Mutant[] = [
     test: ['src/sdk/target/fold.test.ts', 'invariant 7: a sweep spares what is refused in the same write'],
   },
   {
+    // A late write comes back below the floor.
+    invariant: 7,
+    file: 'src/sdk/target/floors.ts',
+    find: 'records.filter(({ change }) => change.version >= floor)',
+    replace: 'records',
+    test: ['src/sdk/target/floors.test.ts', 'invariant 7: what is older than the floor is refused'],
+  },
+  {
     // What was not sent is NULL without a word.
     invariant: 9,
     file: 'src/sdk/target/history.ts',
