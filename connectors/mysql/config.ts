@@ -1,11 +1,16 @@
 /** Configuration of the `mysql` source. */
 import { secret, z } from '../../src/sdk/index.ts';
+import { isServerUrl, NO_SERVER_URL } from '../../src/sdk/server-url.ts';
 
 const MAX_SERVER_ID = 2 ** 32 - 1;
 
 export const sourceConfig = z.strictObject({
   url: secret()
-    .refine((text) => /^(mysql|mariadb):\/\//.test(text), { error: 'must start with mysql:// or mariadb://' })
+    .refine((text) => /^(mysql|mariadb):\/\//.test(text), {
+      error: 'must start with mysql:// or mariadb://',
+      abort: true,
+    })
+    .refine(isServerUrl, { error: NO_SERVER_URL })
     .describe(
       'Connection string, `mysql://user:password@host:port/`; with `ssl-mode` (DISABLED, REQUIRED, VERIFY_CA, ' +
         'VERIFY_IDENTITY) and `ssl-ca` as the `mysql` client has them.',

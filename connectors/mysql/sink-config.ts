@@ -1,5 +1,6 @@
 /** Configuration of the `mysql` sink. */
 import { secret, z } from '../../src/sdk/index.ts';
+import { isServerUrl, NO_SERVER_URL } from '../../src/sdk/server-url.ts';
 import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 import { schemaPolicy } from '../../src/sdk/target/schema-policy.ts';
@@ -11,7 +12,9 @@ export const sinkConfig = z.strictObject({
   url: secret()
     .refine((text) => /^(mysql|mariadb):\/\/[^/]+\/[^/?]+/.test(text), {
       error: 'must start with mysql:// or mariadb:// and name a database',
+      abort: true,
     })
+    .refine(isServerUrl, { error: NO_SERVER_URL })
     .describe('`mysql://user:password@host:port/database`; with `ssl-mode` and `ssl-ca` as the source has them.'),
   table: tableTemplate()
     .default('{table}')

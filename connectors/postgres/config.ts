@@ -1,10 +1,13 @@
 /** Configuration of the `postgres` source. */
 import { secret, z } from '../../src/sdk/index.ts';
-import { CONNECTION_STRING } from './connection-string.ts';
+import { CONNECTION_STRING, stringProblem } from './connection-string.ts';
 
 export const sourceConfig = z.strictObject({
   url: secret()
-    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://', abort: true })
+    .refine((text) => stringProblem(text, 'source') === null, {
+      error: ({ input }) => stringProblem(String(input), 'source')!,
+    })
     .describe(CONNECTION_STRING),
   slot: z
     .string()
@@ -61,7 +64,10 @@ export const sourceConfig = z.strictObject({
       'Makes a slot that standbys keep a copy of, so that the stream goes on after a failover (PostgreSQL 17 and later).',
     ),
   standby_url: secret()
-    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://', abort: true })
+    .refine((text) => stringProblem(text, 'source') === null, {
+      error: ({ input }) => stringProblem(String(input), 'source')!,
+    })
     .optional()
     .describe(
       'Connection string of the standby that is to take over: `status` warns while its copy of the slot is not ready.',

@@ -54,6 +54,18 @@ export function settingError(side: Side, message: string, remedy: string): Tailr
   return new TailraceError(`${side}.not_ready`, message, { remedy });
 }
 
+/** Why a string cannot be used whatever the environment says, as what follows the name of its key; null: it can. */
+export function stringProblem(url: string, side: Side): string | null {
+  try {
+    const port = parseConnectionString(url, side).get('port') ?? '1';
+    const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535;
+    return isPort ? null : 'has a port that is no number from 1 to 65535';
+  } catch (error) {
+    if (error instanceof TailraceError) return `cannot be used: ${error.message}`;
+    throw error;
+  }
+}
+
 /** Throws `<side>.not_ready` for a string that cannot be read and for parameters that are not known. */
 export function parseConnectionString(url: string, side: Side): Parameters {
   const parts = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::([^/?]*))?(?:\/([^?]*))?(?:\?(.*))?$/s.exec(

@@ -4,11 +4,14 @@ import { fillTemplate, tableTemplate } from '../../src/sdk/table-template.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 import { schemaPolicy } from '../../src/sdk/target/schema-policy.ts';
 import { tableMode } from '../../src/sdk/target/table-mode.ts';
-import { CONNECTION_STRING } from './connection-string.ts';
+import { CONNECTION_STRING, stringProblem } from './connection-string.ts';
 
 export const sinkConfig = z.strictObject({
   url: secret()
-    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://' })
+    .refine((text) => /^postgres(ql)?:\/\//.test(text), { error: 'must start with postgres://', abort: true })
+    .refine((text) => stringProblem(text, 'sink') === null, {
+      error: ({ input }) => stringProblem(String(input), 'sink')!,
+    })
     .describe(CONNECTION_STRING),
   origin: z
     .string()

@@ -1,5 +1,6 @@
 /** Configuration of the `redis` sink. */
 import { durationMs, secret, z } from '../../src/sdk/index.ts';
+import { isServerUrl, NO_SERVER_URL } from '../../src/sdk/server-url.ts';
 import { serverPlace, tableParts } from '../../src/sdk/target/place.ts';
 import { keyTemplateProblem, templateProblem } from './template-rules.ts';
 
@@ -38,7 +39,9 @@ export const config = z
     url: secret()
       .refine((text) => /^rediss?:\/\/[^/?#]*(\/\d*)?$/.test(text), {
         error: 'must look like redis://user:password@host:6379/0, or rediss:// for TLS',
+        abort: true,
       })
+      .refine(isServerUrl, { error: NO_SERVER_URL })
       .describe(
         '`redis://user:password@host:port/database`, or `rediss://` for TLS. Names an ACL user or only a password. A private ' +
           'authority is trusted with NODE_EXTRA_CA_CERTS.',
