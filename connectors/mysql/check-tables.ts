@@ -12,6 +12,8 @@ import type { Problem } from './server-check.ts';
 const LONG_CHARSETS: Readonly<Record<string, number>> = { ujis: 3, eucjpms: 3, gb18030: 4 };
 /** The first whose statements write the rows that foreign keys change (they were the engine's, and not logged). */
 const LOGGED_CASCADES = 906;
+/** The first MariaDB whose updates and deletes leave virtual columns out of their rows, whatever binlog_row_image is. */
+const WITHOUT_VIRTUAL = 1108;
 
 /** Why a table cannot be captured; empty when it can. */
 export function tableProblems(table: TableName, catalog: CatalogTable, { flavor }: ServerFacts): Problem[] {
@@ -69,6 +71,7 @@ export async function tableFindings(
     }
     for (const problem of tableProblems(name, catalog, facts)) found('problem', problem);
     for (const problem of await unreadable(sql, name, facts)) found('problem', problem);
+    for (const problem of await virtualColumns(sql, name, facts)) found('problem', problem);
     const level = config.unlogged_cascades === 'ignore' ? 'warning' : 'problem';
     for (const finding of await unloggedCascades(sql, name, facts)) found(level, finding);
   }
@@ -118,6 +121,24 @@ export async function unloggedCascades(
     remedy:
       'delete and change them with statements of their own, and make the foreign key RESTRICT; or set ' +
       '`unlogged_cascades: ignore` on the source, and do without those changes',
+  }));
+}
+
+/** Invariant 5: the event would be a gap. */
+async function virtualColumns(
+  sql: SqlSession,
+  { schema, table, label }: TableName,
+  { flavor, release }: ServerFacts,
+): Promise<Problem[]> {
+  if (flavor === 'mysql' || release < WITHOUT_VIRTUAL) return [];
+  const rows = await sql.rows<{ name: string }>(
+    `SELECT column_name AS name FROM information_schema.columns
+     WHERE table_schema = ? AND table_name = ? AND extra LIKE '%VIRTUAL GENERATED%'`,
+    [schema, table],
+  );
+  return rows.map(({ name }) => ({
+    message: `${label}.${name} is a virtual column, which this server leaves out of the rows of updates and deletes`,
+    remedy: `make ${name} STORED, or drop it: it can be computed where ${label} goes to`,
   }));
 }
 

@@ -7,7 +7,7 @@ import { mysqlScenes, readMysql } from '../../test/support/mysql-source.ts';
 import { testSeed } from '../../test/support/seed.ts';
 
 const full = process.env.TAILRACE_FULL !== undefined;
-const PROGRAMS = full ? 150 : 6;
+const PROGRAMS = full ? 150 : 4;
 const STEPS = 25;
 const THE_END = '1000000';
 
@@ -47,11 +47,14 @@ interface Column {
 class Programmer {
   readonly #random: Random;
   readonly #flavor: 'mysql' | 'mariadb';
+  readonly #generated: readonly string[];
   readonly #columns: Column[] = [];
   #serial = 0;
 
-  constructor(random: Random, flavor: 'mysql' | 'mariadb') {
+  /** @param generated kinds of generated columns */
+  constructor(random: Random, flavor: 'mysql' | 'mariadb', generated: readonly string[]) {
     this.#random = random;
+    this.#generated = generated;
     this.#flavor = flavor;
   }
 
@@ -91,7 +94,7 @@ class Programmer {
     const serial = ++this.#serial;
     const where = this.#place();
     if (random.chance(0.15)) {
-      const kind = random.pick(['VIRTUAL', 'STORED']);
+      const kind = random.pick(this.#generated);
       return `ALTER TABLE t ADD COLUMN g${serial} bigint GENERATED ALWAYS AS (id * ${serial} + touched) ${kind} ${where}`;
     }
     const [type, values] = random.pick(TYPES);
@@ -166,6 +169,8 @@ describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flav
       const set = `SET GLOBAL binlog_row_metadata = ${metadata}`;
       const made = await scene(['t'], `${set}; CREATE TABLE t (id int PRIMARY KEY, touched int, plain int)`);
       const label = `${made.database}.t`;
+      // MariaDB leaves virtual ones out since 11.8: a gap.
+      const generated = /MariaDB (11\.[89]|1[2-9])/.test(made.server.name) ? ['STORED'] : ['VIRTUAL', 'STORED'];
       // A server notices only at its next heartbeat that a reader has gone.
       if (full) await made.client.query('SET GLOBAL max_connections = 2000');
       const during = new MysqlFollower({ ...made.options, name: 'during' });
@@ -173,7 +178,7 @@ describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flav
       const ended = ({ transactions }: MysqlFollower) => transactions.at(-1)?.rows.at(-1)?.after?.id === THE_END;
       for (const one of [during, later]) await one.run(() => one.transactions.length === 1);
       const reading = during.run(() => ended(during));
-      const steps = new Programmer(random, flavor).program();
+      const steps = new Programmer(random, flavor, generated).program();
       const told = `run ${run} of seed ${testSeed}, ${metadata}\n${steps.join(';\n')}`;
       for (const sql of steps) {
         await made.client.query(sql).catch((cause: unknown) => {

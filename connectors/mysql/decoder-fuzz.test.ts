@@ -21,7 +21,7 @@ import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
 
 const full = process.env.TAILRACE_FULL !== undefined;
-const RUNS = full ? 100_000 : 1_200;
+const RUNS = full ? 100_000 : 600;
 const REPLICA = { id: 4_000_000_001, uuid: '00000000-0000-4000-8000-000000000001' };
 
 describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flavor) => {
