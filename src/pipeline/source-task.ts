@@ -20,6 +20,7 @@ import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.t
 import type { Rehydration, UnbrokenSince, UnsentRules } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
+import { refuseRowsOfSplit } from './split-tables.ts';
 import { looseTables } from './table-directory.ts';
 import { misfit } from './table-rules.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
@@ -112,11 +113,12 @@ export class SourceTask {
     return this.#reader === null ? ms + Math.max(0, this.#options.context.clock.now() - atMs) : ms;
   }
 
-  /** Resolves when it is durable. Throws `source.not_ready` when the source is not at work or cannot do that. */
+  /** Resolves when it is durable. Throws `source.not_ready` when the source is not at work or cannot do that, `source.unsupported` when its steps cannot. */
   async snapshots(command: SnapshotCommand): Promise<void> {
     const { name } = this.#options.plan;
     const [reader, output] = [this.#reader, this.#output];
     if (reader?.snapshots !== undefined && output !== null) {
+      refuseRowsOfSplit(this.#options, command, this.#tables ?? []);
       await reader.snapshots(command);
       reader.hasten?.();
       return output.saved();

@@ -6,8 +6,10 @@ import { type Column, keyColumns, type TableDescription, type TableSchema } from
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { canonicalSchema, schemaId } from '../lib/schema-id.ts';
+import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
+import { split } from './steps/split.ts';
 import { StepUse } from './steps/step.ts';
 import { CompiledTransform, type Program } from './transform.ts';
 
@@ -39,6 +41,8 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
   const stage = runSteps(steps, Stage.of(table), maskKey);
   const problem = stage.problems.find(({ level }) => level === 'error');
   if (problem !== undefined) throw invalid(table, problem);
+  const cut = steps.findIndex(({ verb }) => verb === split.verb);
+  if (cut >= 0) return splitSteps(steps, cut, table, (part, of) => compileSteps(part, of, maskKey));
   const program = programOf(stage, table);
   if (program.isIdentity && program.instructions.length === 0) return new NoTransform(table);
   return new CompiledTransform(program);

@@ -6,6 +6,14 @@ const PROPERTY = 'src/rules/transform-property.test.ts';
 
 export const rulesMutants: readonly Mutant[] = [
   {
+    // An array that was not sent has no elements: those of the old row stay in the target.
+    invariant: 9,
+    file: 'src/rules/split-transform.ts',
+    find: 'if (value === NOT_SENT)',
+    replace: 'if (value === NOT_SENT) return [];\n    if (value === NOT_SENT)',
+    test: ['src/rules/split.test.ts', 'invariant 9'],
+  },
+  {
     // A file of code takes a column that was not sent for NULL.
     invariant: 9,
     file: 'src/rules/steps/ts.ts',

@@ -4,6 +4,7 @@ import type { Change } from '../../contracts/row.ts';
 import type { RowTransform, Rules, RulesContext, StepSource } from '../../contracts/rules.ts';
 import type { TableDescription, TableSchema } from '../../contracts/schema.ts';
 import { canonicalSchema, schemaIdOf } from '../../lib/schema-id.ts';
+import { isSplit } from '../split-tables.ts';
 import { identityOf } from './row-identity.ts';
 
 export interface Way {
@@ -36,6 +37,11 @@ export class ExpectedRows {
     this.#rules = rules;
     this.#context = context;
     this.#way = way;
+  }
+
+  /** Steps make several rows of one, each with a longer key: what the target has cannot be told from single rows. */
+  splits(description: TableDescription): boolean {
+    return isSplit(this.targetOf(description), description);
   }
 
   /** The table as the target has it. */

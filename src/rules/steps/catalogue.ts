@@ -8,7 +8,20 @@ import { parse } from './parse.ts';
 import { rename } from './rename.ts';
 import { select } from './select.ts';
 import { set } from './set.ts';
+import { split } from './split.ts';
 import type { Step } from './step.ts';
 import { ts } from './ts.ts';
 
-export const stepCatalogue: readonly Step[] = [filter, select, drop, rename, set, cast, mask, parse, flatten, ts];
+export const stepCatalogue: readonly Step[] = [
+  filter,
+  select,
+  drop,
+  rename,
+  set,
+  cast,
+  mask,
+  parse,
+  flatten,
+  split,
+  ts,
+];
