@@ -47,6 +47,11 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
         quoted,
         job: { type: 'mysql', config: { url: `${server!.url}${database}` } },
         open: (options) => openSink({ ...options, config }),
+        openAs: (more, options) =>
+          openSink({
+            ...options,
+            config: sinkConfig.parse({ url: `${server!.url}${database}`, ...settings, ...more }),
+          }),
         inspect: (options) => inspectSink({ ...options, config }),
         async exec(sql) {
           // A TEXT cannot be a key here.

@@ -38,6 +38,8 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
     quoted,
     job: { type: 'postgres', config: { url: server.url, schema } },
     open: (options) => openSink({ ...options, config }),
+    openAs: (more, options) =>
+      openSink({ ...options, config: sinkConfig.parse({ url: server.url, schema, ...settings, ...more }) }),
     inspect: (options) => inspectSink({ ...options, config }),
     async exec(sql) {
       await client.query(sql);

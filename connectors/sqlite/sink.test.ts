@@ -28,6 +28,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
     quoted,
     job: { type: 'sqlite', config: { path } },
     open: (options) => sink.open({ ...options, config: sinkConfig.parse({ path, ...settings }) }),
+    openAs: (more, options) => sink.open({ ...options, config: sinkConfig.parse({ path, ...settings, ...more }) }),
     inspect: (options) => sink.inspect!({ ...options, config: sinkConfig.parse({ path, ...settings }) }),
     async exec(sql) {
       using database = new DatabaseSync(path);

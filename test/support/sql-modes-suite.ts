@@ -14,6 +14,7 @@ const sweep = (version: number, sweepBelow: number): Change =>
 export function sqlModesSuite(newTarget: NewTarget): void {
   describe('soft_delete', () => softDeleteTests(() => newTarget({ mode: 'soft_delete' })));
   describe('history', () => historyTests(() => newTarget({ mode: 'history' })));
+  changedModeTests(newTarget);
 }
 
 /** Ids by whether they are marked. */
@@ -141,5 +142,32 @@ function historyTests(newTarget: () => Promise<SqlTarget>): void {
   test('it cannot be compared with the source', async () => {
     const target = await newTarget();
     await expect(target.inspect(openOptions(undefined))).rejects.toMatchObject({ code: 'verify.unsupported' });
+  });
+}
+
+const as = (target: SqlTarget, mode: string): SqlTarget => ({
+  ...target,
+  open: (options) => target.openAs({ mode }, options),
+});
+
+function changedModeTests(newTarget: NewTarget): void {
+  test('a table of rows begins to mark deletes when it is told to', async () => {
+    const target = await newTarget({});
+    await run(target, [insert(1, '1', 'a', 'b'), insert(2, '2', 'a', 'b')]);
+    await run(as(target, 'soft_delete'), [remove(3, '1')]);
+    expect(await marked(target)).toEqual({ there: ['2'], gone: ['1'] });
+  });
+
+  test.each([
+    ['mirror', 'history'],
+    ['history', 'mirror'],
+  ])('a table of mode %s does not become one of mode %s', async (before, after) => {
+    const target = await newTarget({ mode: before });
+    await run(target, [insert(1, '1', 'a', 'b')]);
+    const opened = await session(as(target, after));
+    const write = apply(opened, [insert(2, '2', 'a', 'b')], 1);
+    await expect(write).rejects.toMatchObject({ code: 'sink.not_ready' });
+    await opened.sink.close();
+    expect(await rows(target)).toEqual([['1', 'a', 'b']]);
   });
 }

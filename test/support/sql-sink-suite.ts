@@ -1,7 +1,7 @@
 /** What every SQL sink must do, run against real targets. */
 import { describe, expect, test } from 'vitest';
 import { NOT_SENT } from '../../src/contracts/row.ts';
-import type { SinkOpenOptions } from '../../src/contracts/sink.ts';
+import type { OpenSink, SinkOpenOptions } from '../../src/contracts/sink.ts';
 import type { SinkInspector } from '../../src/contracts/verification.ts';
 import { change, column, openOptions, table } from './changes.ts';
 import { lastValueSuite } from './last-value-suite.ts';
@@ -11,6 +11,8 @@ import { raceWithStale } from './stale-instance.ts';
 /** One empty target database (or schema). */
 export interface SqlTarget extends LastValueTarget {
   exec(sql: string): Promise<void>;
+  /** The same database with other settings. */
+  openAs(settings: object, options: Omit<SinkOpenOptions<unknown>, 'config'>): Promise<OpenSink>;
   /** Looks at what is held, with the settings of this target. */
   inspect(options: Omit<SinkOpenOptions<unknown>, 'config'>): Promise<SinkInspector>;
   /** Name of the table in SQL of this target. */
