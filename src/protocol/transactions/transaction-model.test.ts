@@ -19,6 +19,8 @@ import type { ProducerIdentity } from './stored-producer.ts';
 
 const PLACE = { topic: 't', partition: 0 };
 const TIMEOUT = 10_000;
+/** Histories: in full, of more than 100,000 transactions together. */
+const RUNS = process.env.TAILRACE_FULL === undefined ? 150 : 60_000;
 
 /** A client with one transactional id, as it sees itself. */
 interface Client {
@@ -26,6 +28,8 @@ interface Client {
   /** Ends give it its next epoch. */
   readonly bumps: boolean;
   identity: ProducerIdentity | null;
+  /** What it was when it gave up, which nobody else has taken away from it yet. */
+  abandoned: ProducerIdentity | null;
   sequence: number;
   /** What it has staged; null while it has no transaction open. */
   staged: string[] | null;
@@ -38,9 +42,10 @@ class World {
   readonly log = new MemoryLog();
   readonly clock = new ManualClock();
   readonly committed: string[] = [];
+  readonly done = { ended: 0, late: 0, restarts: 0, fenced: 0 };
   readonly clients: Client[] = [
-    { id: 'a', bumps: true, identity: null, sequence: 0, staged: null, former: [], openedMs: 0 },
-    { id: 'b', bumps: false, identity: null, sequence: 0, staged: null, former: [], openedMs: 0 },
+    { id: 'a', bumps: true, identity: null, abandoned: null, sequence: 0, staged: null, former: [], openedMs: 0 },
+    { id: 'b', bumps: false, identity: null, abandoned: null, sequence: 0, staged: null, former: [], openedMs: 0 },
   ];
   coordinator!: TransactionCoordinator;
   #values = 0;
@@ -57,7 +62,8 @@ class World {
   async init(client: Client): Promise<void> {
     const answer = await this.coordinator.init(client.id, TIMEOUT, null);
     expect(answer.errorCode).toBe(KafkaError.NONE);
-    if (client.identity !== null) client.former.push(client.identity);
+    for (const before of [client.abandoned, client.identity]) if (before !== null) client.former.push(before);
+    client.abandoned = null;
     this.#become(client, answer);
     client.staged = null;
   }
@@ -85,6 +91,7 @@ class World {
     const end = () => this.coordinator.end(client.id, identity, commit, client.bumps);
     const answer = await end();
     if (answer.errorCode !== KafkaError.NONE) return this.#fenced(client, answer.errorCode);
+    this.done.ended++;
     if (commit) this.committed.push(...staged);
     if (repeat) expect(await end()).toEqual(answer);
     if (client.bumps) client.former.push(identity);
@@ -96,6 +103,7 @@ class World {
   async late(client: Client, which: number, commit: boolean): Promise<void> {
     const identity = client.former.at(-1 - (which % Math.max(1, client.former.length)));
     if (identity === undefined) return;
+    this.done.late++;
     if (which % 2 === 0) {
       expect(await this.#send(client, identity, 'zombie', 0)).not.toBe(KafkaError.NONE);
       return;
@@ -106,6 +114,7 @@ class World {
   }
 
   async restart(): Promise<void> {
+    this.done.restarts++;
     this.log.crash();
     await this.start();
     for (const client of this.clients) if (client.staged !== null) client.staged = [];
@@ -128,6 +137,7 @@ class World {
 
   /** What a client does when it is told that it cannot go on: it starts over. */
   #fenced(client: Client, errorCode: number): void {
+    this.done.fenced++;
     const expected = [
       KafkaError.PRODUCER_FENCED,
       KafkaError.TRANSACTION_ABORTABLE,
@@ -135,7 +145,10 @@ class World {
       KafkaError.INVALID_TXN_STATE,
     ] as number[];
     expect(expected).toContain(errorCode);
-    if (client.identity !== null) client.former.push(client.identity);
+    if (client.identity !== null) {
+      if (errorCode === KafkaError.PRODUCER_FENCED) client.former.push(client.identity);
+      else client.abandoned = client.identity;
+    }
     client.identity = null;
     client.staged = null;
   }
@@ -153,8 +166,9 @@ test('transactions, random histories', async () => {
     flag: fc.boolean(),
     which: fc.nat(5),
   });
+  const done: World['done'] = { ended: 0, late: 0, restarts: 0, fenced: 0 };
   await fc.assert(
-    fc.asyncProperty(fc.array(step, { maxLength: 50 }), async (steps) => {
+    fc.asyncProperty(fc.array(step, { minLength: 10, maxLength: 50, size: 'max' }), async (steps) => {
       const world = new World();
       await world.start();
       for (const client of world.clients) await world.init(client);
@@ -168,7 +182,13 @@ test('transactions, random histories', async () => {
         else if (what === 'sleep') await world.sleep(which * 3_000);
         await world.check();
       }
+      for (const kind of Object.keys(done) as (keyof World['done'])[]) done[kind] += world.done[kind];
     }),
-    { numRuns: Number(process.env.TAILRACE_TXN_RUNS ?? 200) },
+    { numRuns: RUNS },
   );
+  const { ended, late, restarts, fenced } = done;
+  console.log(
+    `${RUNS} histories: ${ended} transactions ended, ${late} late requests, ${restarts} restarts, ${fenced} fenced`,
+  );
+  expect(Math.min(ended, late, restarts, fenced)).toBeGreaterThan(RUNS / 4);
 });
