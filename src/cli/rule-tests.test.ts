@@ -183,3 +183,31 @@ test('watch: runs them again after a save, until it is stopped', async () => {
   terminal.signal('SIGINT');
   expect(await ended).toBe(4);
 });
+
+const SPLIT = `source:
+  type: postgres
+  url: postgres://h/d
+  tables: [public.orders]
+  transform:
+    - split: { items: { as: item, position: line } }
+sink: { type: sqlite, path: out.db }
+tests:
+  - name: elements that are there no longer are deleted, those of a deleted row all
+    columns: { orders: { items: jsonb } }
+    given:
+      - update: orders
+        before: { id: 7, items: '["a","b"]' }
+        after: { id: 7, items: '["c"]' }
+      - delete: orders
+        before: { id: 8, items: '["a"]' }
+    expect:
+      sink:
+        - upsert: { id: 7, line: 1, item: '"c"' }
+        - delete: { id: 7, line: 2 }
+        - delete: { id: 8, line: 1 }
+`;
+
+test('one change may become several: split', async () => {
+  const { code, out } = await cli(['test', '--coverage'], { dir: projectDir({ 'shop.yaml': SPLIT }), app });
+  expect([code, out]).toEqual([0, '1 of 1 test passed; 0 of 1 step not fully tested\n']);
+});

@@ -145,7 +145,7 @@ describe('what lint says of split', () => {
     ['below a filter', steps({ filter: 'id > 1' }, SPLIT), 'step-place'],
     ['no map', steps({ split: 'items' }), 'step-argument'],
     ['two columns', steps({ split: { items: null, note: null } }), 'step-argument'],
-    ['an unknown key', steps({ split: { items: { ass: 'item' } } }), 'step-argument'],
+    ['an unknown key', steps({ split: { items: { ass: 'item' } } }), 'unknown-key'],
     ['an empty name', steps({ split: { items: { as: '' } } }), 'step-argument'],
     ['text', steps({ split: { note: null } }), 'type-mismatch'],
     ['the key', steps({ split: { id: null } }), 'key-column'],

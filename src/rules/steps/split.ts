@@ -8,6 +8,7 @@ import { columnMap } from './arguments.ts';
 import type { Step, StepUse } from './step.ts';
 
 const EXAMPLE = 'split: { items: { as: item, position: line } }';
+const KEYS: readonly string[] = ['as', 'position'];
 const ONLY_BEFORE_THE_LOG =
   'split works before the log only: behind it the log may keep the last change of a row alone';
 
@@ -55,8 +56,11 @@ function namesOf(use: StepUse): SplitNames | null {
   if (given !== null && (typeof given !== 'object' || Array.isArray(given)))
     return error('names of columns must stand here', [column], false);
   for (const [key, name] of Object.entries(given ?? {})) {
-    if (key !== 'as' && key !== 'position')
-      return error(`${quoted(key)} means nothing here`, [column, key], true, didYouMean(key, ['as', 'position']));
+    if (!KEYS.includes(key)) {
+      const fix = didYouMean(key, KEYS) ?? `there are ${KEYS.join(', ')}`;
+      use.problem('unknown-key', `"split" has no ${quoted(key)}`, { at: [column, key], onKey: true, fix });
+      return null;
+    }
     if (typeof name !== 'string' || name === '')
       return error('the name of a column must stand here', [column, key], false);
   }
