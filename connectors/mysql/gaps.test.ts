@@ -86,6 +86,20 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
     ]);
   });
 
+  test.skipIf(missing)('a second reader with the same server id: the one that is thrown out says so', async () => {
+    const made = await scene(['a'], BASE, { config: { server_id: 4_000_000_077 } });
+    const first = readMysql(made.options);
+    await first.until(() => first.output.transactions.length === 1);
+    await made.client.query('INSERT INTO a (id) VALUES (1)');
+    await first.until(() => first.output.transactions.length === 2);
+    const second = readMysql(made.options, first.output.lastPosition);
+    const error = await first.failed;
+    expect(error).toMatchObject({ code: 'source.not_ready', remedy: expect.stringContaining('`server_id`') });
+    // The other one loses nothing.
+    await made.client.query('INSERT INTO a (id) VALUES (2)');
+    await second.until(() => second.output.rows().some(({ after }) => after?.id === '2'));
+  });
+
   test.skipIf(missing || flavor !== 'mysql')('invariant 5: JSON changed in part without its value before', async () => {
     const made = await scene(['a'], BASE);
     await stops(

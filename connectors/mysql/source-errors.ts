@@ -25,6 +25,8 @@ const PASSING = [
 const FIRST_OF_STATEMENTS = 1000;
 /** Of all that keeps a server from sending its binary log. */
 export const MASTER_FATAL = 1236;
+/** ER_SLAVE_SAME_ID of MariaDB; MySQL says so within `MASTER_FATAL`. */
+const SAME_ID = 4052;
 /** ER_SOURCE_HAS_PURGED_REQUIRED_GTIDS and its kin of MariaDB. */
 const LOST = [1789, 1945, 1950, 1951, 1953, 1955];
 
@@ -92,7 +94,7 @@ export function asStreamError(error: unknown, url: string): TailraceError {
   if (error instanceof TailraceError) return error;
   const { errno = 0, message = '' } = error as ServerError;
   const where = placeOf(url);
-  if (errno === MASTER_FATAL && /same server_(uuid|id)|server_id.*conflict/i.test(message)) {
+  if (errno === SAME_ID || (errno === MASTER_FATAL && /same server_(uuid|id)|server_id.*conflict/i.test(message))) {
     return new TailraceError('source.not_ready', `another reader of the binary log at ${where} uses our server id`, {
       remedy: 'stop the other Tailrace, or set another `server_id` on the source',
       detail: message,
