@@ -1,19 +1,10 @@
 /** Positions, epoch, floors and remembered deletes in the target, in the same transactions as the data. */
 import { createHash } from 'node:crypto';
-import type { SinkOpenOptions, SinkPositions, TableSchema } from '../../src/sdk/index.ts';
-import {
-  checkEpoch,
-  DELETED_HOLD_MS,
-  KnownPositions,
-  resumeFrom,
-  type StoredPosition,
-} from '../../src/sdk/target/positions.ts';
+import type { SinkPositions, TableSchema } from '../../src/sdk/index.ts';
+import { type OffsetOptions, OffsetSession } from '../../src/sdk/target/offset-session.ts';
+import type { StoredPosition } from '../../src/sdk/target/positions.ts';
 import { type Connection, query } from './connections.ts';
 import { quoteLiteral } from './names.ts';
-
-const PRUNE_EVERY_MS = 3_600_000;
-
-export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage' | 'context'>;
 
 /** Names are at most 191 characters: their indexes fit into any row format. */
 const SERVICE_TABLES = [
@@ -62,26 +53,23 @@ export class TargetOffsets {
   readonly #connection: Connection;
   readonly #options: OffsetOptions;
   readonly #upsert: UpsertForm;
-  #known = new KnownPositions();
-  #began = false;
-  #prunedAt: number | null = null;
+  readonly #session: OffsetSession;
 
   constructor(connection: Connection, options: OffsetOptions, upsert: UpsertForm) {
     this.#connection = connection;
     this.#upsert = upsert;
     this.#options = options;
+    this.#session = new OffsetSession(options);
   }
 
   /** Positions to resume from; throws `sink.other_log`. */
   async load(): Promise<SinkPositions | null> {
-    const stored = await this.#stored('');
-    this.#known = new KnownPositions(stored, this.#options.generation);
-    return resumeFrom(stored, this.#options);
+    return this.#session.resume(await this.#stored(''));
   }
 
   /** True when `next` says something that the target does not hold. */
   moved(next: SinkPositions): boolean {
-    return this.#known.changed(next).length > 0;
+    return this.#session.changed(next).length > 0;
   }
 
   /**
@@ -91,17 +79,14 @@ export class TargetOffsets {
   async fence(epoch: number): Promise<void> {
     const { id } = this.#options;
     const stored = await this.#stored('FOR UPDATE');
-    checkEpoch(stored, epoch, id);
-    if (this.#began) return;
-    this.#known.verify(stored, id);
+    if (!this.#session.begins(stored, epoch)) return;
     await query(this.#connection, 'UPDATE _tr_offsets SET epoch = ? WHERE sink = ?', [epoch, id]);
-    this.#began = true;
   }
 
   /** Writes what changed; part of the open transaction. */
   async save(next: SinkPositions, epoch: number): Promise<void> {
     const { id, lineage, generation } = this.#options;
-    for (const position of this.#known.changed(next)) {
+    for (const position of this.#session.changed(next)) {
       const { topic, partition } = position;
       const values = [id, topic, partition, String(position.next), lineage.current, generation, epoch];
       await query(this.#connection, 'REPLACE INTO _tr_offsets VALUES (?, ?, ?, ?, ?, ?, ?)', values);
@@ -110,7 +95,7 @@ export class TargetOffsets {
 
   /** After the commit that held `save`. */
   saved(next: SinkPositions): void {
-    this.#known.remember(next);
+    this.#session.saved(next);
   }
 
   /** Version below which writes to the table are refused (DESIGN § 6: truncate and sweep). */
@@ -161,10 +146,9 @@ export class TargetOffsets {
 
   /** Forgets deletes past the hold time, at most once an hour. */
   async prune(): Promise<void> {
-    const now = this.#options.context.clock.now();
-    if (this.#prunedAt !== null && now - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = now;
-    await query(this.#connection, 'DELETE FROM _tr_deleted WHERE deleted_at < ?', [now - DELETED_HOLD_MS]);
+    const before = this.#session.forgetBefore();
+    if (before === null) return;
+    await query(this.#connection, 'DELETE FROM _tr_deleted WHERE deleted_at < ?', [before]);
   }
 
   async #stored(lock: string): Promise<readonly StoredPosition[]> {

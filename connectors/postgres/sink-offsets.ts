@@ -1,21 +1,13 @@
 /** Positions, epoch, floors and remembered deletes in the target, in the same transactions as the data. */
 import pg, { type ClientBase, type QueryResult } from 'pg';
-import type { SinkOpenOptions, SinkPositions, TableSchema } from '../../src/sdk/index.ts';
+import type { SinkPositions, TableSchema } from '../../src/sdk/index.ts';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { quoteIdentifier } from '../../src/sdk/sql-target/identifiers.ts';
-import {
-  checkEpoch,
-  DELETED_HOLD_MS,
-  KnownPositions,
-  resumeFrom,
-  type StoredPosition,
-} from '../../src/sdk/target/positions.ts';
+import { type OffsetOptions, OffsetSession } from '../../src/sdk/target/offset-session.ts';
+import type { StoredPosition } from '../../src/sdk/target/positions.ts';
 import type { ServiceTables } from './sink-statements.ts';
 
 const { escapeLiteral } = pg;
-const PRUNE_EVERY_MS = 3_600_000;
-
-export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage' | 'context'>;
 
 /** Creates what is absent of the service tables; needs CREATE on the schema only then. */
 export async function createServiceTables(client: ClientBase, schema: string, tables: ServiceTables): Promise<void> {
@@ -45,26 +37,23 @@ export class TargetOffsets {
   readonly #client: ClientBase;
   readonly #tables: ServiceTables;
   readonly #options: OffsetOptions;
-  #known = new KnownPositions();
-  #began = false;
-  #prunedAt: number | null = null;
+  readonly #session: OffsetSession;
 
   constructor(client: ClientBase, tables: ServiceTables, options: OffsetOptions) {
     this.#client = client;
     this.#tables = tables;
     this.#options = options;
+    this.#session = new OffsetSession(options);
   }
 
   /** Positions to resume from; throws `sink.other_log`. */
   async load(): Promise<SinkPositions | null> {
-    const stored = await this.#stored();
-    this.#known = new KnownPositions(stored, this.#options.generation);
-    return resumeFrom(stored, this.#options);
+    return this.#session.resume(await this.#stored());
   }
 
   /** True when `next` says something that the target does not hold. */
   moved(next: SinkPositions): boolean {
-    return this.#known.changed(next).length > 0;
+    return this.#session.changed(next).length > 0;
   }
 
   /**
@@ -76,16 +65,13 @@ export class TargetOffsets {
     const lock = `SELECT pg_advisory_xact_lock(hashtextextended(${escapeLiteral(`tailrace sink ${id}`)}, 0))`;
     const results = await this.#client.query(`${beginSql}; ${lock}; ${this.#storedSql()}`);
     const stored = storedPositions((results as unknown as readonly QueryResult<StoredRow>[]).at(-1)!.rows);
-    checkEpoch(stored, epoch, id);
-    if (this.#began) return;
-    this.#known.verify(stored, id);
+    if (!this.#session.begins(stored, epoch)) return;
     await this.#client.query(`UPDATE ${this.#tables.offsets} SET epoch = $2 WHERE sink = $1`, [id, epoch]);
-    this.#began = true;
   }
 
   /** Writes what changed; part of the open transaction. */
   async save(next: SinkPositions, epoch: number): Promise<void> {
-    const changed = this.#known.changed(next);
+    const changed = this.#session.changed(next);
     if (changed.length === 0) return;
     const { id, lineage, generation } = this.#options;
     const { rowCount } = await this.#client.query(
@@ -112,7 +98,7 @@ export class TargetOffsets {
 
   /** After the commit that held `save`. */
   saved(next: SinkPositions): void {
-    this.#known.remember(next);
+    this.#session.saved(next);
   }
 
   /** Version below which writes to the table are refused (DESIGN § 6: truncate and sweep). */
@@ -134,11 +120,10 @@ export class TargetOffsets {
 
   /** Forgets deletes past the hold time, at most once an hour. */
   async prune(): Promise<void> {
-    const now = this.#options.context.clock.now();
-    if (this.#prunedAt !== null && now - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = now;
+    const before = this.#session.forgetBefore();
+    if (before === null) return;
     await this.#client.query(`DELETE FROM ${this.#tables.deleted} WHERE deleted_at < to_timestamp($1::float8 / 1000)`, [
-      now - DELETED_HOLD_MS,
+      before,
     ]);
   }
 

@@ -1,15 +1,8 @@
 /** Positions, epoch, floors and remembered deletes in the database, in the same transactions as the data. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
-import type { SinkOpenOptions, SinkPositions, TableSchema } from '../../src/sdk/index.ts';
-import {
-  checkEpoch,
-  DELETED_HOLD_MS,
-  KnownPositions,
-  resumeFrom,
-  type StoredPosition,
-} from '../../src/sdk/target/positions.ts';
-
-const PRUNE_EVERY_MS = 3_600_000;
+import type { SinkPositions, TableSchema } from '../../src/sdk/index.ts';
+import { type OffsetOptions, OffsetSession } from '../../src/sdk/target/offset-session.ts';
+import type { StoredPosition } from '../../src/sdk/target/positions.ts';
 
 const SERVICE_TABLES = `
   CREATE TABLE IF NOT EXISTS _tr_offsets (
@@ -27,19 +20,16 @@ const REMEMBER = `
   INSERT INTO _tr_deleted VALUES (?, ?, ?, ?) ON CONFLICT (table_name, key)
   DO UPDATE SET version = excluded.version, deleted_at = excluded.deleted_at WHERE version <= excluded.version`;
 
-export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage' | 'context'>;
-
 export class TargetOffsets {
   readonly #database: DatabaseSync;
   readonly #options: OffsetOptions;
-  #known = new KnownPositions();
-  #began = false;
-  #prunedAt: number | null = null;
+  readonly #session: OffsetSession;
   #remember: StatementSync | undefined;
 
   constructor(database: DatabaseSync, options: OffsetOptions) {
     this.#database = database;
     this.#options = options;
+    this.#session = new OffsetSession(options);
   }
 
   /** Makes the service tables; positions to resume from; throws `sink.other_log`. */
@@ -48,32 +38,27 @@ export class TargetOffsets {
       .prepare(`SELECT count(*) AS n FROM sqlite_schema WHERE name IN ('_tr_offsets', '_tr_deleted', '_tr_floor')`)
       .get();
     if (Number(present?.n) < 3) this.#database.exec(`BEGIN IMMEDIATE; ${SERVICE_TABLES} COMMIT`);
-    const stored = this.#stored();
-    this.#known = new KnownPositions(stored, this.#options.generation);
-    return resumeFrom(stored, this.#options);
+    return this.#session.resume(this.#stored());
   }
 
   /** True when `next` says something that the target does not hold. */
   moved(next: SinkPositions): boolean {
-    return this.#known.changed(next).length > 0;
+    return this.#session.changed(next).length > 0;
   }
 
   /** In a transaction that holds the write lock: refuses an older epoch than the last writer's, and raises it. */
   fence(epoch: number): void {
     const { id } = this.#options;
     const stored = this.#stored();
-    checkEpoch(stored, epoch, id);
-    if (this.#began) return;
-    this.#known.verify(stored, id);
+    if (!this.#session.begins(stored, epoch)) return;
     this.#database.prepare('UPDATE _tr_offsets SET epoch = ? WHERE sink = ?').run(epoch, id);
-    this.#began = true;
   }
 
   /** Writes what changed; part of the open transaction. */
   save(next: SinkPositions, epoch: number): void {
     const { id, lineage, generation } = this.#options;
     const insert = this.#database.prepare('INSERT OR REPLACE INTO _tr_offsets VALUES (?, ?, ?, ?, ?, ?, ?)');
-    for (const position of this.#known.changed(next)) {
+    for (const position of this.#session.changed(next)) {
       const { topic, partition } = position;
       insert.run(id, topic, partition, position.next, lineage.current, generation, epoch);
     }
@@ -81,7 +66,7 @@ export class TargetOffsets {
 
   /** After the commit that held `save`. */
   saved(next: SinkPositions): void {
-    this.#known.remember(next);
+    this.#session.saved(next);
   }
 
   /** Version below which writes to the table are refused (DESIGN § 6: truncate and sweep). */
@@ -107,10 +92,9 @@ export class TargetOffsets {
 
   /** Forgets deletes past the hold time, at most once an hour. */
   prune(): void {
-    const now = this.#options.context.clock.now();
-    if (this.#prunedAt !== null && now - this.#prunedAt < PRUNE_EVERY_MS) return;
-    this.#prunedAt = now;
-    this.#database.prepare('DELETE FROM _tr_deleted WHERE deleted_at < ?').run(now - DELETED_HOLD_MS);
+    const before = this.#session.forgetBefore();
+    if (before === null) return;
+    this.#database.prepare('DELETE FROM _tr_deleted WHERE deleted_at < ?').run(before);
   }
 
   #stored(): readonly StoredPosition[] {
