@@ -156,6 +156,16 @@ describe('what lint says of split', () => {
     expect(problems(ORDERS, given).map((problem) => problem.code)).toContain(code);
   });
 
+  test('invariant 9: an array that changes may come without', () => {
+    const items = column('items', 'json', 'jsonb', { unsent: { aboveBytes: 2_000, aboveRowBytes: -1 } });
+    const partial = table('orders', [ORDERS.columns[0]!, items]);
+    expect(problems(partial, steps(SPLIT)).map(({ code, path }) => [code, path])).toEqual([
+      ['unsent-column', ['source', 'transform', 0, 'split', 'items']],
+    ]);
+    // Also with a table whose rows began to come so while it is read.
+    expect(() => compiled(partial, SPLIT)).toThrow(expect.objectContaining({ code: 'config.invalid' }));
+  });
+
   test('steps below see the elements', () => {
     expect(
       problems(ORDERS, steps(SPLIT, { filter: "line < 3 and item ->> 'sku' is not null" }, { drop: ['note'] })),

@@ -151,6 +151,13 @@ test('rows that are split equal the arrays of the source, also after kill -9, de
   const made = await scenes(['public.a', 'public.b'], SPLIT_DDL);
   const yaml = PIPELINE.replace('sinks:', '  transform:\n    - split: { v: { as: item, position: line } }\nsinks:');
   const project = await Project.make(yaml, { SOURCE_URL: made.url }, `instance: ${made.options.name}\n`);
+  await made.client.query('alter table a replica identity default');
+  const refused = await project.run(['check']);
+  expect([refused.code === 0, refused.stdout + refused.stderr]).toEqual([
+    false,
+    expect.stringContaining('identity full'),
+  ]);
+  await made.client.query('alter table a replica identity full');
   const database = new Copy(join(project.dir, 'copy.db'));
   const isEqual = async () => {
     const held = database.rows('select id, line, item, note from a order by id, line');

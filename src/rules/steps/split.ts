@@ -23,7 +23,7 @@ export interface SplitNames {
 export const split: Step = {
   verb: 'split',
   summary:
-    'Makes a row of each element of an array, or of a JSON array, with the other columns and the place of the element, from 1, which becomes the last column of the key. An update writes the elements that there are and deletes those that there are no longer, a delete deletes all: the source must send whole old rows (PostgreSQL: `REPLICA IDENTITY FULL`). NULL, JSON null and an empty array make no row, JSON that is no array makes one. Only under the source, above `filter`. A table that lacks the column is not affected.',
+    'Makes a row of each element of an array, or of a JSON array, with the other columns and the place of the element, from 1, which becomes the last column of the key. An update writes the elements that there are and deletes those that there are no longer, a delete deletes all: the source must send whole old rows (PostgreSQL: `REPLICA IDENTITY FULL`). NULL, JSON null and an empty array make no row, JSON that is no array makes one. Only under the source, above `filter`. `tailrace verify` leaves the table out, and single rows of it cannot be read again, only all. A table that lacks the column is not affected.',
   example: EXAMPLE,
   apply(use) {
     const names = namesOf(use);
@@ -31,6 +31,7 @@ export const split: Step = {
     if (names === null) return;
     const column = use.column(names.column, { at: [names.column], onKey: true });
     if (column === undefined || !isAllowed(use, column) || hasClash(use, names)) return;
+    judgeOldRows(use, column);
     replace(use, column, names);
   },
 };
@@ -92,6 +93,17 @@ function isAllowed(use: StepUse, { name, type, keyOrdinal }: StageColumn): boole
       fix: type.kind === 'text' ? `cast it before: cast: { ${name}: json }` : undefined,
     });
   return Boolean(isKnown);
+}
+
+/** Filling in (`toast: store`) is no help: it gives the new row what an update left out, not the old one. */
+function judgeOldRows(use: StepUse, column: StageColumn): void {
+  if (!use.stage.isUnsent(column)) return;
+  const name = quoted(column.name);
+  use.problem('unsent-column', `changes may come without column ${name}: which elements there were is not known`, {
+    at: [column.name],
+    onKey: true,
+    fix: 'let the source send whole old rows (PostgreSQL: alter table … replica identity full)',
+  });
 }
 
 function hasClash(use: StepUse, { column, as, position }: SplitNames): boolean {
