@@ -24,6 +24,7 @@ import type { Instance } from './pipeline/instance.ts';
 import type { RebuildOptions } from './pipeline/rebuild/rebuild.ts';
 import type { Rebuilds } from './pipeline/rebuild/sink-jobs.ts';
 import type { Verifications } from './pipeline/verify/verifications.ts';
+import { PluginRegistry } from './plugins/plugin-registry.ts';
 import { createRules } from './rules/index.ts';
 
 const version = productVersion();
@@ -55,13 +56,7 @@ async function createRegistry(): Promise<Registry> {
     if (module.source !== undefined) sources.set(type, module.source);
     if (module.sink !== undefined) sinks.set(type, module.sink);
   }
-  return {
-    sourceTypes: [...sources.keys()],
-    sinkTypes: [...sinks.keys()],
-    source: (type) => sources.get(type),
-    sink: (type) => sinks.get(type),
-    rules: createRules(),
-  };
+  return new PluginRegistry(sources, sinks, createRules());
 }
 
 async function start(

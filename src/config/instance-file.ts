@@ -15,6 +15,8 @@ export interface Settings {
   readonly instance: InstancePlan;
   /** A mask key is there, even if it could not be resolved. */
   readonly hasMaskKey: boolean;
+  /** As they stand there; none when something in the file is wrong. */
+  readonly plugins: readonly string[];
 }
 
 /** @param file null: there is none. @param dir absolute, of the file or where it would be. */
@@ -27,7 +29,11 @@ export function readInstance(file: ConfigFile | null, dir: string): Settings {
       : checkSchema({ schema: instanceKeys, file, path: [], node: map(node), owner: INSTANCE_FILE });
   const ownKeys = keys === undefined ? keysOfKafka(file, node) : keys.kafka;
   const kafka = file === null || ownKeys === undefined ? null : readKafka(file, ownKeys, dir);
-  return { instance: { ...plan(keys ?? partialKeys(file, node), dir), kafka }, hasMaskKey };
+  return {
+    instance: { ...plan(keys ?? partialKeys(file, node), dir), kafka },
+    hasMaskKey,
+    plugins: keys?.plugins ?? [],
+  };
 }
 
 const EMPTY: MapNode = { kind: 'map', entries: [], range: [0, 0], isComplete: true };

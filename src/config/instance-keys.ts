@@ -46,5 +46,11 @@ export const instanceKeys = z.strictObject({
     })
     .prefault({})
     .describe('What sinks that have not read it may keep in the log. A sink that falls behind it has a `gap`.'),
+  plugins: z
+    .array(z.string().min(1))
+    .default([])
+    .describe(
+      'Plugins whose types and steps pipelines may use: names of npm packages in this project, or paths (`./…`) of files or directories, relative to this file. They run with all rights of the process.',
+    ),
   mask_key: secret().min(1).optional().describe('Secret key of `mask: hash`. Keep it: another key makes other hashes.'),
 });

@@ -50,17 +50,18 @@ export interface Project {
 /** Throws `config.not_found`. Everything else that is wrong is in `problems`. */
 export async function loadProject({ paths, cwd, env, registry }: LoadOptions): Promise<Project> {
   const files = await findProjectFiles(paths, cwd);
-  const open = { cwd, env, secretKeys: secretKeys(registry) };
-  const instanceFile = files.instance === null ? null : await openFile(files.instance, open);
+  const open = () => ({ cwd, env, secretKeys: secretKeys(registry) });
+  const instanceFile = files.instance === null ? null : await openFile(files.instance, open());
   if (files.pipelines.length === 0 && !servesAlone(instanceFile)) throw noPipelines(paths, cwd);
-  const { instance, hasMaskKey } = readInstance(instanceFile, files.dir);
+  const { instance, hasMaskKey, plugins } = readInstance(instanceFile, files.dir);
+  if (instanceFile !== null) addPlugins(instanceFile, plugins, files.dir, registry);
   // Without its value steps can still be checked.
   const maskKey = instance.maskKey ?? (hasMaskKey ? 'not resolved' : null);
   const read: ReadPipeline[] = [];
   const opened: ConfigFile[] = [];
   const tests = new Map<string, readonly RuleTest[]>();
   for (const path of files.pipelines) {
-    const file = await openFile(path, open);
+    const file = await openFile(path, open());
     opened.push(file);
     const found = readPipeline({ file, dir: dirname(path), registry, maskKey }, path);
     if (found === null) continue;
@@ -85,6 +86,17 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
     },
     redact: starred(secretValues(instance, pipelines)),
   };
+}
+
+/** Their types and verbs are known to the pipelines that are read afterwards. */
+function addPlugins(file: ConfigFile, plugins: readonly string[], dir: string, registry: Registry): void {
+  for (const [i, name] of plugins.entries()) {
+    const error = registry.addPlugin?.(name, dir);
+    if (error == null) continue;
+    const { code, message, remedy } = error;
+    const fix = remedy === undefined ? {} : { fix: remedy };
+    file.report({ level: 'error', code: code.replace(/[._]/g, '-'), message, path: ['plugins', i], ...fix });
+  }
 }
 
 /** The log can be served without a pipeline. A file with errors is shown, whatever it was meant to say. */

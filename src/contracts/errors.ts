@@ -106,6 +106,11 @@ const catalogue = {
     'config',
     'The Kafka listener would be open to other machines without authentication. Listen on loopback or configure users.',
   ],
+  'plugin.not_found': ['config', 'There is no such plugin: no package of that name in the project, or no such file.'],
+  'plugin.api': ['config', 'The plugin was written for another version of the plugin API.'],
+  'plugin.invalid': ['config', 'What the plugin exports is no plugin; the message names what is missing or wrong.'],
+  'plugin.clash': ['config', 'The plugin brings a type or a step whose name is taken.'],
+  'plugin.failed': ['environment', 'The plugin threw while it was loaded, or its program could not be read.'],
   'check.failed': ['environment', 'The pre-flight check found problems; each is listed with its remedy.'],
   'demo.missing': [
     'environment',

@@ -2,7 +2,7 @@
 import type { ZodType } from 'zod';
 import type { ErrorCode } from './errors.ts';
 import type { HeldState, SinkRebuild } from './rebuild.ts';
-import type { Op } from './row.ts';
+import type { Op, Value } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
 import type { FoundTable, SourceOpenOptions, SourceReader } from './source.ts';
@@ -104,4 +104,42 @@ export interface SinkManifest<C = unknown> extends PluginManifest<C> {
   held?(options: SinkOpenOptions<C>): Promise<HeldState>;
   /** Absent: it cannot be built anew beside itself. */
   readonly rebuild?: SinkRebuild<C>;
+}
+
+/** Columns by name, of a row that a step computes from. Reading one that the source did not send ends the step: the result is not known. */
+export type StepRow = Readonly<Record<string, Value>>;
+
+/**
+ * A step for `transform:` lists, which adds columns or replaces their values. Configuration `C` is what stands behind the verb.
+ * Key columns cannot be set. Pure and synchronous: it is called again when changes are replayed.
+ */
+export interface StepManifest<C = unknown> {
+  /** The word in the file: lower case letters, digits and `_`. */
+  readonly verb: string;
+  readonly summary: string;
+  /** As in a file, without the leading dash, on one line. */
+  readonly example: string;
+  /** What does not fit it is a lint error at its place. */
+  readonly config: ZodType<C>;
+  /** Names of the columns that it reads: one that the table lacks is a lint error. Absent: not known. */
+  reads?(config: C): readonly string[];
+  /** Names and SQL types of the columns that it makes, e.g. `{ price: 'numeric(12,2)' }`. At least one. */
+  columns(config: C): Readonly<Record<string, string>>;
+  /**
+   * Called once per table version. What the function throws, and what is no value of the type, makes a dead letter; a column
+   * that it leaves out is NULL. A number of type `numeric` or `bigint` may be text, JSON is any value.
+   */
+  compile(config: C): (row: StepRow) => Readonly<Record<string, unknown>>;
+}
+
+/** Version of everything that plugins are written against: `tailrace/sdk`. Raised when an old plugin would no longer work. */
+export const PLUGIN_API = 1;
+
+/** Default export of a plugin's module: at least one source, sink or step. */
+export interface Plugin {
+  /** The `PLUGIN_API` that it was written for. */
+  readonly api: number;
+  readonly source?: SourceManifest;
+  readonly sink?: SinkManifest;
+  readonly steps?: readonly StepManifest[];
 }

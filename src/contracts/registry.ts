@@ -1,4 +1,5 @@
 /** Connectors and rules, looked up by name. Built by main, used by config, pipeline and cli. */
+import type { TailraceError } from './errors.ts';
 import type { SinkManifest, SourceManifest } from './plugin.ts';
 import type { Rules } from './rules.ts';
 
@@ -8,4 +9,12 @@ export interface Registry {
   source(type: string): SourceManifest | undefined;
   sink(type: string): SinkManifest | undefined;
   readonly rules: Rules;
+  /**
+   * Loads the plugin of such a name in `plugins:`, once; its types and verbs are known from then on, until the process ends. Gives
+   * why it cannot be used: `plugin.not_found`, `plugin.api`, `plugin.invalid`, `plugin.clash`, `plugin.failed`. Absent: plugins
+   * are not taken.
+   * @param name of an npm package, or a path that begins with `./`, `../` or `/`
+   * @param dir absolute, of the project
+   */
+  addPlugin?(name: string, dir: string): TailraceError | null;
 }

@@ -1,4 +1,5 @@
 /** Transform steps: declared in YAML, compiled per table version. Pure and synchronous. */
+import type { StepManifest } from './plugin.ts';
 import type { Change } from './row.ts';
 import type { TableDescription, TableSchema } from './schema.ts';
 
@@ -51,6 +52,8 @@ export interface TableRules {
 
 export interface Rules {
   readonly verbs: readonly string[];
+  /** Takes a step that no other has the verb of. Absent: none is taken. */
+  add?(step: StepManifest): void;
   /** Steps whose argument is the path of a file: they take it absolute. */
   readonly fileVerbs?: readonly string[];
   /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */

@@ -10,12 +10,19 @@ import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
 import { split } from './steps/split.ts';
-import { StepUse } from './steps/step.ts';
+import { type Step, StepUse } from './steps/step.ts';
 import { CompiledTransform, type Program } from './transform.ts';
 
+/** Those of plugins are added: like their modules they are there as long as the process. */
 const BY_VERB = new Map(stepCatalogue.map((step) => [step.verb, step]));
-export const verbs: readonly string[] = [...BY_VERB.keys()];
+export const verbs = (): readonly string[] => [...BY_VERB.keys()];
 export const fileVerbs: readonly string[] = stepCatalogue.filter((step) => step.takesFile).map(({ verb }) => verb);
+
+/** Throws `plugin.clash` when there is a step of the verb. */
+export function addStep(step: Step): void {
+  if (BY_VERB.has(step.verb)) throw new TailraceError('plugin.clash', `there is a step ${quoted(step.verb)} already`);
+  BY_VERB.set(step.verb, step);
+}
 
 /**
  * Runs the steps over a stage, which then holds what they made and what is wrong.
@@ -31,7 +38,7 @@ export function runSteps(steps: readonly StepSource[], stage: Stage, maskKey: st
 }
 
 function unknownVerb({ verb, path }: StepSource): Problem {
-  const fix = didYouMean(verb, verbs) ?? `there are ${verbs.join(', ')}`;
+  const fix = didYouMean(verb, verbs()) ?? `there are ${verbs().join(', ')}`;
   const message = `${quoted(verb)} is not a step`;
   return { level: 'error', code: 'unknown-step', message, path: [...path, verb], onKey: true, fix };
 }

@@ -1,13 +1,17 @@
 /** Transform steps: what `transform:` lists in a pipeline file. */
 import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.ts';
-import { compileSteps, fileVerbs, runSteps, verbs } from './compile.ts';
+import { addStep, compileSteps, fileVerbs, runSteps, verbs } from './compile.ts';
 import { conditions } from './conditions.ts';
 import { Stage } from './stage.ts';
+import { pluginStep } from './steps/plugin-step.ts';
 
 export function createRules(): Rules {
   return {
-    verbs,
+    get verbs() {
+      return verbs();
+    },
     fileVerbs,
+    add: (step) => addStep(pluginStep(step)),
     lint(steps, { maskKey }) {
       const { problems, absences } = runSteps(steps, Stage.unknown(), maskKey);
       // Whatever the table: an earlier step left only named columns.

@@ -16,6 +16,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   rules: [...EVERYONE, 'sdk'],
   operations: [...EVERYONE, 'wire'],
   pipeline: EVERYONE,
+  plugins: EVERYONE,
   config: EVERYONE,
   api: [...EVERYONE, 'config'],
   cli: [...EVERYONE, 'config'],

@@ -16,7 +16,7 @@ export const rulesMutants: readonly Mutant[] = [
   {
     // A file of code takes a column that was not sent for NULL.
     invariant: 9,
-    file: 'src/rules/steps/ts.ts',
+    file: 'src/rules/steps/code-columns.ts',
     find: 'throw new NotSentError();',
     replace: 'return null as never;',
     test: ['src/rules/ts-step.test.ts', 'invariant 9: a file that reads'],

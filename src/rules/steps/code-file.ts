@@ -35,13 +35,15 @@ export function loadCode(path: string): CodeFile | string {
   if (typeof columns !== 'object' || columns === null || Object.keys(columns).length === 0) {
     return 'the file does not export "columns", the names and types of what its function makes';
   }
+  return codeOf(columns as Readonly<Record<string, unknown>>, compute as CodeFile['compute']);
+}
+
+/** @param columns names and SQL types. Gives what is wrong with them as text. */
+export function codeOf(columns: Readonly<Record<string, unknown>>, compute: CodeFile['compute']): CodeFile | string {
   const types = Object.entries(columns).map(([name, text]) => ({ name, found: typeOfText(String(text)) }));
   const wrong = types.find(({ found }) => isProblem(found));
   if (wrong !== undefined) return `its column ${quoted(wrong.name)} has no right type`;
-  return {
-    columns: types.map(({ name, found }) => ({ name, type: found as Type })),
-    compute: compute as CodeFile['compute'],
-  };
+  return { columns: types.map(({ name, found }) => ({ name, type: found as Type })), compute };
 }
 
 /** What the function gave for a row, as an object. Throws `rule.failed`; the message holds no value (Invariant 12). */
