@@ -66,7 +66,13 @@ export const config = z
       context.addIssue({ code: 'custom', path: ['routing'], message: 'has no meaning with `as: data-stream`' });
   });
 
-export type ElasticsearchConfig = z.output<typeof config>;
+export interface ElasticsearchConfig extends z.output<typeof config> {
+  /** An index that is made gets a name of its own, and the one that `index` says as alias: of a target that is built to be swapped in. */
+  readonly behindAlias?: boolean;
+}
+
+/** Of the names of indices that are built beside the sink's own. */
+export const shadowSuffix = (tag: string): string => `--${tag}`;
 
 /** Where each table is written, for lint. */
 export function targetsOf({ url, index }: ElasticsearchConfig, tables: readonly string[]): string[] {

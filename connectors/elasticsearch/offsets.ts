@@ -6,7 +6,8 @@ import { ensureServiceIndex, StoredDocument } from './stored-document.ts';
 
 export type OffsetOptions = Pick<SinkOpenOptions<unknown>, 'id' | 'generation' | 'lineage'>;
 
-interface SinkState {
+/** As it is stored. */
+export interface SinkState {
   readonly kind: 'sink';
   readonly sink: string;
   readonly epoch: number;

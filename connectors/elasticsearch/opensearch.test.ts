@@ -3,6 +3,7 @@ import { startOpenSearch } from '../../demo/servers/opensearch.ts';
 import { NOT_SENT } from '../../src/contracts/row.ts';
 import { batch, change, column, openOptions, table } from '../../test/support/changes.ts';
 import { ElasticsearchClient } from '../../test/support/elasticsearch-client.ts';
+import { elasticsearchRebuildSuite } from '../../test/support/elasticsearch-rebuild-suite.ts';
 import { HttpFaults } from '../../test/support/http-faults.ts';
 import { lastValueSuite } from '../../test/support/last-value-suite.ts';
 import { apply, insert, remove, SHOP, update } from '../../test/support/last-value-target.ts';
@@ -38,6 +39,7 @@ describe.skipIf(server === null)('opensearch', () => {
     { transactional: false, runs: 3 },
   );
 
+  elasticsearchRebuildSuite(client, newIndex, 'cut');
   test('is known by its answer, checked, swept over several pages, and named in messages', async () => {
     const index = newIndex();
     const options = openOptions(sink.config.parse({ url, index }));

@@ -112,7 +112,7 @@ async function lookUp(
   const memories = await getAll(
     session,
     SERVICE_INDEX,
-    late.map((row) => ({ _id: memoryId(index.name, ids.get(row)!) })),
+    late.map((row) => ({ _id: memoryId(index.memory, ids.get(row)!) })),
     false,
   );
   const held = new Map<FoldedRow, Held>();
@@ -172,10 +172,10 @@ async function rememberDeletes(
   const deletes = writes.filter(([, { kind }]) => kind === 'delete');
   if (deletes.length === 0) return;
   const bulk = new BulkWriter<FoldedRow>(connection, SERVICE_INDEX, context, signal);
-  const name = JSON.stringify(index.name);
+  const name = JSON.stringify(index.memory);
   for (const [row, { version }] of deletes) {
     const memory = `{"kind":"deleted","index":${name},"version":${version},"deleted_at":${context.clock.now()}}`;
-    const id = memoryId(index.name, ids.get(row)!);
+    const id = memoryId(index.memory, ids.get(row)!);
     await bulk.add(row, { action: 'index', id, version, routing: null }, (out) => void out.text(memory));
     if (version > index.deletes) index.deletes = version;
   }

@@ -10,6 +10,7 @@ import {
   itemsOf,
   refuseHalf,
 } from '../../test/support/elasticsearch-client.ts';
+import { elasticsearchRebuildSuite } from '../../test/support/elasticsearch-rebuild-suite.ts';
 import { ELASTICSEARCH_VALUES } from '../../test/support/elasticsearch-values.ts';
 import { type Fault, HttpFaults } from '../../test/support/http-faults.ts';
 import { feedWithKills } from '../../test/support/killed-sink.ts';
@@ -54,6 +55,7 @@ async function newTarget(): Promise<LastValueTarget> {
 describe.skipIf(server === null)('elasticsearch sink', () => {
   lastValueSuite(newTarget, { transactional: false, runs: 8 });
 
+  elasticsearchRebuildSuite(client, newIndex, 'whole');
   test('invariant 7: a delete is remembered when the server has forgotten it, and for the hold time only', async () => {
     const index = newIndex();
     const opened = await open(index);

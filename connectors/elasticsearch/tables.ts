@@ -1,4 +1,5 @@
 /** Indices: made from the source's tables, given fields for new columns; nothing is dropped or remade. */
+import { randomBytes } from 'node:crypto';
 import { type Row, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
 import { jsonElements, jsonMembers } from '../../src/sdk/target/json-text.ts';
 import { keyIndexes, sourceTableName, TargetNames, VERSION_COLUMN } from '../../src/sdk/target/names.ts';
@@ -18,6 +19,8 @@ export interface IndexState {
   readonly floor: string;
   /** Decimal. Documents older than this version have been swept, all of them. */
   readonly swept: string;
+  /** What remembered deletes name the index by. Absent: its name. */
+  readonly memory?: string;
 }
 
 /** One index. Of a session, which alone changes what is said here. */
@@ -27,6 +30,8 @@ export interface TargetIndex {
   readonly uuid: string;
   readonly document: StoredDocument<IndexState>;
   state: IndexState;
+  /** What remembered deletes name it by. */
+  readonly memory: string;
   /** Highest version of a remembered delete: a write below it may be late. */
   deletes: bigint;
 }
@@ -91,7 +96,7 @@ export class TargetTables {
     const path = `/${encodeURIComponent(name)}`;
     let found = await this.#connection.ask({ method: 'GET', path, query: FLAT, signal }, [404]);
     if (found.status === 404) {
-      await this.#create(path, source, signal);
+      await this.#create(name, source, signal);
       found = await this.#connection.ask({ method: 'GET', path, query: FLAT, signal });
     }
     const described = Object.values(parsed<Record<string, Described>>(found));
@@ -106,7 +111,7 @@ export class TargetTables {
     return one.settings['index.uuid']!;
   }
 
-  async #create(path: string, source: TableSchema, signal: AbortSignal): Promise<void> {
+  async #create(name: string, source: TableSchema, signal: AbortSignal): Promise<void> {
     const settings = {
       // Deletes with their versions; what comes later than that is held against our own memory of deletes.
       gc_deletes: '1h',
@@ -114,7 +119,13 @@ export class TargetTables {
       ...this.#config.settings,
     };
     const mappings = { dynamic: false, properties: Object.fromEntries(fieldsOf(source, this.#config)) };
-    const body = JSON.stringify({ settings: { index: settings }, mappings });
+    const { behindAlias = false } = this.#config;
+    const path = `/${encodeURIComponent(behindAlias ? `${name}-${randomBytes(4).toString('hex')}` : name)}`;
+    const body = JSON.stringify({
+      settings: { index: settings },
+      mappings,
+      ...(behindAlias && { aliases: { [name]: {} } }),
+    });
     const answer = await this.#connection.send({ method: 'PUT', path, body, signal });
     const exists = answer.status === 400 && answer.text.includes('resource_already_exists_exception');
     if (answer.status >= 300 && !exists) throw mappingError(answer, source, this.#connection.place);
@@ -143,14 +154,17 @@ export class TargetTables {
     const document = new StoredDocument<IndexState>(this.#connection, `index/${name}`);
     const owner = `${source.source}: ${sourceTableName(source)}`;
     const stored = await document.read(signal);
-    const state = stored ?? { kind: 'index', index: name, source: owner, floor: '0', swept: '0' };
-    return { name, uuid, document, state, deletes: await this.#highestDelete(name, signal) };
+    // The next that is built has the same name, but not this index' deletes.
+    const memory = this.#config.behindAlias === true ? { memory: uuid } : {};
+    const state = stored ?? { kind: 'index', index: name, source: owner, floor: '0', swept: '0', ...memory };
+    const known = state.memory ?? name;
+    return { name, uuid, document, state, memory: known, deletes: await this.#highestDelete(known, signal) };
   }
 
-  async #highestDelete(name: string, signal: AbortSignal): Promise<bigint> {
+  async #highestDelete(memory: string, signal: AbortSignal): Promise<bigint> {
     const index = `/${SERVICE_INDEX}`;
     await this.#connection.ask({ method: 'POST', path: `${index}/_refresh`, signal });
-    const filter = [{ term: { kind: 'deleted' } }, { term: { index: name } }];
+    const filter = [{ term: { kind: 'deleted' } }, { term: { index: memory } }];
     const body = JSON.stringify({ size: 1, query: { bool: { filter } }, sort: [{ version: 'desc' }] });
     const query = { allow_partial_search_results: 'false' };
     const { text } = await this.#connection.ask({ method: 'POST', path: `${index}/_search`, query, body, signal });

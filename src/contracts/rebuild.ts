@@ -13,6 +13,8 @@ export interface HeldState {
 
 /** A second target beside the one of a sink, which takes its place when it is complete. */
 export interface SinkRebuild<C> {
+  /** Why a target of this configuration cannot be built beside itself; null, or absent: it can. */
+  refusal?(config: C): string | null;
   /** The same configuration with other names for what it writes: the tag is part of them. @param tag `[a-z0-9_]`, at most 10 */
   shadow(config: C, tag: string): C;
   /**

@@ -35,7 +35,7 @@ export class Rebuilds implements SinkJobs {
         .sinks()
         .find((one) => one.pipeline.name === pipeline && one.plan.name === sink);
       const state = readState(value);
-      if (found?.plan.manifest.rebuild !== undefined && state !== null) this.#start(found, state);
+      if (found !== undefined && refusalOf(found) === null && state !== null) this.#start(found, state);
     }
   }
 
@@ -59,9 +59,9 @@ export class Rebuilds implements SinkJobs {
         remedy: '`tailrace status` lists them',
       });
     }
-    const { manifest } = found.plan;
-    if (manifest.rebuild === undefined) {
-      throw new TailraceError('rebuild.unsupported', `a ${manifest.type} target cannot be built beside itself`, {
+    const refusal = refusalOf(found);
+    if (refusal !== null) {
+      throw new TailraceError('rebuild.unsupported', refusal, {
         remedy: `add a sink with another target to the pipeline, which is filled from the log; or tailrace replay ${pipeline}/${sink} --from start`,
       });
     }
@@ -135,6 +135,11 @@ export class Rebuilds implements SinkJobs {
       });
     }
   }
+}
+
+function refusalOf({ plan: { manifest, config } }: ControlledSink): string | null {
+  if (manifest.rebuild === undefined) return `a ${manifest.type} target cannot be built beside itself`;
+  return manifest.rebuild.refusal?.(config) ?? null;
 }
 
 function jobOf({ pipeline, sink, state, startedMs, endedMs, rebuild, error }: Known): SinkJob {
