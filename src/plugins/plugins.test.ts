@@ -1,5 +1,5 @@
 /** Plugins as a project names them, through the command line in a process of its own. */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
 import { Project } from '../../test/support/project.ts';
@@ -47,6 +47,8 @@ async function problems(made: Project): Promise<readonly Found[]> {
 }
 
 test('a source, a sink and a step from a local TypeScript file and from a package', async () => {
+  const guide = readFileSync(new URL('../../docs/plugins.md', import.meta.url), 'utf8');
+  const [shown = ''] = /(?<=```ts\n)[\s\S]*?(?=```)/.exec(guide) ?? [];
   const made = await project(['./plugins/parts.ts', 'tailrace-plugin-shout'], {
     'plugins/parts.ts': plugin(`${SINK}, ${SOURCE}`),
     'node_modules/tailrace-plugin-shout/package.json': JSON.stringify({
@@ -55,7 +57,8 @@ test('a source, a sink and a step from a local TypeScript file and from a packag
       exports: './index.js',
       tailrace: { api: 1 },
     }),
-    'node_modules/tailrace-plugin-shout/index.js': plugin(STEPS),
+    // As docs/plugins.md shows it.
+    'node_modules/tailrace-plugin-shout/index.js': shown,
   });
   expect(await problems(made)).toEqual([]);
   // Its error is known as one of the product's: both have one copy of the SDK.
