@@ -73,7 +73,7 @@ describe('synthetic events', () => {
     ['of an unknown type', 175],
     ['an incident', EventType.INCIDENT],
     ['a LOAD DATA as statement', EventType.BEGIN_LOAD_QUERY],
-  ])('invariant 5: %s stops the source, and gives no position', (_, type) => {
+  ])('invariant 5: stops the source, and gives no position: %s', (_, type) => {
     const { output, take } = decoderFrom(100);
     take(begin(2, 200));
     const found = (() => {
