@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'forks',
     // Two cores: more workers only make the real servers of the integration tests fight each other.
     maxWorkers: 2,
-    testTimeout: 60_000,
+    testTimeout: 180_000,
     hookTimeout: 120_000,
     execArgv: ['--disallow-code-generation-from-strings', '--disable-proto=throw'],
   },

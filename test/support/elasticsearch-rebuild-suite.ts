@@ -21,85 +21,91 @@ export function elasticsearchRebuildSuite(
   test.skipIf(!isFull && part !== 'whole')(
     'invariant 7: a rebuilt index takes over with its positions, floor and deletes; readers see the old or the new',
     {
-      timeout: 60_000,
+      timeout: 180_000,
     },
-    async () => {
-      const index = name();
-      const target = new Target(client.url, index);
-      await target.write({}, [insert(1, '1', 'old', 'b'), insert(1, '2', 'old', 'b')]);
-      await client.send('POST', `/${index}/_alias/of-users-${index}`);
-      const filled = [insert(3, '1', 'new', 'b'), insert(4, '3', 'new', 'b'), remove(9, '3')];
-      await target.fill(filled);
-      const readers = await new Readers(client, index).begin();
-      expect(await target.swap(1)).toEqual([`the old documents of ${index} are kept in ${index}--old`]);
-      expect(await target.swap(1)).toEqual([]);
-      // An index that goes takes a search with it that is under way: the first time only, while the name is an index itself.
-      expect((await readers.end()).filter((seen) => seen !== 'failed')).toEqual(['1 new', '1 old|2 old']);
-      expect(await shown(client, index)).toBe('1 new');
-      expect(await shown(client, `of-users-${index}`)).toBe('1 new');
-      expect(await shown(client, `${index}--old`)).toBe('1 old|2 old');
-      const opened = await target.open({ generation: 1 });
-      expect(opened.resume).toEqual([expect.objectContaining({ next: 3n })]);
-      await client.forgetDeletes(index);
-      await apply(opened, [insert(5, '3', 'late', 'b'), insert(6, '4', 'new', 'b')], 3);
-      await opened.sink.close();
-      expect(await shown(client, index)).toBe('1 new|4 new');
-
-      // The next one: of what the first has removed nothing holds any more, and its own floor does.
-      await target.fill([
-        insert(2, '3', 'third', 'b'),
-        change(SHOP, { op: 'truncate', version: 20 }),
-        insert(21, '5', 'third', 'b'),
-      ]);
-      const others = await new Readers(client, index).begin();
-      await target.swap(2);
-      expect(await others.end()).toEqual(['1 new|4 new', '5 third']);
-      expect([await shown(client, index), await shown(client, `${index}--old`)]).toEqual(['5 third', '1 new|4 new']);
-      await target.write({ generation: 2 }, [insert(19, '6', 'late', 'b')], 3);
-      expect(await shown(client, index)).toBe('5 third');
-
-      await target.fill([insert(30, '7', 'given up', 'b')]);
-      await target.drop();
-      await target.drop();
-      expect(await left(client, index)).toBe(2);
-      expect(await shown(client, index)).toBe('5 third');
-    },
+    () => rebuiltTwice(client, name()),
   );
 
   test.skipIf(!isFull && part !== 'cut')(
     'a swap that is broken off at any request is finished by the next one',
-    { timeout: 120_000 },
-    async () => {
-      const proxy = await HttpFaults.start(client.url);
-      onTestFinished(() => proxy.close());
-      const step = isFull ? 1 : 13;
-      let fired = 0;
-      for (let at = 1 + (testSeed % step), isCut = true; isCut; at += step) {
-        const index = name();
-        const target = new Target(client.url, index);
-        await target.write({}, [insert(1, '1', 'old', 'b')]);
-        await target.fill([insert(3, '2', 'new', 'b'), change(SHOP, { op: 'truncate', version: 3 })]);
-        let requests = 0;
-        isCut = false;
-        proxy.fault = async (_, pass) => {
-          if (++requests !== at) return pass();
-          isCut = true;
-          // Half of them were applied, and their answer was lost.
-          if (at % 2 === 0) await pass();
-          return elasticsearchAnswer(503);
-        };
-        const cut = await new Target(proxy.url, index).swap(1).catch(() => null);
-        if (cut === null) fired++;
-        expect(['1 old', '2 new']).toContain(await shown(client, index));
-        await target.swap(1);
-        expect([await shown(client, index), await shown(client, `${index}--old`)]).toEqual(['2 new', '1 old']);
-        await target.write({ generation: 1 }, [insert(2, '9', 'late', 'b'), insert(4, '3', 'new', 'b')], 2);
-        expect(await shown(client, index)).toBe('2 new|3 new');
-        await client.send('DELETE', `/${Object.keys(await client.ask<object>('GET', `/${index}`))[0]},${index}--old`);
-      }
-      expect(fired).toBeGreaterThan(0);
-    },
+    { timeout: 180_000 },
+    () => cutAnywhere(client, name),
   );
+}
+
+async function rebuiltTwice(client: ElasticsearchClient, index: string): Promise<void> {
+  const target = new Target(client.url, index);
+  await target.write({}, [insert(1, '1', 'old', 'b'), insert(1, '2', 'old', 'b')]);
+  await client.send('POST', `/${index}/_alias/of-users-${index}`);
+  const filled = [insert(3, '1', 'new', 'b'), insert(4, '3', 'new', 'b'), remove(9, '3')];
+  await target.fill(filled);
+  const readers = await new Readers(client, index).begin();
+  expect(await target.swap(1)).toEqual([`the old documents of ${index} are kept in ${index}--old`]);
+  expect(await target.swap(1)).toEqual([]);
+  // An index that goes takes a search with it that is under way: the first time only, while the name is an index itself.
+  expect((await readers.end()).filter((seen) => seen !== 'failed')).toEqual(['1 new', '1 old|2 old']);
+  expect(await shown(client, index)).toBe('1 new');
+  expect(await shown(client, `of-users-${index}`)).toBe('1 new');
+  expect(await shown(client, `${index}--old`)).toBe('1 old|2 old');
+  const opened = await target.open({ generation: 1 });
+  expect(opened.resume).toEqual([expect.objectContaining({ next: 3n })]);
+  await client.forgetDeletes(index);
+  await apply(opened, [insert(5, '3', 'late', 'b'), insert(6, '4', 'new', 'b')], 3);
+  await opened.sink.close();
+  expect(await shown(client, index)).toBe('1 new|4 new');
+  await rebuiltAgain(client, index, target);
+}
+
+/** Of what the first has removed nothing holds any more, and its own floor does. */
+async function rebuiltAgain(client: ElasticsearchClient, index: string, target: Target): Promise<void> {
+  await target.fill([
+    insert(2, '3', 'third', 'b'),
+    change(SHOP, { op: 'truncate', version: 20 }),
+    insert(21, '5', 'third', 'b'),
+  ]);
+  const others = await new Readers(client, index).begin();
+  await target.swap(2);
+  expect(await others.end()).toEqual(['1 new|4 new', '5 third']);
+  expect([await shown(client, index), await shown(client, `${index}--old`)]).toEqual(['5 third', '1 new|4 new']);
+  await target.write({ generation: 2 }, [insert(19, '6', 'late', 'b')], 3);
+  expect(await shown(client, index)).toBe('5 third');
+
+  await target.fill([insert(30, '7', 'given up', 'b')]);
+  await target.drop();
+  await target.drop();
+  expect(await left(client, index)).toBe(2);
+  expect(await shown(client, index)).toBe('5 third');
+}
+
+async function cutAnywhere(client: ElasticsearchClient, name: () => string): Promise<void> {
+  const proxy = await HttpFaults.start(client.url);
+  onTestFinished(() => proxy.close());
+  const step = isFull ? 1 : 13;
+  let fired = 0;
+  for (let at = 1 + (testSeed % step), isCut = true; isCut; at += step) {
+    const index = name();
+    const target = new Target(client.url, index);
+    await target.write({}, [insert(1, '1', 'old', 'b')]);
+    await target.fill([insert(3, '2', 'new', 'b'), change(SHOP, { op: 'truncate', version: 3 })]);
+    let requests = 0;
+    isCut = false;
+    proxy.fault = async (_, pass) => {
+      if (++requests !== at) return pass();
+      isCut = true;
+      // Half of them were applied, and their answer was lost.
+      if (at % 2 === 0) await pass();
+      return elasticsearchAnswer(503);
+    };
+    const cut = await new Target(proxy.url, index).swap(1).catch(() => null);
+    if (cut === null) fired++;
+    expect(['1 old', '2 new']).toContain(await shown(client, index));
+    await target.swap(1);
+    expect([await shown(client, index), await shown(client, `${index}--old`)]).toEqual(['2 new', '1 old']);
+    await target.write({ generation: 1 }, [insert(2, '9', 'late', 'b'), insert(4, '3', 'new', 'b')], 2);
+    expect(await shown(client, index)).toBe('2 new|3 new');
+    await client.send('DELETE', `/${Object.keys(await client.ask<object>('GET', `/${index}`))[0]},${index}--old`);
+  }
+  expect(fired).toBeGreaterThan(0);
 }
 
 class Target {

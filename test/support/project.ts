@@ -10,7 +10,7 @@ import { TailraceProcess } from '../../demo/tailrace-process.ts';
 import type { InstanceStatus, SinkStatus, SourceStatus } from '../../src/contracts/control.ts';
 
 const LAUNCHER = fileURLToPath(new URL('../../bin/tailrace.cjs', import.meta.url));
-const PATIENCE_MS = 60_000;
+const PATIENCE_MS = 150_000;
 
 export interface Outcome {
   readonly code: number | null;
