@@ -152,7 +152,7 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
     ]);
   });
 
-  test.skipIf(missing)('invariant 5: binary logs that were removed', { timeout: 30_000 }, async () => {
+  test.skipIf(missing)('invariant 5: binary logs that were removed', { timeout: 180_000 }, async () => {
     const { client, options } = await scene(['a'], BASE);
     const reading = readMysql(options);
     await reading.until(() => reading.output.transactions.length === 1);
@@ -171,7 +171,7 @@ describe.each(['mysql', 'mariadb'] as const)('gaps of %s', async (flavor) => {
         await client.query(`PURGE BINARY LOGS TO '${last}'`);
         return (await names())[0] === last;
       },
-      { timeout: 20_000, interval: 100 },
+      { timeout: 120_000, interval: 100 },
     );
     const again = readMysql(options, reading.output.lastPosition);
     expect(await again.failed).toMatchObject({ code: 'source.gap', message: expect.stringMatching(/remove/) });

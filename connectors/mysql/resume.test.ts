@@ -123,7 +123,7 @@ describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
     },
   );
 
-  test.skipIf(missing)('goes on over restarts and crashes of the server', { timeout: 60_000 }, async () => {
+  test.skipIf(missing)('goes on over restarts and crashes of the server', { timeout: 180_000 }, async () => {
     const made = await scene(['plain'], MYSQL_DDL);
     const follower = new MysqlFollower(made.options);
     const reading = follower.run(() => follower.transactions.at(-1)?.rows.at(-1)?.after?.id === '777');
@@ -153,7 +153,7 @@ describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
 
   test.skipIf(missing)(
     'invariant 11: goes on at a replica by GTID; one that has not got all is a gap',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const made = await scene(['plain'], MYSQL_DDL);
       const replica = await startMysql({
@@ -186,7 +186,7 @@ describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
           .catch(() => [[]]);
         return (rows as RowDataPacket[]).length === 1;
       };
-      await vi.waitUntil(() => has(802), { timeout: 20_000 });
+      await vi.waitUntil(() => has(802), { timeout: 120_000 });
       await to.query(flavor === 'mysql' ? 'STOP REPLICA' : 'STOP SLAVE');
       await to.query(`INSERT INTO ${made.database}.plain (id) VALUES (803)`);
       // The former server goes on alone: what it writes now the replica will never have.
@@ -238,7 +238,7 @@ describe('MySQL alone', async () => {
 describe('MySQL without GTIDs', async () => {
   const { missing, scene } = await mysqlScenes('mysql', ['--gtid-mode=OFF', '--enforce-gtid-consistency=OFF']);
 
-  test.skipIf(missing)('file and position lead; another server is refused', { timeout: 60_000 }, async () => {
+  test.skipIf(missing)('file and position lead; another server is refused', { timeout: 180_000 }, async () => {
     const random = seeded();
     const made = await scene(MYSQL_TABLES, MYSQL_DDL);
     const reference = new MysqlFollower({ ...made.options, name: 'reference' });

@@ -90,7 +90,7 @@ describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
 
   test.skipIf(missing)(
     'invariant 4: each position goes on exactly behind its transaction',
-    { timeout: 60_000 },
+    { timeout: 180_000 },
     async () => {
       const { client, options } = await scene(['a'], 'CREATE TABLE a (id int PRIMARY KEY, v text)');
       const first = readMysql(options);
@@ -114,7 +114,7 @@ describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
     },
   );
 
-  test.skipIf(missing)('what is larger than a packet and what comes in many events', { timeout: 60_000 }, async () => {
+  test.skipIf(missing)('what is larger than a packet and what comes in many events', { timeout: 180_000 }, async () => {
     const { client, connect, options } = await scene(['a'], 'CREATE TABLE a (id int PRIMARY KEY, v longblob)');
     await client.query('SET GLOBAL max_allowed_packet = 1073741824');
     const large = await connect();
@@ -134,7 +134,7 @@ describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
     expect(reading.output.rows()).toHaveLength(1003);
   });
 
-  test.skipIf(missing)('compressed transactions and rows are opened', { timeout: 60_000 }, async () => {
+  test.skipIf(missing)('compressed transactions and rows are opened', { timeout: 180_000 }, async () => {
     const { client, options } = await scene(
       ['a'],
       'CREATE TABLE a (id int PRIMARY KEY, v text); INSERT INTO a VALUES (0, "0")',

@@ -47,8 +47,43 @@ const ddl = (rows: number) =>
     )
     .join('');
 
-/** Transactions over all tables until it is told to stop; conflicts are rolled back. */
-async function write(client: pg.Client, random: Random, rows: number, stop: { now: boolean }): Promise<void> {
+/**
+ * As many transactions as were granted. Writers that ran on by themselves could, on a slow machine, write more in a reader's life
+ * than the next one reads in its own: a reading that is stopped again and again would never end.
+ */
+class Grants {
+  #left = 0;
+  #isOver = false;
+  #changed = Promise.withResolvers<void>();
+
+  more(count: number): void {
+    this.#left = count;
+    this.#wake();
+  }
+
+  end(): void {
+    this.#isOver = true;
+    this.#wake();
+  }
+
+  /** False: no more are to come. */
+  async take(): Promise<boolean> {
+    while (this.#left === 0 && !this.#isOver) await this.#changed.promise;
+    this.#left--;
+    return !this.#isOver;
+  }
+
+  #wake(): void {
+    this.#changed.resolve();
+    this.#changed = Promise.withResolvers<void>();
+  }
+}
+
+/** Transactions of each life of the reader. */
+const WRITES = 50;
+
+/** Transactions over all tables as they are granted; conflicts are rolled back. */
+async function write(client: pg.Client, random: Random, rows: number, grants: Grants): Promise<void> {
   let truncates = 3;
   const statement = () => {
     const t = random.pick(Object.keys(KEYS));
@@ -63,7 +98,7 @@ async function write(client: pg.Client, random: Random, rows: number, stop: { no
       ...(truncates > 0 && random.chance(0.02) ? [`truncate ${t}`] : []),
     ]);
   };
-  while (!stop.now) {
+  while (await grants.take()) {
     // First, since a recorded transaction does not tell where among its rows a marker stood.
     const isTruncate = (sql: string) => Number(sql.startsWith('truncate'));
     const all = Array.from({ length: random.between(1, 4) }, statement);
@@ -89,18 +124,19 @@ test('invariant 4: stopped after any step of the snapshots, beside a workload, e
   const rows = full ? 3_000 : 300;
   const config = { snapshot_chunk_rows: random.between(20, 60), snapshot_connections: random.between(1, 3) };
   const made = await scene(Object.keys(KEY_NAMES), ddl(rows), { config });
-  const stop = { now: false };
+  const grants = new Grants();
   const clients = [await made.connect(), await made.connect()];
-  const writers = clients.map((client) => write(client, new Random(random.uint32()), rows, stop));
+  const writers = clients.map((client) => write(client, new Random(random.uint32()), rows, grants));
   // What is not saved is lost with the reader.
   const follower = new Follower(made.options, () => random.chance(0.7));
   const isOver = () => Object.keys(KEY_NAMES).every((label) => isRead(follower, label));
   let stops = 0;
   for (; !isOver(); stops++) {
+    grants.more(WRITES);
     const next = steps(follower) + random.between(1, full ? 2 : 5);
     await follower.run(() => steps(follower) >= next || isOver());
   }
-  stop.now = true;
+  grants.end();
   await Promise.all(writers);
   await made.client.query('insert into i values (1000000, 0, 0)');
   const isLast = () => follower.transactions.some(({ rows }) => rows.at(-1)?.after?.id === '1000000');

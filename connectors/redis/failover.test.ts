@@ -14,7 +14,7 @@ import { sink } from './index.ts';
 import { crc16 } from './slot.ts';
 
 const SYNC_AT_ONCE = ['--repl-diskless-sync-delay', '0'];
-const WAIT = { timeout: 20_000, interval: 20 };
+const WAIT = { timeout: 120_000, interval: 20 };
 const never = new AbortController().signal;
 const topic = { topic: 'shop.public.t', partition: 0 };
 const changes = (from: number, count: number) =>

@@ -72,7 +72,7 @@ describe.skipIf(first === null)('a Redis server', () => {
     const directory = await ask(url, async (client) => ((await client.config('GET', 'dir')) as string[])[1]!);
     parent.kill('SIGKILL');
     await vi.waitUntil(async () => !(await answers(Number(new URL(url).port))) && !existsSync(directory), {
-      timeout: 20_000,
+      timeout: 120_000,
       interval: 20,
     });
   });

@@ -43,7 +43,7 @@ const CACHE = `
 `;
 
 const app = await createApp();
-const WAIT = { timeout: 20_000 };
+const WAIT = { timeout: 120_000 };
 const run = (tests: string, ...args: string[]) =>
   cli(['test', ...args], { dir: projectDir({ 'shop.yaml': `${PIPELINE}tests:${tests}` }), app });
 

@@ -170,7 +170,7 @@ describe('Dockerfile', () => {
     const exited = once(child, 'exit');
     const { services } = parse(readFileSync(FILE, 'utf8'));
     const [, , , script] = services.tailrace.healthcheck.test as string[];
-    await expect.poll(() => isHealthy(script!.replace('7600', String(port))), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => isHealthy(script!.replace('7600', String(port))), { timeout: 120_000 }).toBe(true);
     child.kill('SIGTERM');
     expect((await exited)[0]).toBe(0);
     expect(existsSync(join(image, 'node_modules', 'typescript'))).toBe(false);
@@ -189,7 +189,7 @@ describe('Dockerfile', () => {
     });
     onTestFinished(() => void child.kill('SIGKILL'));
     const exited = once(child, 'exit');
-    await expect.poll(() => existsSync(open), { timeout: 30_000 }).toBe(true);
+    await expect.poll(() => existsSync(open), { timeout: 120_000 }).toBe(true);
     child.kill('SIGTERM');
     expect((await exited)[0]).toBe(0);
   });

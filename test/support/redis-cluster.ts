@@ -6,7 +6,7 @@ import { type RedisServer, startRedis } from '../../demo/servers/redis.ts';
 
 const PRIMARIES = 3;
 const SLOTS = 16_384;
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 120_000, interval: 50 };
 
 export class RedisCluster {
   readonly servers: readonly RedisServer[];

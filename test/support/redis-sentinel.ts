@@ -9,7 +9,7 @@ import { freePort } from '../../demo/servers/free-port.ts';
 import { GuardedProcess } from '../../demo/servers/guarded-process.ts';
 import { findRedis } from '../../demo/servers/redis-binaries.ts';
 
-const WAIT = { timeout: 20_000, interval: 50 };
+const WAIT = { timeout: 120_000, interval: 50 };
 
 export class RedisSentinel {
   readonly port: number;

@@ -25,5 +25,5 @@ export function lostAnswersTest({ config, open }: SinkManifest, newTarget: () =>
     });
     expect(proxy.lost).toBeGreaterThanOrEqual(LOSSES);
     expect(await target.rows('items', ['id', 'n', 'big'])).toEqual(expected);
-  }, 60_000);
+  }, 180_000);
 }

@@ -50,7 +50,7 @@ export function sqlSinkSuite(newTarget: NewTarget, { refusesOtherUnique = false 
     const opened = await session(target);
     expect(opened.resume?.map(({ next }) => next)).toEqual([40n]);
     await opened.sink.close();
-  }, 30_000);
+  }, 180_000);
 
   test('a table without key is appended to, once per change', async () => {
     const target = await newTarget();

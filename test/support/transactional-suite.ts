@@ -41,7 +41,7 @@ export function transactionalSuite(newTarget: () => Promise<WatchedTarget>): voi
     } finally {
       await rm(dir, { recursive: true, force: true });
     }
-  }, 60_000);
+  }, 180_000);
 }
 
 /** Runs the child to its end and looks at the target all the while. */
