@@ -1,16 +1,13 @@
 /**
- * `tailrace/sdk` and `tailrace/testkit` are, for every module of this process, those of this very product: with a second copy
- * errors and schemas of a plugin would not be recognised, and a plugin in a plain directory would find none at all.
+ * `tailrace/sdk` is, for every module of this process, that of this very product: with a second copy errors and schemas of a
+ * plugin would not be recognised, and a plugin in a plain directory would find none at all.
  */
 import { registerHooks } from 'node:module';
 
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
-const OWN = new Map(
-  ['sdk', 'testkit'].map((part) => [
-    `tailrace/${part}`,
-    new URL(`../${part}/index.${EXTENSION}`, import.meta.url).href,
-  ]),
-);
+const MODULE_FORMAT = EXTENSION === 'ts' ? 'module-typescript' : 'module';
+const SDK = 'tailrace/sdk';
+const OWN_SDK = new URL(`../sdk/index.${EXTENSION}`, import.meta.url).href;
 
 let isRegistered = false;
 
@@ -20,10 +17,8 @@ export function useOwnModules(): void {
   isRegistered = true;
   registerHooks({
     resolve(specifier, context, next) {
-      const url = OWN.get(specifier);
-      return url === undefined ? next(specifier, context) : { url, format: MODULE_FORMAT, shortCircuit: true };
+      if (specifier !== SDK) return next(specifier, context);
+      return { url: OWN_SDK, format: MODULE_FORMAT, shortCircuit: true };
     },
   });
 }
-
-const MODULE_FORMAT = EXTENSION === 'ts' ? 'module-typescript' : 'module';
