@@ -123,8 +123,9 @@ class RedisSink implements Sink {
       if (as === 'invalidate') {
         if (step.kind === 'sweep') await invalidateAll(session, table);
         else await invalidate(session, table, step.records, refused);
-      } else if (step.kind === 'sweep') await sweep(session, table, as, step.below);
-      else this.#report(table.name, await applyStep(session, table, as, step.records, refused));
+      } else if (step.kind === 'sweep') {
+        await sweep(session, table, as, { below: step.below, spared: refused.sparedBy(step.change) });
+      } else this.#report(table.name, await applyStep(session, table, as, step.records, refused));
     }
   }
 

@@ -1,24 +1,45 @@
 /** Truncate and the end of a snapshot: rows of a table below a version go, and late writes below it stay out. */
+import { unlessRejected } from '../../src/sdk/target/held-row.ts';
+import { rowOfKey } from '../../src/sdk/target/row-image.ts';
 import type { Form } from './config.ts';
 import type { Group } from './groups.ts';
 import { SWEEP_HASH } from './hash-script.ts';
 import { SWEEP_MEMBER } from './member-script.ts';
-import { MEMBER_PREFIX, ROW_PREFIX, versionText } from './names.ts';
+import { MEMBER_PREFIX, memberKey, ROW_PREFIX, rowKey, versionText } from './names.ts';
 import type { Session } from './row-calls.ts';
 import { scan } from './scan.ts';
 import { RAISE, type Script } from './scripts.ts';
 import type { TargetTable } from './tables.ts';
 import { SWEEP_VALUE } from './value-script.ts';
 
+export interface Sweep {
+  readonly below: bigint;
+  /** Keys of rows that stay, as in `Change.key`. */
+  readonly spared: readonly string[];
+}
+
 /**
  * Walks over the keys of the database that start like the table's. A repeat of a sweep that was cut short goes over all of
  * them again; one that was done before is not repeated.
  */
-export async function sweep(session: Session, table: TargetTable, as: Form, below: bigint): Promise<void> {
-  for (const group of session.groups) await sweepGroup(group, table, as, below, session.signal);
+export async function sweep(session: Session, table: TargetTable, as: Form, { below, spared }: Sweep): Promise<void> {
+  const names = namesOf(table, as, spared);
+  for (const group of session.groups) await sweepGroup(group, table, as, { below, spared: names }, session.signal);
 }
 
-async function sweepGroup(group: Group, table: TargetTable, as: Form, below: bigint, signal: AbortSignal) {
+interface GroupSweep {
+  readonly below: bigint;
+  /** Keys that the walk is to pass over. */
+  readonly spared: ReadonlySet<string>;
+}
+
+async function sweepGroup(
+  group: Group,
+  table: TargetTable,
+  as: Form,
+  { below, spared }: GroupSweep,
+  signal: AbortSignal,
+) {
   const { connection, offsets } = group;
   const bounds = await group.bounds(table, signal);
   if (below <= bounds.swept) return;
@@ -30,7 +51,7 @@ async function sweepGroup(group: Group, table: TargetTable, as: Form, below: big
   if (bounds.floor < below) bounds.floor = below;
   const { script, prefix, candidates } = walkOf(as, table.key.prefixOf(group.index));
   for await (const found of scan(group, prefix, '', signal)) {
-    const { keys, members } = candidates(found);
+    const { keys, members } = candidates(spared.size === 0 ? found : found.filter((name) => !spared.has(name)));
     if (keys.length > 0)
       await connection.run(signal, script, [offsets.key, ...keys], [offsets.writer, table.id, version, ...members]);
   }
@@ -65,6 +86,22 @@ function walkOf(as: Form, prefix: string): Walk {
     return { keys: own.flatMap(([memory, key]) => [key, memory]), members: own.map(([, , member]) => member) };
   };
   return { script: SWEEP_MEMBER, prefix: MEMBER_PREFIX, candidates };
+}
+
+/** What the walk finds of these rows. */
+function namesOf({ source, key, member }: TargetTable, as: Form, rows: readonly string[]): ReadonlySet<string> {
+  const names = new Set<string>();
+  for (const row of rows) {
+    // A row that has no place in Redis is not there either.
+    const name = unlessRejected(() => {
+      const columns = rowOfKey(source, row);
+      const { text } = key.keyOf(columns);
+      if (member !== null) return memberKey(text, member.keyOf(columns).text);
+      return as === 'hash' ? text : rowKey(text);
+    });
+    if (name !== null) names.add(name);
+  }
+  return names;
 }
 
 /** Key and member that a member's memory is of. */
