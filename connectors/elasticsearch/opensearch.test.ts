@@ -205,6 +205,28 @@ describe.skipIf(server === null)('opensearch', () => {
     await bad.sink.close();
   });
 
+  test('invariant 7: the sweep of a snapshot spares rows that are or become dead letters, a truncate none', async () => {
+    const lines = table('lines', [
+      column('order', 'text', 'text', { key: 1 }),
+      column('line', 'int32', 'int', { key: 2 }),
+      column('n', 'text', 'text'),
+    ]);
+    const put = (version: number, order: string, line: number, n: string) =>
+      change(lines, { op: 'update', version, after: [order, line, n] });
+    const index = newIndex();
+    const opened = await open(index, { routing: 'order', fields: { n: { type: 'integer' } } });
+    await apply(opened, [put(1, 'x:y', 1, '1'), put(2, 'x:y', 2, '2'), put(3, 'z', 1, '3')]);
+    const tooLong = 'x'.repeat(600);
+    const sweepExcept = ['x:y', tooLong].map((order) => JSON.stringify({ order, line: 1 }));
+    const end = change(lines, { op: 'snapshot-end', version: 12, sweepBelow: 10, sweepExcept });
+    expect(await apply(opened, [put(11, 'z', 1, 'no number'), end], 3)).toHaveLength(1);
+    expect(await client.ids(index)).toEqual(['x%3Ay:1', 'z:1']);
+    const truncate = change(lines, { op: 'truncate', version: 13 });
+    expect(await apply(opened, [put(12, 'z', 1, 'no number'), truncate], 5)).toHaveLength(1);
+    expect(await client.ids(index)).toEqual([]);
+    await opened.sink.close();
+  });
+
   test('settings, fields and index templates shape an index that is made', async () => {
     const index = newIndex();
     await client.send('PUT', `/_index_template/${index}`, {

@@ -79,8 +79,9 @@ class ElasticsearchSink implements Sink {
       for (const step of streams === null ? stepsOf(batch.records) : []) {
         signal.throwIfAborted();
         const table = await this.#ensure(step.table, signal);
-        if (step.kind === 'sweep') await sweep(session, table.index, step.below);
-        else await this.#apply(session, table, step.records, refused);
+        if (step.kind === 'sweep') {
+          await sweep(session, table, { below: step.below, spared: refused.sparedBy(step.change) });
+        } else await this.#apply(session, table, step.records, refused);
       }
       this.#next = mergePositions(this.#next, batch.next);
       return refused.rejections;

@@ -8,7 +8,6 @@ import { apply, insert, rows, run, SHOP, session } from '../../test/support/last
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
-import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
@@ -78,7 +77,6 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     sqlModesSuite(newTarget);
     sqlConstraintsSuite(newTarget);
     schemaChangesSuite(newTarget, { hasTypes: true });
-    sparingSweepTest(newTarget);
     transactionalSuite(newTarget);
     lostAnswersTest(sink, newTarget);
 

@@ -3,7 +3,6 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
 import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
-import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { lostAnswersTest } from '../../test/support/sql-lost-answers.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
@@ -66,7 +65,6 @@ describe('postgres sink', () => {
   sqlModesSuite(newTarget);
   sqlConstraintsSuite(newTarget, { hasDeferredUnique: true, hasDeferredReferences: true });
   schemaChangesSuite(newTarget, { hasTypes: true });
-  sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
   lostAnswersTest(sink, newTarget);
 

@@ -5,7 +5,6 @@ import { change, openOptions } from '../../test/support/changes.ts';
 import { lastValueSuite } from '../../test/support/last-value-suite.ts';
 import { apply, insert, type LastValueTarget, SHOP, update } from '../../test/support/last-value-target.ts';
 import { needServer } from '../../test/support/need-server.ts';
-import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { sink } from './index.ts';
 
@@ -51,14 +50,8 @@ async function idsUnder(prefix: string, as: keyof typeof FORMS): Promise<string[
 }
 
 describe.skipIf(server === null)('redis sink', () => {
-  describe('hashes', () => {
-    lastValueSuite(async () => target('hash', server!), { transactional: false });
-    sparingSweepTest(async () => target('hash', server!));
-  });
-  describe('JSON', () => {
-    lastValueSuite(async () => target('json', server!), { transactional: false });
-    sparingSweepTest(async () => target('json', server!));
-  });
+  describe('hashes', () => lastValueSuite(async () => target('hash', server!), { transactional: false }));
+  describe('JSON', () => lastValueSuite(async () => target('json', server!), { transactional: false }));
 
   test.each(['hash', 'json', 'string', 'set', 'sorted-set'] as const)(
     'invariant 7: the sweep of a snapshot spares rows whose newest change is a dead letter, a truncate none (%s)',

@@ -5,7 +5,6 @@ import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { afterAll, beforeAll, describe } from 'vitest';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
-import { sparingSweepTest } from '../../test/support/sparing-sweep.ts';
 import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
 import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
@@ -61,6 +60,5 @@ describe('sqlite sink', () => {
   sqlModesSuite(newTarget);
   sqlConstraintsSuite(newTarget, { hasDeferredReferences: true });
   schemaChangesSuite(newTarget);
-  sparingSweepTest(newTarget);
   transactionalSuite(newTarget);
 });

@@ -8,6 +8,7 @@ import { batch, change, lineage } from './changes.ts';
 import fc from './fast-check.ts';
 import { apply, insert, type LastValueTarget, remove, rows, run, SHOP, session, update } from './last-value-target.ts';
 import { testSeed } from './seed.ts';
+import { sparingSweepTest } from './sparing-sweep.ts';
 
 export interface SuiteOptions {
   /** What was written and not flushed is gone after a restart, as its position is. Else it stays, and is written again. */
@@ -148,6 +149,8 @@ function sweepTests(newTarget: NewTarget): void {
     );
     expect(await rows(target)).toEqual([['1', 'seen', 'b']]);
   });
+
+  sparingSweepTest(newTarget);
 }
 
 function positionTests(newTarget: NewTarget, { transactional }: SuiteOptions): void {
