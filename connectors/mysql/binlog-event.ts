@@ -182,9 +182,13 @@ function trailingOnes(byte: number): number {
   return count;
 }
 
-export interface QueryEvent {
+export interface QueryBytes {
+  /** Default database. */
   readonly schema: string;
-  readonly sql: string;
+  /** The statement as its client sent it. Valid while the event is. */
+  readonly bytes: Buffer;
+  /** Number of a collation of the client's character set; null: not said. */
+  readonly collation: number | null;
   readonly ansiQuotes: boolean;
 }
 
@@ -193,9 +197,11 @@ const SQL_MODE_ANSI_QUOTES = 4;
 const VARIABLE_BYTES: Readonly<Record<number, number>> = { 0: 4, 1: 8, 3: 4, 4: 6 };
 const CATALOG_NAME = 6;
 const SQL_MODE = 1;
+/** Collations of the client (2), the connection (2) and the server (2). */
+const CHARSET = 4;
 
 /** Thread (4), duration (4), length of the schema (1), error (2), length of the variables (2), variables, schema, 0, text. */
-export function readQuery(buf: Buffer, from: number, to: number, compressed: boolean): QueryEvent {
+export function readQuery(buf: Buffer, from: number, to: number, compressed: boolean): QueryBytes {
   need(from + 13 <= to);
   const schemaBytes = buf[from + 8]!;
   const variables = from + 13;
@@ -203,15 +209,17 @@ export function readQuery(buf: Buffer, from: number, to: number, compressed: boo
   const sqlAt = schemaAt + schemaBytes + 1;
   need(sqlAt <= to);
   let ansiQuotes = false;
+  let collation: number | null = null;
   for (let at = variables; at < schemaAt; ) {
     const code = buf[at]!;
     if (code === SQL_MODE && at + 9 <= schemaAt) ansiQuotes = (buf[at + 1]! & SQL_MODE_ANSI_QUOTES) !== 0;
+    if (code === CHARSET && at + 7 <= schemaAt) collation = buf.readUInt16LE(at + 1);
     const bytes = code === CATALOG_NAME ? 1 + (buf[at + 1] ?? 0) : VARIABLE_BYTES[code];
     if (bytes === undefined) break;
     at += 1 + bytes;
   }
-  const text = compressed ? inflated(buf, sqlAt, to) : buf.subarray(sqlAt, to);
-  return { schema: buf.toString('utf8', schemaAt, schemaAt + schemaBytes), sql: text.toString('utf8'), ansiQuotes };
+  const bytes = compressed ? inflated(buf, sqlAt, to) : buf.subarray(sqlAt, to);
+  return { schema: buf.toString('utf8', schemaAt, schemaAt + schemaBytes), bytes, collation, ansiQuotes };
 }
 
 /** ROTATE: place (8) in the next file, and its name. */

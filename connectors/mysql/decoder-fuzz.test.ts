@@ -17,6 +17,7 @@ import type { MysqlPosition } from './position.ts';
 import { serverFacts } from './server.ts';
 import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
+import { StatementTexts } from './statement-text.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamTables } from './stream-tables.ts';
 
@@ -77,6 +78,7 @@ describe.each(['mysql', 'mariadb'] as const)('damaged events of %s', async (flav
       const decoder = new StreamDecoder({
         output: into,
         tables,
+        texts: new StatementTexts(charsets),
         statements,
         progress: new SourceProgress(from, false, () => Promise.resolve([])),
         known: from.file,

@@ -25,6 +25,7 @@ import { SnapshotRunner } from './snapshot-runner.ts';
 import { asSourceError, asStreamError } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
+import { StatementTexts } from './statement-text.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
@@ -160,6 +161,7 @@ export class MysqlReader implements SourceReader {
     const decoder: StreamDecoder = new StreamDecoder({
       output,
       tables: new StreamTables({ source: name, output, sql, facts, charsets, captured: tables, history }),
+      texts: new StatementTexts(charsets),
       statements: new StatementEvents(tables, anyCase, history),
       progress,
       known,

@@ -1,9 +1,9 @@
 /** What the statements of the binary log mean for the captured tables. Throws where changes are not in it as rows (Invariant 5). */
-import type { QueryEvent } from './binlog-event.ts';
 import type { TableName } from './names.ts';
 import type { Made, SchemaHistory } from './schema-history.ts';
 import { gap, unsupported } from './source-errors.ts';
-import { effectOf, mentions } from './statements.ts';
+import type { Statement } from './statement-text.ts';
+import { type Effect, effectOf, mentions, namedBy } from './statements.ts';
 import type { NamedTable, Token } from './tokens.ts';
 
 export type CapturedEffect =
@@ -31,11 +31,20 @@ export class StatementEvents {
     return this.#captured.find((table) => table.label === label)!;
   }
 
-  effect({ sql, schema, ansiQuotes }: QueryEvent): CapturedEffect {
+  effect({ sql, schema, ansiQuotes, whole, ifMade }: Statement): CapturedEffect {
     // The two most frequent, without a look at their words.
     if (sql === 'BEGIN') return { kind: 'begin' };
     if (sql === 'COMMIT') return { kind: 'commit' };
     const effect = effectOf(sql, schema, ansiQuotes);
+    // Invariant 5: of what has no rows the first words say so; any other may name a captured table or its columns.
+    if (!whole && effect.kind !== 'none') throw unread('that cannot be read');
+    if (ifMade !== null) {
+      const texts: readonly (readonly [string, Effect])[] = [
+        [sql, effect],
+        [ifMade, effectOf(ifMade, schema, ansiQuotes)],
+      ];
+      if (texts.some(([text, one]) => this.#concerns(text, one))) throw unread('that is not certain');
+    }
     switch (effect.kind) {
       case 'truncate': {
         const table = this.#find(effect.table);
@@ -67,6 +76,13 @@ export class StatementEvents {
 
   #same(a: string, b: string): boolean {
     return a === b || (this.#anyCase && a.toLowerCase() === b.toLowerCase());
+  }
+
+  /** True when it may change a captured table, or one that may take its place. */
+  #concerns(sql: string, effect: Effect): boolean {
+    if (effect.kind === 'schema-dropped') return this.#captured.some(({ schema }) => this.#same(schema, effect.schema));
+    if (effect.kind === 'unknown') return this.#captured.some(({ table }) => mentions(sql, table));
+    return namedBy(effect).some((table) => this.#find(table) !== undefined || this.#isCopy(table));
   }
 
   #altered(name: NamedTable, clauses: readonly (readonly Token[])[]): CapturedEffect {
@@ -148,6 +164,13 @@ export class StatementEvents {
 /** As pt-online-schema-change and gh-ost name theirs. */
 const isCopyOf = (copy: string, table: string): boolean =>
   copy === `_${table}_gho` || new RegExp(`^_+${escaped(table)}_new$`).test(copy);
+
+function unread(which: string): Error {
+  return unsupported(
+    `the binary log has a statement in a character set ${which}, which may change a captured table`,
+    'send such statements after SET NAMES utf8mb4; set `on_gap: resnapshot` on the source to read its tables as they are now',
+  );
+}
 
 function notFollowed({ label }: TableName, what: string): Error {
   return unsupported(

@@ -82,7 +82,10 @@ const OBJECTS = new Set([
 
 /** @param schema the statement's default database */
 export function effectOf(sql: string, schema: string, ansiQuotes: boolean): Effect {
-  const reader = new TokenReader(tokensOf(sql, ansiQuotes, MAX_TOKENS), schema);
+  return effectOfWords(new TokenReader(tokensOf(sql, ansiQuotes, MAX_TOKENS), schema));
+}
+
+function effectOfWords(reader: TokenReader): Effect {
   const verb = reader.word();
   switch (verb) {
     case 'BEGIN':
@@ -110,6 +113,21 @@ export function effectOf(sql: string, schema: string, ansiQuotes: boolean): Effe
     default:
       if (DML.has(verb)) return { kind: 'dml', verb };
       return { kind: HARMLESS.has(verb) ? 'none' : 'unknown' };
+  }
+}
+
+/** The tables that it changes. */
+export function namedBy(effect: Effect): readonly NamedTable[] {
+  switch (effect.kind) {
+    case 'truncate':
+    case 'altered':
+      return [effect.table];
+    case 'replaced':
+      return effect.tables;
+    case 'renamed':
+      return effect.pairs.flat();
+    default:
+      return [];
   }
 }
 

@@ -5,9 +5,11 @@ import { RecordingOutput } from '../../test/support/recording-output.ts';
 import { dumpFrom } from './binlog-dump.ts';
 import { EventType } from './binlog-event.ts';
 import { CutOffs } from './cut-off.ts';
+import { type TableName, tableName } from './names.ts';
 import type { MysqlPosition } from './position.ts';
 import { SourceProgress } from './source-progress.ts';
 import { StatementEvents } from './statement-events.ts';
+import { StatementTexts } from './statement-text.ts';
 import { StreamDecoder } from './stream-decoder.ts';
 import type { StreamTables } from './stream-tables.ts';
 
@@ -19,13 +21,31 @@ const at = (pos: number): MysqlPosition => ({
   ...{ tables: {}, prepared: [], history: null, private: null },
 });
 
-function decoderFrom(pos: number) {
+/** As a server has them. */
+const CHARSETS = new Map([
+  [8, { name: 'latin1', maxBytes: 1 }],
+  [12, { name: 'ujis', maxBytes: 3 }],
+  [45, { name: 'utf8mb4', maxBytes: 4 }],
+]);
+
+function latin1(buf: Buffer, from: number, to: number) {
+  const out = Buffer.from(buf.toString('latin1', from, to));
+  return { out, end: out.length };
+}
+
+const texts = new StatementTexts({
+  of: (collation) => CHARSETS.get(collation)!,
+  decoding: () => Promise.resolve(latin1),
+});
+
+function decoderFrom(pos: number, captured: readonly TableName[] = []) {
   const output = new RecordingOutput();
   const decoder = new StreamDecoder({
     output,
     // None is asked for: no event is of a table.
     tables: null as unknown as StreamTables,
-    statements: new StatementEvents([], false, null),
+    texts,
+    statements: new StatementEvents(captured, false, null),
     progress: new SourceProgress(at(pos), false, () => Promise.resolve([])),
     known: 'binlog.000001',
     crashed: () => {},
@@ -50,6 +70,14 @@ function begin(number: number, end: number): Buffer {
   const body = Buffer.alloc(19);
   body.writeBigUInt64LE(BigInt(number));
   return event(EventType.MARIADB_GTID, end, body);
+}
+/** Thread (4), duration (4), length of the schema (1), error (2), length of the variables (2), variables, schema, 0, text. */
+function query(end: number, text: Buffer, collation: number): Buffer {
+  const head = Buffer.alloc(13);
+  head[8] = 1;
+  const variables = Buffer.from([0, 0, 0, 0, 0, 4, collation, 0, collation, 0, collation, 0]);
+  head.writeUInt16LE(variables.length, 11);
+  return event(EventType.QUERY, end, Buffer.concat([head, variables, Buffer.from('s\0'), text]));
 }
 const commit = (end: number) => event(EventType.XID, end, Buffer.alloc(8));
 
@@ -93,5 +121,42 @@ describe('synthetic events', () => {
     take(event(175, 300, Buffer.alloc(8), IGNORABLE));
     take(commit(400));
     expect(output.lastPosition).toMatchObject({ gtid: '0-1-2', pos: 400 });
+  });
+
+  const LATIN1 = 8;
+  const UJIS = 12;
+  const SWE7 = 10;
+  const LATER_ONE = 45;
+
+  test.each([
+    ['of a captured table in its character set', 'DROP TABLE `größe`', 'latin1', LATIN1, 'gap'],
+    ['of another table in its character set', 'DROP TABLE `grösse`', 'latin1', LATIN1, 'passed'],
+    ['in UTF-8', 'DROP TABLE `größe`', 'utf8', LATER_ONE, 'gap'],
+    ['that the server made in UTF-8', 'CREATE TABLE `größe` (\n  `id` int)', 'utf8', LATIN1, 'gap'],
+    [
+      'that the server made in UTF-8, of another table',
+      'CREATE TABLE `grösse` (\n  `id` int)',
+      'utf8',
+      LATIN1,
+      'passed',
+    ],
+    ['in ASCII', 'DROP TABLE `x`', 'latin1', UJIS, 'passed'],
+    ['in a character set that cannot be read', 'ALTER TABLE `größe` ADD x int', 'latin1', UJIS, 'gap'],
+    ['that cannot be read, of no table', 'CREATE VIEW `größe` AS SELECT 1', 'latin1', UJIS, 'passed'],
+    ['that cannot be read, and begins so', '/* größe */ CREATE VIEW v AS SELECT 1', 'latin1', UJIS, 'gap'],
+    ['with letters in place of quotes', 'RENAME TABLE `gr|~e` TO x', 'latin1', SWE7, 'gap'],
+    ['without one', 'RENAME TABLE x TO gr', 'latin1', SWE7, 'passed'],
+  ] as const)('invariant 5: a statement %s', async (_, sql, encoding, collation, wanted) => {
+    const { output, take } = decoderFrom(100, [tableName('s.größe')]);
+    const body = Buffer.alloc(19);
+    body.writeBigUInt64LE(2n);
+    body[12] = 1; // It stands alone.
+    take(event(EventType.MARIADB_GTID, 200, body));
+    const found = await (async () => take(query(300, Buffer.from(sql, encoding), collation)))().then(
+      () => 'passed',
+      classOf,
+    );
+    expect(found).toBe(wanted);
+    expect(output.lastPosition).toEqual(wanted === 'gap' ? null : expect.objectContaining({ pos: 300 }));
   });
 });

@@ -17,12 +17,14 @@ import { RowsEvents } from './rows-event.ts';
 import { gap, need, unsupported } from './source-errors.ts';
 import type { SourceProgress } from './source-progress.ts';
 import type { StatementEvents } from './statement-events.ts';
+import type { Statement, StatementTexts } from './statement-text.ts';
 import type { StreamTable, StreamTables } from './stream-tables.ts';
 import { type PreparedPlace, readXaPrepare, type XaPrepare, XaTransactions, xaEnd } from './xa-transactions.ts';
 
 export interface StreamDecoderOptions {
   readonly output: SourceOutput;
   readonly tables: StreamTables;
+  readonly texts: StatementTexts;
   readonly statements: StatementEvents;
   readonly progress: SourceProgress;
   /** The file in which the stream begins at the latest; what is between it and a later one is not known. */
@@ -57,6 +59,7 @@ interface OpenTransaction extends event.TransactionStart {
 export class StreamDecoder {
   readonly #output: SourceOutput;
   readonly #tables: StreamTables;
+  readonly #texts: StatementTexts;
   readonly #statements: StatementEvents;
   readonly #failpoint: (name: string) => void;
   readonly #mariadb: boolean;
@@ -85,6 +88,7 @@ export class StreamDecoder {
     this.#known = fileNumber(known);
     this.#output = output;
     this.#tables = tables;
+    this.#texts = options.texts;
     this.#statements = statements;
     this.#failpoint = failpoint;
     this.#progress = progress;
@@ -250,20 +254,27 @@ export class StreamDecoder {
     return undefined;
   }
 
-  #query(query: event.QueryEvent): Wait {
+  #query(query: event.QueryBytes): Wait {
     // A server before GTIDs begins with nothing: none that can be captured does so.
     need(this.#transaction !== null);
-    if (this.#transaction.skipped) return this.#skip(query);
-    const effect = this.#statements.effect(query);
+    if (this.#transaction.skipped) return this.#skip(query.bytes.toString('latin1'));
+    const statement = this.#texts.read(query);
+    return statement instanceof Promise ? statement.then((read) => this.#statement(read)) : this.#statement(statement);
+  }
+
+  #statement(statement: Statement): Wait {
+    need(this.#transaction !== null);
+    const { sql } = statement;
+    const effect = this.#statements.effect(statement);
     switch (effect.kind) {
       case 'begin':
         this.#transaction.grouped = true;
-        if (/^XA\s/i.test(query.sql) && !this.#xa.isOpen) this.#xa.begin();
+        if (/^XA\s/i.test(sql) && !this.#xa.isOpen) this.#xa.begin();
         return undefined;
       case 'commit':
         return this.#end();
       case 'xa-end':
-        return this.#xaEnded(query.sql);
+        return this.#xaEnded(sql);
       case 'rollback':
       case 'rollback-to':
         return this.#rollback(effect.kind === 'rollback');
@@ -305,7 +316,7 @@ export class StreamDecoder {
   }
 
   /** Of a transaction that was executed already: nothing of it counts but its end. */
-  #skip({ sql }: event.QueryEvent): undefined {
+  #skip(sql: string): undefined {
     if (/^(BEGIN|XA\s+START|XA\s+END)\b/i.test(sql)) this.#transaction!.grouped = true;
     else if (/^(COMMIT|ROLLBACK(?!.*\bTO\b)|XA\s)/i.test(sql) || !this.#transaction!.grouped) return this.#end();
     return undefined;

@@ -1,7 +1,8 @@
 /** Rows, transactions and positions of the stream, on real servers. */
-import { describe, expect, test } from 'vitest';
+import { describe, expect, onTestFinished, test } from 'vitest';
+import { classOf } from '../../src/contracts/errors.ts';
 import type { Position } from '../../src/contracts/source.ts';
-import { type MysqlReading, mysqlScenes, readMysql } from '../../test/support/mysql-source.ts';
+import { type MysqlReading, mysqlScenes, openClient, readMysql } from '../../test/support/mysql-source.ts';
 
 describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
   const { missing, scene } = await mysqlScenes(flavor);
@@ -168,4 +169,36 @@ describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
     await reading.until(() => reading.output.transactions.length === 4);
     expect(reading.output.rows().map(({ after }) => after?.id)).toEqual(['1', '2', '3']);
   });
+
+  test.skipIf(missing)(
+    'invariant 9: without names of columns, statements in character sets of their clients',
+    async () => {
+      const made = await scene(
+        ['a', 'größe'],
+        `SET GLOBAL binlog_row_metadata = MINIMAL; CREATE TABLE a (id int PRIMARY KEY, v text, j json); INSERT INTO a (id) VALUES (0); CREATE TABLE \`größe\` (id int PRIMARY KEY)`,
+      );
+      onTestFinished(async () => {
+        await made.client.query('SET GLOBAL binlog_row_metadata = FULL');
+      });
+      const reading = readMysql(made.options);
+      await reading.until(() => reading.output.transactions.length === 1);
+      const latin1 = await openClient(made.server.url, 'LATIN1_SWEDISH_CI');
+      const sjis = await openClient(made.server.url, 'SJIS_JAPANESE_CI');
+      for (const client of [latin1, sjis]) await client.query(`USE ${made.database}`);
+      await latin1.query(
+        "ALTER TABLE a DROP j, ADD `größe` int, ADD e enum('ü', 'ß'); INSERT INTO a VALUES (1, 'ä', 2, 'ß')",
+      );
+      // Bytes of these are those of a quote and of a backslash elsewhere.
+      await sjis.query("ALTER TABLE a ADD `チ表` int FIRST, COMMENT 'ソ'; INSERT INTO a VALUES (5, 2, 'ソ', 3, NULL)");
+      await reading.until(() => reading.output.rows().some(({ after }) => after?.id === '2'));
+      const rows = reading.output.rows().filter(({ op }) => op === 'c');
+      expect(rows.map(({ after }) => ({ ...after }))).toEqual([
+        { id: '1', v: 'ä', größe: '2', e: 'ß' },
+        { チ表: '5', id: '2', v: 'ソ', größe: '3', e: null },
+      ]);
+      await latin1.query('RENAME TABLE `größe` TO x; INSERT INTO a (id) VALUES (3)');
+      expect(classOf(await reading.failed)).toBe('gap');
+      for (const client of [latin1, sjis]) client.destroy();
+    },
+  );
 });

@@ -37,6 +37,22 @@ export const mysqlMutants: readonly Mutant[] = [
     test: [GAPS, 'invariant 5: a statement in place of rows'],
   },
   {
+    // A statement that cannot be read is passed over.
+    invariant: 5,
+    file: 'connectors/mysql/statement-events.ts',
+    find: `if (!whole && effect.kind !== 'none')`,
+    replace: `if (!whole && effect.kind === 'dml')`,
+    test: ['connectors/mysql/stream-decoder.test.ts', 'invariant 5: a statement'],
+  },
+  {
+    // Statements are taken for UTF-8, whatever their client wrote.
+    invariant: 9,
+    file: 'connectors/mysql/statement-text.ts',
+    find: `if (charset.name === 'binary' ||`,
+    replace: `if (charset.name !== '' ||`,
+    test: ['connectors/mysql/stream-decoder.test.ts', 'invariant 5: a statement'],
+  },
+  {
     // A table under the captured name is taken for the one that was.
     invariant: 5,
     file: 'connectors/mysql/statement-events.ts',

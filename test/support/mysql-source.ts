@@ -68,9 +68,9 @@ export async function mysqlScenes(flavor: MysqlFlavor, settings: readonly string
   return { missing: server === null, scene };
 }
 
-/** May send several statements at once. */
-export async function openClient(url: string): Promise<Connection> {
-  const client = await mysql.createConnection({ uri: url, disableEval: true, multipleStatements: true });
+/** May send several statements at once. @param charset a collation of the character set in which it sends them */
+export async function openClient(url: string, charset = 'UTF8MB4_UNICODE_CI'): Promise<Connection> {
+  const client = await mysql.createConnection({ uri: url, charset, disableEval: true, multipleStatements: true });
   client.on('error', () => {});
   await client.query("SET SESSION sql_mode = '', time_zone = '+00:00'");
   return client;
