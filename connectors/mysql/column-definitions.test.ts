@@ -86,3 +86,12 @@ test('CREATE TABLE … LIKE names the other one', () => {
     expect(effectOf(sql, 's', false)).toMatchObject({ made: { like: { schema: 's', table: 't' } } });
   }
 });
+
+test.each([
+  ["SET STATEMENT max_statement_time = 1, sql_mode = 'for' FOR ALTER TABLE t DROP v", 'altered'],
+  ["set statement lock_wait_timeout = substring('91' FROM 1 FOR 1) for truncate t", 'truncate'],
+  ['SET STATEMENT lock_wait_timeout = 1', 'unknown'],
+  ["SET PASSWORD FOR 'u' = 'x'", 'none'],
+])('%s', (sql, kind) => {
+  expect(effectOf(sql, 's', false).kind).toBe(kind);
+});

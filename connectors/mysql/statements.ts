@@ -44,7 +44,6 @@ const DML = new Set([
 const HARMLESS = new Set([
   'GRANT',
   'REVOKE',
-  'SET',
   'FLUSH',
   'ANALYZE',
   'OPTIMIZE',
@@ -102,6 +101,8 @@ function effectOfWords(reader: TokenReader): Effect {
       const table = reader.table();
       return table === null ? { kind: 'unknown' } : { kind: 'truncate', table };
     }
+    case 'SET':
+      return reader.skip('STATEMENT') ? settingEffect(reader) : { kind: 'none' };
     case 'ALTER':
       return alterEffect(reader);
     case 'RENAME':
@@ -139,6 +140,11 @@ export function mentions(sql: string, name: string): boolean {
 function xaEffect(word: string): Effect {
   if (word === 'START' || word === 'BEGIN') return { kind: 'begin' };
   return { kind: word === 'COMMIT' || word === 'ROLLBACK' ? 'xa-end' : 'none' };
+}
+
+/** MariaDB: SET STATEMENT variable = value, … FOR statement. The log has it as it was sent. */
+function settingEffect(reader: TokenReader): Effect {
+  return reader.pass('FOR') ? effectOfWords(reader) : { kind: 'unknown' };
 }
 
 const ALTER_FILLERS = ['ONLINE', 'OFFLINE', 'IGNORE'];

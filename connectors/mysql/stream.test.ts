@@ -68,9 +68,10 @@ describe.each(['mysql', 'mariadb'] as const)('stream of %s', async (flavor) => {
     const { client, options } = await scene(['a'], 'CREATE TABLE a (id int PRIMARY KEY, v int)');
     const reading = readMysql(options);
     await reading.until(() => reading.output.transactions.length === 1);
+    const setting = flavor === 'mariadb' ? 'SET STATEMENT lock_wait_timeout = (1 + 8) FOR' : '';
     await client.query(`INSERT INTO a VALUES (1, 1); TRUNCATE TABLE a; INSERT INTO a VALUES (2, 2);
       ALTER TABLE a ADD COLUMN w varchar(10) DEFAULT 'd' FIRST, CHANGE v x bigint; INSERT INTO a VALUES ('w', 3, 3);
-      ALTER TABLE a DROP COLUMN x; INSERT INTO a VALUES ('q', 4); CREATE INDEX i ON a (w); TRUNCATE a; INSERT INTO a VALUES ('z', 5)`);
+      ALTER TABLE a DROP COLUMN x; INSERT INTO a VALUES ('q', 4); CREATE INDEX i ON a (w); ${setting} TRUNCATE a; INSERT INTO a VALUES ('z', 5)`);
     await reading.until(() => reading.output.rows().some(({ after }) => after?.id === '5'));
     const seen = reading.output.transactions
       .slice(1)

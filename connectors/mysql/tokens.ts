@@ -100,6 +100,18 @@ export class TokenReader {
     return '';
   }
 
+  /** Goes behind the next of this word that stands in no parenthesis. False: there is none. */
+  pass(word: string): boolean {
+    let depth = 0;
+    while (this.#at < this.#tokens.length) {
+      const { kind, text } = this.#tokens[this.#at++]!;
+      if (kind === 'sign' && text === '(') depth++;
+      if (kind === 'sign' && text === ')') depth--;
+      if (kind === 'word' && depth === 0 && text.toUpperCase() === word) return true;
+    }
+    return false;
+  }
+
   name(): string | null {
     const token = this.#tokens[this.#at];
     if (token === undefined || (token.kind !== 'word' && token.kind !== 'name')) return null;
