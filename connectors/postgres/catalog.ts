@@ -43,7 +43,11 @@ export interface CatalogTable {
     readonly number: number;
     readonly notNull: boolean;
     readonly generated: boolean;
+    /** Generated when it is read: in no stream. */
+    readonly virtual: boolean;
   })[];
+  /** From version 18 on publications can have stored generated columns. */
+  readonly canPublishGenerated: boolean;
   readonly storage: {
     /** Smallest `toast_tuple_target` that is set for it or one of its partitions; null: the default. */
     readonly toastTarget: number | null;
@@ -91,8 +95,9 @@ const TABLE_SQL = `
       'toastTarget', (SELECT min(o.option_value::int) FROM pg_class l, pg_options_to_table(l.reloptions) o
         WHERE l.oid = ANY(${PARTS}) AND o.option_name = 'toast_tuple_target')) AS storage,
     (SELECT coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
-       'notNull', a.attnotnull, 'generated', a.attgenerated <> '') ORDER BY a.attnum), '[]')
-     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns
+       'notNull', a.attnotnull, 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v') ORDER BY a.attnum), '[]')
+     FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
+    current_setting('server_version_num')::int >= 180000 AS can_publish_generated
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
   WHERE `;
 
@@ -105,6 +110,7 @@ interface TableRow {
   readonly identity_index: string[];
   readonly odd_leaf: string | null;
   readonly columns: CatalogTable['columns'];
+  readonly can_publish_generated: boolean;
   readonly storage: CatalogTable['storage'];
 }
 
@@ -123,6 +129,7 @@ export async function catalogTable(rows: Rows, table: TableName | number): Promi
     persistence,
     identity,
     columns,
+    canPublishGenerated: row.can_publish_generated,
     storage,
     primaryKey: row.primary_key,
     identityIndex: row.identity_index,

@@ -3,6 +3,7 @@ import { TailraceError } from '../../src/sdk/index.ts';
 import type { CatalogTable, Rows } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
 import { keyOf } from './descriptions.ts';
+import { storedIdentity, unsendableIdentity } from './generated-identity.ts';
 import { quoteName, quoteTable, type TableName } from './names.ts';
 
 export interface CapturedTable extends TableName {
@@ -26,12 +27,15 @@ export interface Publication {
   readonly oid: string;
   /** Inserts, updates, deletes and truncates, all of them. */
   readonly whole: boolean;
+  /** Stored generated columns are published where no column list says otherwise. */
+  readonly generated: boolean;
   readonly tables: readonly PublishedTable[];
 }
 
 const PUBLICATION_SQL = `
-  SELECT oid::int8::text AS oid, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole
-  FROM pg_publication WHERE pubname = $1`;
+  SELECT oid::int8::text AS oid, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole,
+    coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false) AS generated
+  FROM pg_publication p WHERE pubname = $1`;
 
 /**
  * As JSON, because columns and filters are there from version 15 on only; so is FOR TABLES IN SCHEMA. Before version 18 the
@@ -55,7 +59,7 @@ const TABLES_SQL = `
 
 /** Undefined when there is no such publication. */
 export async function findPublication(sql: SqlSession, name: string): Promise<Publication | undefined> {
-  const [found] = await sql.rows<{ oid: string; whole: boolean }>(PUBLICATION_SQL, [name]);
+  const [found] = await sql.rows<{ oid: string; whole: boolean; generated: boolean }>(PUBLICATION_SQL, [name]);
   if (found === undefined) return undefined;
   const tables = await sql.rows<PublishedTable & { oid: string }>(TABLES_SQL, [name, found.oid]);
   return { name, ...found, tables: tables.map((table) => ({ ...table, oid: Number(table.oid) })) };
@@ -91,11 +95,13 @@ export function fromTable(table: CapturedTable): string {
 const tableList = (tables: readonly CapturedTable[]): string => tables.map(fromTable).join(', ');
 
 const WHOLE = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
+const STORED = 'publish_generated_columns = stored';
 
 export function createPublicationSql(name: string, tables: readonly CapturedTable[]): string {
   // Logical messages need one as well.
   const list = tables.length === 0 ? '' : `FOR TABLE ${tableList(tables)} `;
-  return `CREATE PUBLICATION ${quoteName(name)} ${list}WITH (publish_via_partition_root = true);`;
+  const stored = tables.some(({ catalog }) => storedIdentity(catalog).length > 0) ? `, ${STORED}` : '';
+  return `CREATE PUBLICATION ${quoteName(name)} ${list}WITH (publish_via_partition_root = true${stored});`;
 }
 
 /** A table whose rows cannot be told apart: publishing it would make the application's UPDATE and DELETE fail. */
@@ -108,6 +114,11 @@ export function withoutKey(table: CapturedTable): TailraceError | null {
       remedy,
     });
   }
+  const unsendable = unsendableIdentity(catalog);
+  if (unsendable.length > 0) {
+    const message = `the replica identity of ${label} has generated columns that cannot be published: ${unsendable.join(', ')}`;
+    return new TailraceError('source.not_ready', message, { remedy: plainRemedy(table) });
+  }
   if (oddLeaf === null) return null;
   return new TailraceError('source.not_ready', `the partition ${oddLeaf} has another replica identity than ${label}`, {
     remedy: `give ${oddLeaf} the replica identity of ${label}: ALTER TABLE ${oddLeaf} REPLICA IDENTITY …;`,
@@ -117,6 +128,52 @@ export function withoutKey(table: CapturedTable): TailraceError | null {
 function keyRemedy(quoted: string, hasPrimaryKey: boolean): string {
   if (hasPrimaryKey) return `ALTER TABLE ${quoted} REPLICA IDENTITY DEFAULT;`;
   return `ALTER TABLE ${quoted} ADD PRIMARY KEY (…); (not DEFERRABLE), or a unique index over NOT NULL columns and ALTER TABLE ${quoted} REPLICA IDENTITY USING INDEX …;`;
+}
+
+/** An identity without generated columns. */
+function plainRemedy(table: CapturedTable): string {
+  const { catalog } = table;
+  const hasPlainKey =
+    catalog.primaryKey.length > 0 &&
+    catalog.columns.every(({ name, generated }) => !generated || !catalog.primaryKey.includes(name));
+  if (hasPlainKey) return `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY DEFAULT;`;
+  return `a unique index over NOT NULL columns that are not generated and ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY USING INDEX …;`;
+}
+
+/**
+ * With the publication as it is, or with one made without asking, the server would refuse the application's UPDATE and
+ * DELETE of a table. It is not mended here: publishing generated columns adds columns to all tables that have some.
+ */
+export function generatedProblem(
+  name: string,
+  publication: Publication | undefined,
+  tables: readonly CapturedTable[],
+): { readonly message: string; readonly remedy: string } | null {
+  for (const table of tables) {
+    const published = publishedTable(publication, table);
+    const isThere = (column: string) => published?.columns?.includes(column) ?? publication?.generated === true;
+    const lost = storedIdentity(table.catalog).filter((column) => !isThere(column));
+    // A column list that leaves out a key is told of as such.
+    if (lost.length === 0 || (publication?.generated === true && table.catalog.identity !== 'f')) continue;
+    const message = `the publication ${name} would make UPDATE and DELETE of ${table.label} fail: its replica identity has generated columns, which have to be published: ${lost.join(', ')}`;
+    return { message, remedy: storedRemedy(name, publication, table, tables) };
+  }
+  return null;
+}
+
+function storedRemedy(
+  name: string,
+  publication: Publication | undefined,
+  table: CapturedTable,
+  tables: readonly CapturedTable[],
+): string {
+  const quoted = quoteName(name);
+  if (publication === undefined) return createPublicationSql(name, tables);
+  if (!publication.generated) return `ALTER PUBLICATION ${quoted} SET (${STORED});`;
+  const filter = publishedTable(publication, table)?.filter ?? null;
+  const where = filter === null ? '' : ` WHERE (${filter})`;
+  const from = fromTable(table);
+  return `ALTER PUBLICATION ${quoted} DROP TABLE ${from}; ALTER PUBLICATION ${quoted} ADD TABLE ${from}${where};`;
 }
 
 /** What keeps a publication of the user's from being used, with the remedy; null when nothing does. */
@@ -133,6 +190,8 @@ export function publicationProblem(
     const remedy = `ALTER PUBLICATION ${quoted} SET (publish = 'insert, update, delete, truncate');`;
     return { message: `the publication ${name} leaves out some kinds of changes`, remedy };
   }
+  const generated = generatedProblem(name, publication, tables);
+  if (generated !== null) return generated;
   const missing = tables.filter((table) => publishedTable(publication, table) === undefined);
   if (missing.length === 0) return keyProblem(publication, tables);
   const message = `the publication ${name} does not publish ${missing.map(({ label }) => label).join(', ')}`;
@@ -175,6 +234,10 @@ export async function ensurePublication(
     for (const table of tables) {
       const refusal = withoutKey(table);
       if (refusal !== null) throw refusal;
+    }
+    const generated = generatedProblem(name, present, tables);
+    if (generated !== null) {
+      throw new TailraceError('source.not_ready', generated.message, { remedy: generated.remedy });
     }
     if (present === undefined) await sql.rows(createPublicationSql(name, tables));
     else {

@@ -24,6 +24,7 @@ import {
   type CapturedTable,
   createPublicationSql,
   findPublication,
+  generatedProblem,
   type Publication,
   publicationProblem,
   publishedTable,
@@ -233,6 +234,8 @@ async function publicationFindings(
       ),
     ];
   }
+  const generated = generatedProblem(name, publication, tables);
+  if (generated !== null) return [problem(generated.message, generated.remedy, 'tables')];
   if (facts.superuser || (await mayMake(sql, facts, publication, tables))) return [];
   const message = `${facts.user} may not make the publication: it needs CREATE on ${facts.database} and to own the tables`;
   const remedy = `as a superuser: ${createPublicationSql(name, tables)} then set \`publication: ${name}\` on the source`;
