@@ -28,7 +28,7 @@ export const sourceConfig = z.strictObject({
         .string()
         .regex(/^[^.]+\..+$/, { error: 'must be `schema.table`' })
         .describe(
-          'A name under `tables:` that no table of the database has: the messages are its rows, with the columns `lsn` (the key), `prefix`, `transactional` and `content`.',
+          'A name under `tables:` that no table of the database has: the messages are its rows, with the columns `lsn` (the key), `prefix`, `transactional` and `content`. They come in the order of the write-ahead log, but one that is written in a savepoint may come behind the rows of the record that follows it there.',
         ),
       prefixes: z.array(z.string()).min(1).optional().describe('Prefixes of the messages to take. Default: all.'),
     })

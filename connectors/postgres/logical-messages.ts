@@ -1,6 +1,7 @@
 /**
  * What applications write with pg_logical_emit_message, as rows of a table that exists in the stream only. A message is
- * identified by its place in the write-ahead log.
+ * identified by its place in the write-ahead log. The server orders messages by where their records end and rows by where theirs
+ * begin: one of a subtransaction may come behind the rows of the record right behind it.
  */
 import type { RowWriter, SourceOutput, TableDescription } from '../../src/sdk/index.ts';
 import { DDL_PREFIX } from './ddl-trigger.ts';
