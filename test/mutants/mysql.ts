@@ -13,7 +13,7 @@ export const mysqlMutants: readonly Mutant[] = [
   {
     // The position of a transaction is given out when it begins.
     invariant: 4,
-    file: 'connectors/mysql/stream-decoder.ts',
+    file: 'connectors/mysql/stream-transactions.ts',
     find: `    if (start.prepares) this.#xa.begin();`,
     replace: `    if (start.prepares) this.#xa.begin();
     if (start.gtid !== null) this.#executed?.add(start.gtid);
@@ -23,8 +23,8 @@ export const mysqlMutants: readonly Mutant[] = [
   {
     // What cannot be read is passed over.
     invariant: 5,
-    file: 'connectors/mysql/stream-decoder.ts',
-    find: `if ((flags & event.IGNORABLE) !== 0) return undefined;`,
+    file: 'connectors/mysql/unreadable-events.ts',
+    find: `if ((flags & IGNORABLE) !== 0) return undefined;`,
     replace: `if (flags >= 0) return undefined;`,
     test: ['connectors/mysql/stream-decoder.test.ts', 'invariant 5: stops the source'],
   },
@@ -63,7 +63,7 @@ export const mysqlMutants: readonly Mutant[] = [
   {
     // XA transactions that are prepared are forgotten with the reader.
     invariant: 4,
-    file: 'connectors/mysql/stream-decoder.ts',
+    file: 'connectors/mysql/stream-transactions.ts',
     find: `[...this.#awaited.values(), ...this.#xa.places(true)]`,
     replace: `[]`,
     test: [XA, 'invariant 4: published with XA COMMIT'],
