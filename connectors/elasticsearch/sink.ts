@@ -1,20 +1,20 @@
 /** The sink: documents in bulk under external versions, positions after them in `flush`. */
-import {
-  type ConnectorContext,
-  type OpenSink,
-  type Rejection,
-  type Sink,
-  type SinkBatch,
-  type SinkOpenOptions,
-  type SinkPositions,
-  type SinkRecord,
-  type TableSchema,
-  TailraceError,
+import type {
+  ConnectorContext,
+  OpenSink,
+  Rejection,
+  Sink,
+  SinkBatch,
+  SinkOpenOptions,
+  SinkPositions,
+  SinkRecord,
+  TableSchema,
 } from '../../src/sdk/index.ts';
 import { applyRows } from '../../src/sdk/target/apply-rows.ts';
 import { foldRows } from '../../src/sdk/target/fold.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
 import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
 import type { ElasticsearchConfig } from './config.ts';
 import { EsConnection } from './connection.ts';
@@ -60,16 +60,16 @@ interface Parts {
 
 class ElasticsearchSink implements Sink {
   readonly #parts: Parts;
+  readonly #session = new SinkSession();
   #next: SinkPositions | null = null;
   #forgotAt: number | null = null;
-  #broken = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       const { connection, offsets, streams, context } = this.#parts;
       if (batch.records.length === 0 && !offsets.moved(batch.next)) return [];
       await offsets.begin(batch.epoch, startOf(batch.records), signal);
@@ -89,7 +89,7 @@ class ElasticsearchSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       const { connection, offsets, tables, context } = this.#parts;
       context.failpoint('sink.before-flush');
       if (this.#next === null) return;
@@ -102,19 +102,8 @@ class ElasticsearchSink implements Sink {
   }
 
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     await this.#parts.connection.close();
-  }
-
-  /** After any throw nobody knows what was applied, so this session ends: the runtime opens another. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      throw error;
-    }
   }
 
   /** The index is told to the positions before its first document. */

@@ -3,19 +3,19 @@
  * A session that ends before that leaves bytes past the recorded lengths, and the next one cuts them off.
  */
 import { join, relative } from 'node:path';
-import {
-  type Change,
-  type Rejection,
-  type Sink,
-  type SinkBatch,
-  type SinkOpenOptions,
-  type SinkPositions,
-  type SinkRecord,
-  type TableSchema,
-  TailraceError,
+import type {
+  Change,
+  Rejection,
+  Sink,
+  SinkBatch,
+  SinkOpenOptions,
+  SinkPositions,
+  SinkRecord,
+  TableSchema,
 } from '../../src/sdk/index.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { checkEpoch, KnownPositions, type StoredPosition } from '../../src/sdk/target/positions.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { type DataFile, openDataFile } from './data-file.ts';
 import { asSinkError } from './errors.ts';
 import { asFileName } from './file-name.ts';
@@ -36,15 +36,16 @@ export class FileSink implements Sink {
   readonly #outputs = new Map<string, Output>();
   readonly #names = new Map<TableSchema, string>();
   readonly #known: KnownPositions;
+  readonly #session: SinkSession;
   #positions: Map<string, SinkPositions[number]>;
   #epoch: number | null = null;
   /** Lengths of the last save: those that a new session would go back to. */
   #saved: Readonly<Record<string, number>> = {};
   #open: { next: SinkPositions } | null = null;
-  #broken = false;
 
   constructor(template: string, options: Omit<SinkOpenOptions<unknown>, 'config'>, stored: readonly StoredPosition[]) {
     this.#template = template;
+    this.#session = new SinkSession((error) => asSinkError(error, template));
     this.#options = options;
     this.#known = new KnownPositions(stored, options.generation);
     const own = stored.filter(({ generation }) => generation === options.generation);
@@ -57,7 +58,7 @@ export class FileSink implements Sink {
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       if (batch.records.length === 0 && this.#known.changed(batch.next).length === 0) return [];
       await this.#begin(batch, signal);
       for (const record of batch.records) {
@@ -75,7 +76,7 @@ export class FileSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       this.#options.context.failpoint('sink.before-flush');
       if (this.#open === null) return;
       signal.throwIfAborted();
@@ -90,21 +91,10 @@ export class FileSink implements Sink {
   }
 
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     const files = [...this.#outputs.values()].map(({ file }) => file);
     this.#outputs.clear();
     await Promise.allSettled(files.map((file) => file.close()));
-  }
-
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      if (error instanceof Error && error.name === 'AbortError') throw error;
-      throw asSinkError(error, this.#template);
-    }
   }
 
   /** Before the first byte of a batch: nobody newer writes here, and every file's length is in the durable state. */

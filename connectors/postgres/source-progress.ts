@@ -97,10 +97,9 @@ export class SourceProgress {
     return this.#unreadAt(this.#position);
   }
 
-  /** Labels of those that were read to their end or cancelled, which is not durable yet. */
-  unsaved(): readonly string[] {
-    const unread = this.unread();
-    return this.#unreadAt(this.#saved).filter((label) => label in this.#position.tables && !unread.includes(label));
+  /** The same as of the last position that is durable, without tables that are captured no more. */
+  unreadWhenSaved(): readonly string[] {
+    return this.#unreadAt(this.#saved).filter((label) => label in this.#position.tables);
   }
 
   #unreadAt(position: PostgresPosition): readonly string[] {

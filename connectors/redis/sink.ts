@@ -1,16 +1,16 @@
 /** The sink: each batch in a few atomic calls, positions after it in `flush`. */
-import {
-  type ConnectorContext,
-  type OpenSink,
-  type Rejection,
-  type Sink,
-  type SinkBatch,
-  type SinkOpenOptions,
-  type SinkPositions,
-  type SinkRecord,
-  TailraceError,
+import type {
+  ConnectorContext,
+  OpenSink,
+  Rejection,
+  Sink,
+  SinkBatch,
+  SinkOpenOptions,
+  SinkPositions,
+  SinkRecord,
 } from '../../src/sdk/index.ts';
 import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
+import { SinkSession } from '../../src/sdk/target/sink-session.ts';
 import { RefusedRows, stepsOf } from '../../src/sdk/target/steps.ts';
 import { applyStep, type Counts } from './apply-step.ts';
 import type { RedisConfig } from './config.ts';
@@ -64,9 +64,9 @@ interface Parts {
 
 class RedisSink implements Sink {
   readonly #parts: Parts;
+  readonly #session = new SinkSession();
   readonly #tables: TargetTables;
   #next: SinkPositions | null = null;
-  #broken = false;
 
   constructor(parts: Parts) {
     this.#parts = parts;
@@ -74,7 +74,7 @@ class RedisSink implements Sink {
   }
 
   write(batch: SinkBatch, signal: AbortSignal): Promise<readonly Rejection[]> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       const { groups, config } = this.#parts;
       if (batch.records.length === 0 && !groups.some(({ offsets }) => offsets.moved(batch.next))) return [];
       const start = startOf(batch.records);
@@ -90,7 +90,7 @@ class RedisSink implements Sink {
   }
 
   flush(signal: AbortSignal): Promise<void> {
-    return this.#guarded(async () => {
+    return this.#session.run(async () => {
       this.#parts.context.failpoint('sink.before-flush');
       const next = this.#next;
       if (next === null) return;
@@ -100,19 +100,8 @@ class RedisSink implements Sink {
   }
 
   async close(): Promise<void> {
-    this.#broken = true;
+    this.#session.end();
     this.#parts.servers.close();
-  }
-
-  /** After any throw nobody knows what was applied, so this session ends: the runtime opens another. */
-  async #guarded<T>(work: () => Promise<T>): Promise<T> {
-    if (this.#broken) throw new TailraceError('sink.unreachable', 'the session of this sink has ended');
-    try {
-      return await work();
-    } catch (error) {
-      this.#broken = true;
-      throw error;
-    }
   }
 
   async #applySteps(session: Session, records: readonly SinkRecord[], refused: RefusedRows): Promise<void> {

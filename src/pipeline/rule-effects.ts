@@ -58,9 +58,9 @@ export async function ruleEffects(
   for await (const records of readToEnd(reading, cursors, new AbortController().signal)) {
     for (const { change, place } of records) {
       if (change === null || MARKERS.has(change.op)) continue;
-      if (change.op === 'truncate') forget(effects, place.topic);
       const row = `${place.topic} ${change.key}`;
-      if (change.op === 'delete' || change.op === 'truncate') effects.delete(row);
+      if (change.op === 'truncate') forget(effects, place.topic);
+      else if (change.op === 'delete') effects.delete(row);
       else effects.set(row, judge.effect(change));
     }
     isWhole = performance.now() < end && effects.size < MAX_ROWS;

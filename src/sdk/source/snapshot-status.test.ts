@@ -7,7 +7,8 @@ const read: Readonly<Record<string, ReadSoFar>> = {
 };
 
 function statuses(unread: string[], unsaved: string[], isPaused = false) {
-  const work = { unread: () => unread, unsaved: () => unsaved, snapshot: (label: string) => read[label], isPaused };
+  const unreadWhenSaved = () => [...unsaved, ...unread];
+  const work = { unread: () => unread, unreadWhenSaved, snapshot: (label: string) => read[label], isPaused };
   return snapshotStatuses(work, { reading: 'b', rate: (label) => (label === 'b' ? 5 : null) });
 }
 

@@ -11,8 +11,8 @@ export interface ReadSoFar {
 export interface SnapshotsAtWork {
   /** Labels of the tables of which something is to be read. */
   unread(): readonly string[];
-  /** Labels of those that were read to their end, while the log does not have it all yet. */
-  unsaved(): readonly string[];
+  /** The same as of the last position that is durable, without tables that are captured no more. */
+  unreadWhenSaved(): readonly string[];
   /** Undefined: nothing of it was read. */
   snapshot(label: string): ReadSoFar | undefined;
   readonly isPaused: boolean;
@@ -27,9 +27,11 @@ export interface ReadingPace {
 
 /** A table is shown until its last row is durable: who sees that nothing is being read finds all rows in the log. */
 export function snapshotStatuses(work: SnapshotsAtWork, pace: ReadingPace): readonly SnapshotStatus[] {
-  const saving = work.unsaved().map((label) => status(label, 'reading', work, pace));
+  const unread = work.unread();
+  const unsaved = work.unreadWhenSaved().filter((label) => !unread.includes(label));
+  const saving = unsaved.map((label) => status(label, 'reading', work, pace));
   const state = (label: string) => (work.isPaused ? 'paused' : pace.reading === label ? 'reading' : 'waiting');
-  return [...saving, ...work.unread().map((label) => status(label, state(label), work, pace))];
+  return [...saving, ...unread.map((label) => status(label, state(label), work, pace))];
 }
 
 function status(

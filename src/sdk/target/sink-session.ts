@@ -2,11 +2,11 @@
 import { TailraceError } from '../../contracts/errors.ts';
 
 export class SinkSession {
-  readonly #asError: (error: unknown) => TailraceError;
+  readonly #asError: (error: unknown) => unknown;
   #ended = false;
 
-  /** @param asError makes any error of the target a typed one */
-  constructor(asError: (error: unknown) => TailraceError) {
+  /** @param asError makes any error of the target a typed one; default: they are typed where they are thrown */
+  constructor(asError: (error: unknown) => unknown = (error) => error) {
     this.#asError = asError;
   }
 
