@@ -3,12 +3,12 @@ import { cp, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/pro
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TailraceError } from '../../src/contracts/errors.ts';
+import { findJava, JAVA, javaTool } from './java.ts';
 import { onPath, output } from './programs.ts';
 import { cached, installOnce } from './server-cache.ts';
 
 const NAME = 'elasticsearch-8.19.21';
 const MAIN = 'ElasticsearchNode';
-const JAVA = 17;
 const SOURCES = join(dirname(fileURLToPath(import.meta.url)), 'elasticsearch');
 
 const REMEDY =
@@ -17,7 +17,7 @@ const REMEDY =
 
 /** Words of a command that runs a node, to be followed by data directory, HTTP port and transport port. */
 export async function findElasticsearch(): Promise<readonly string[]> {
-  const java = await javaProgram();
+  const java = await findJava('Elasticsearch', REMEDY);
   const directory = cached(NAME) ?? (await installOnce(NAME, install));
   const home = join(directory, 'home');
   return [
@@ -29,22 +29,9 @@ export async function findElasticsearch(): Promise<readonly string[]> {
   ];
 }
 
-async function javaProgram(): Promise<string> {
-  const home = process.env.JAVA_HOME;
-  const java = home === undefined || home === '' ? await onPath('java') : join(home, 'bin', 'java');
-  const said = java === null ? '' : await output(java, ['-version']).catch(() => '');
-  const major = Number(/version "(\d+)/.exec(said)?.[1] ?? 0);
-  if (java !== null && major >= JAVA) return java;
-  const what = major === 0 ? 'no Java' : `only Java ${major}`;
-  throw new TailraceError('demo.missing', `Elasticsearch needs Java ${JAVA} or newer; there is ${what}.`, {
-    remedy: REMEDY,
-  });
-}
-
 async function install(into: string): Promise<void> {
   const maven = await onPath('mvn');
-  const home = process.env.JAVA_HOME;
-  const compiler = home === undefined || home === '' ? await onPath('javac') : join(home, 'bin', 'javac');
+  const compiler = await javaTool('javac');
   if (maven === null || compiler === null) {
     const missing = [
       ...(maven === null ? ['Maven (mvn)'] : []),
@@ -93,8 +80,7 @@ async function arrange(into: string): Promise<void> {
 }
 
 async function archiver(): Promise<string> {
-  const home = process.env.JAVA_HOME;
-  return home === undefined || home === '' ? 'jar' : join(home, 'bin', 'jar');
+  return (await javaTool('jar')) ?? 'jar';
 }
 
 const LOGGING = `status = error

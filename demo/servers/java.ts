@@ -4,27 +4,27 @@ import { join } from 'node:path';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import { onPath, output } from './programs.ts';
 
-const JAVA = 17;
+export const JAVA = 17;
 const REMEDY = `Install a Java ${JAVA} development kit and Maven (on Debian: apt-get install openjdk-${JAVA}-jdk-headless maven).`;
 
 /**
- * Path of `java`, or of another program beside it.
+ * Path of `java`.
  * @param subject what needs it, for the message. Throws `demo.missing` when there is none, or one that is too old.
  */
-export async function findJava(subject: string): Promise<string> {
+export async function findJava(subject: string, remedy = REMEDY): Promise<string> {
   const java = await javaTool('java');
   const said = java === null ? '' : await output(java, ['-version']).catch(() => '');
   const major = Number(/version "(\d+)/.exec(said)?.[1] ?? 0);
   if (java !== null && major >= JAVA) return java;
   const found = major === 0 ? 'no Java' : `only Java ${major}`;
-  throw missing(`${subject} needs Java ${JAVA} or newer; there is ${found}.`);
+  throw missing(`${subject} needs Java ${JAVA} or newer; there is ${found}.`, remedy);
 }
 
 /** Compiles `source` against the jars of `lib`. Throws `demo.missing`. */
 export async function compileJava(subject: string, source: string, lib: string, into: string): Promise<void> {
   const compiler = await javaTool('javac');
-  if (compiler === null) throw missing(`${subject} is not installed; a Java compiler (javac) not found.`);
-  await output(compiler, ['-cp', `${lib}/*`, '-d', into, source]).catch((cause) => failed(subject, cause));
+  if (compiler === null) throw missing(`${subject} is not installed; a Java compiler (javac) not found.`, REMEDY);
+  await output(compiler, ['-cp', `${lib}/*`, '-d', into, source]).catch((cause) => failed(subject, REMEDY, cause));
 }
 
 /**
@@ -36,26 +36,28 @@ export async function copyJars(
   pom: string,
   into: string,
   properties: Readonly<Record<string, string>> = {},
+  remedy = REMEDY,
 ): Promise<void> {
   const maven = await onPath('mvn');
-  if (maven === null) throw missing(`${subject} is not installed; Maven (mvn) not found.`);
+  if (maven === null) throw missing(`${subject} is not installed; Maven (mvn) not found.`, remedy);
   const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${join(into, 'lib')}`];
   const given = Object.entries(properties).map(([name, value]) => `-D${name}=${value}`);
   await cp(pom, join(into, 'pom.xml'));
   const words = ['--batch-mode', '--quiet', '--no-transfer-progress', ...copy, ...given];
-  await output(maven, words, { cwd: into }).catch((cause) => failed(subject, cause));
+  await output(maven, words, { cwd: into }).catch((cause) => failed(subject, remedy, cause));
 }
 
-function javaTool(name: string): Promise<string | null> {
+/** Path of a program of the Java that `JAVA_HOME` names, else of the one on the path; null: none is there. */
+export function javaTool(name: string): Promise<string | null> {
   const home = process.env.JAVA_HOME;
   return home === undefined || home === '' ? onPath(name) : Promise.resolve(join(home, 'bin', name));
 }
 
-function failed(subject: string, cause: unknown): never {
+function failed(subject: string, remedy: string, cause: unknown): never {
   const said = cause instanceof Error ? cause.message.trim().slice(-300) : '';
-  throw missing(`${subject} could not be installed: ${said}`, cause);
+  throw missing(`${subject} could not be installed: ${said}`, remedy, cause);
 }
 
-function missing(message: string, cause?: unknown): TailraceError {
-  return new TailraceError('demo.missing', message, { remedy: REMEDY, cause });
+function missing(message: string, remedy: string, cause?: unknown): TailraceError {
+  return new TailraceError('demo.missing', message, { remedy, cause });
 }

@@ -1,8 +1,8 @@
 /** Finds or installs Kafka: broker, tools and Java clients as jars through Maven, run by the machine's Java. */
-import { cp } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { TailraceError } from '../../src/contracts/errors.ts';
+import { copyJars, findJava, JAVA } from './java.ts';
 import { onPath, output } from './programs.ts';
 import { cached, installOnce } from './server-cache.ts';
 
@@ -10,7 +10,6 @@ export const KAFKA_VERSION = '4.3.1';
 const NAME = `kafka-${KAFKA_VERSION}`;
 const OLD_CLIENTS = 'org.apache.kafka:kafka-clients:3.9.1';
 const OLD_NAME = 'kafka-clients-3.9.1';
-const JAVA = 17;
 const POM = join(dirname(fileURLToPath(import.meta.url)), 'kafka', 'pom.xml');
 
 const REMEDY = `Install a Java ${JAVA} runtime and Maven (on Debian: apt-get install openjdk-${JAVA}-jdk-headless maven).`;
@@ -23,34 +22,9 @@ export interface KafkaJars {
 
 /** Throws `demo.missing` where there is no Java, or no Maven to install with. */
 export async function findKafka(): Promise<KafkaJars> {
-  const java = await javaProgram();
-  const directory = cached(NAME) ?? (await installOnce(NAME, install));
+  const java = await findJava('Kafka', REMEDY);
+  const directory = cached(NAME) ?? (await installOnce(NAME, (into) => copyJars('Kafka', POM, into, {}, REMEDY)));
   return { java, classPath: `${join(directory, 'lib')}/*` };
-}
-
-async function javaProgram(): Promise<string> {
-  const home = process.env.JAVA_HOME;
-  const java = home === undefined || home === '' ? await onPath('java') : join(home, 'bin', 'java');
-  const said = java === null ? '' : await output(java, ['-version']).catch(() => '');
-  const major = Number(/version "(\d+)/.exec(said)?.[1] ?? 0);
-  if (java !== null && major >= JAVA) return java;
-  const found = major === 0 ? 'no Java' : `only Java ${major}`;
-  throw new TailraceError('demo.missing', `Kafka needs Java ${JAVA} or newer; there is ${found}.`, { remedy: REMEDY });
-}
-
-async function install(into: string): Promise<void> {
-  const maven = await onPath('mvn');
-  if (maven === null) {
-    throw new TailraceError('demo.missing', 'Kafka is not installed; Maven (mvn) not found.', { remedy: REMEDY });
-  }
-  try {
-    await cp(POM, join(into, 'pom.xml'));
-    const copy = ['dependency:copy-dependencies', '-DincludeScope=runtime', `-DoutputDirectory=${join(into, 'lib')}`];
-    await output(maven, ['--batch-mode', '--quiet', '--no-transfer-progress', ...copy], { cwd: into });
-  } catch (cause) {
-    const said = cause instanceof Error ? cause.message.trim().slice(-300) : '';
-    throw new TailraceError('demo.missing', `Kafka could not be installed: ${said}`, { remedy: REMEDY, cause });
-  }
 }
 
 /** Class path of Kafka's codec of before 4.0, which still has the oldest versions of the messages. Throws `demo.missing`. */
