@@ -1,10 +1,10 @@
 /** Change records ⇄ bytes. `src/envelope` implements it; the runtime gets it from main. */
 import type { LogRecord, PendingBatch } from './log.ts';
 import type { RowCounts } from './measures.ts';
-import type { Change, RowWriter } from './row.ts';
+import type { Change, Row, RowWriter } from './row.ts';
 import type { RowMemory } from './row-memory.ts';
 import type { RowTransform } from './rules.ts';
-import type { TableDescription, TableSchema } from './schema.ts';
+import type { Column, TableDescription, TableSchema } from './schema.ts';
 import type { SourceMarker, SourceTransaction } from './source.ts';
 
 /** Encodes what one source sends into record batches. One per running source; not concurrent. */
@@ -15,16 +15,29 @@ export interface SourceEncoder {
   begin(transaction: SourceTransaction): void;
   end(): void;
   marker(marker: SourceMarker): void;
+  /**
+   * Instead of a writer: a change that was decoded before, row or marker, in the open transaction. Its version is given anew: the
+   * next one, and not below the one that it has. What the end of a snapshot sweeps is counted in the new versions.
+   */
+  write(change: Change): void;
   /** Bytes encoded and not yet taken. */
   readonly pendingBytes: number;
   /** Finished batches since the last take, service topics included, in append order; each ≤ 1 MiB unless one record is larger. */
   take(): readonly PendingBatch[];
   /** Topics (names) that the pending batches need and that were not named by an earlier call. */
-  newTopics(): readonly { readonly name: string; readonly service: boolean }[];
+  newTopics(): readonly NewTopic[];
   /** Highest version given so far, decimal; kept with the source's checkpoint. */
   version(): string;
   /** Snapshots that began and did not end yet, by table; kept with the source's checkpoint, so that their end is known to sweep. */
   openSnapshots(): OpenSnapshots;
+}
+
+export interface NewTopic {
+  readonly name: string;
+  /** Schemas. */
+  readonly service: boolean;
+  /** What it holds are messages (`RowTransform.messages`) and no rows: it must never be compacted. Absent: it is not so. */
+  readonly messages?: true;
 }
 
 /** By the table's name as the encoder writes it: id of the snapshot and the decimal version of its begin marker. */
@@ -32,6 +45,8 @@ export type OpenSnapshots = Readonly<Record<string, { readonly snapshot: string;
 
 export interface SourceEncoderOptions {
   readonly source: string;
+  /** What the names of its topics begin with. Absent: the source. */
+  readonly topics?: string;
   /** Resume the version clock above this; null at first start. */
   readonly version: string | null;
   /** What `openSnapshots` was; absent at first start. */
@@ -75,6 +90,8 @@ export interface Envelope {
     }[],
     now: number,
   ): Uint8Array;
+  /** A row of JSON texts, one per column; undefined: not sent. */
+  row(columns: readonly Column[], values: readonly (Uint8Array | undefined)[]): Row;
   /** Topic of a table; escapes per DESIGN § 6. */
   topicOf(source: string, schema: string, table: string): string;
   /** The value that a record of this change has, with `connector` empty: for taps and tests. Never for markers. */

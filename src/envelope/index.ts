@@ -4,6 +4,7 @@ import { RecordBatchBuilder } from '../wire/record-batch.ts';
 import { batchChanges } from './batch-changes.ts';
 import { changeJson } from './change-json.ts';
 import { RecordDecoder } from './record-decoder.ts';
+import { RowView } from './row-view.ts';
 import { MemorySchemaStore } from './schema-store.ts';
 import { EnvelopeEncoder } from './source-encoder.ts';
 import { topicOf } from './topic-name.ts';
@@ -22,6 +23,7 @@ export function createEnvelope({ productVersion }: { readonly productVersion: st
       for (const { key, value, headers } of records) builder.append(now, key, value, headers);
       return builder.finish();
     },
+    row: RowView.of,
     topicOf,
     changeJson: (change) => changeJson(change, productVersion),
   };

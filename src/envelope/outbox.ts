@@ -1,4 +1,5 @@
 /** Batches of one source on their way into the log, and the topics they need. */
+import type { NewTopic } from '../contracts/envelope.ts';
 import type { PendingBatch } from '../contracts/log.ts';
 import { RecordBatchBuilder } from '../wire/record-batch.ts';
 
@@ -6,11 +7,6 @@ import { RecordBatchBuilder } from '../wire/record-batch.ts';
 const ROLL_BYTES = 512 << 10;
 /** No batch is larger, unless one record is. Clients fetch 1 MiB of a partition by default. */
 const MAX_BYTES = 1 << 20;
-
-export interface NewTopic {
-  readonly name: string;
-  readonly service: boolean;
-}
 
 export class Outbox {
   /** Finished batches: those of service topics, which are taken first, and the others. */
@@ -45,7 +41,8 @@ export class Outbox {
 
   use(channel: TopicChannel, isNew: boolean): void {
     this.#used.push(channel);
-    if (isNew) this.#newTopics.push({ name: channel.topic, service: channel.service });
+    const { topic: name, service, holds } = channel;
+    if (isNew) this.#newTopics.push({ name, service, ...(holds === 'messages' && { messages: true }) });
   }
 
   finished({ topic, service }: TopicChannel, bytes: Uint8Array): void {
@@ -57,16 +54,20 @@ export class Outbox {
 /** The one writer of a topic's only partition. */
 export class TopicChannel {
   readonly topic: string;
-  readonly service: boolean;
+  readonly holds: 'schemas' | 'rows' | 'messages';
   readonly builder = new RecordBatchBuilder();
   readonly #outbox: Outbox;
   #isNew = true;
   #isUsed = false;
 
-  constructor(topic: string, service: boolean, outbox: Outbox) {
+  constructor(topic: string, holds: TopicChannel['holds'], outbox: Outbox) {
     this.topic = topic;
-    this.service = service;
+    this.holds = holds;
     this.#outbox = outbox;
+  }
+
+  get service(): boolean {
+    return this.holds === 'schemas';
   }
 
   /** Call before opening a record. */

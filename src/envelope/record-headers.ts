@@ -9,7 +9,7 @@ import { readUint32, writeUint32 } from '../lib/bytes.ts';
 import { type GrowingBuffer, RecordBatchBuilder } from '../wire/record-batch.ts';
 import type { VersionClock } from './version-clock.ts';
 
-const VERSION = 'tr-version';
+export const VERSION = 'tr-version';
 const SCHEMA = 'tr-schema';
 const VALUE_BYTES = 8;
 

@@ -15,6 +15,17 @@ export class RowView implements Row {
     this.#places = places;
   }
 
+  /** @param values JSON texts; undefined: not sent */
+  static of(columns: readonly Column[], values: readonly (Uint8Array | undefined)[]): RowView {
+    const places: number[] = [];
+    let at = 0;
+    for (const value of values) {
+      places.push(value === undefined ? -1 : at, value === undefined ? -1 : at + value.length);
+      at += value?.length ?? 0;
+    }
+    return new RowView(columns, Buffer.concat(values.filter((value) => value !== undefined)), places);
+  }
+
   get(index: number): Value | typeof NOT_SENT {
     const from = this.#places[index * 2] ?? -1;
     // Invariant 9: an absent column is not null.

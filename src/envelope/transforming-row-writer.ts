@@ -13,6 +13,7 @@ import { countRow } from './count-row.ts';
 import { type DirectRowWriter, unreadable } from './direct-row-writer.ts';
 import type { EncoderSession } from './encoder-session.ts';
 import { writeValue } from './json-text.ts';
+import type { MessageRecords } from './message-records.ts';
 import { passedColumns } from './passed-columns.ts';
 import { noPlaces, RowView } from './row-view.ts';
 import type { TableTemplate } from './table-template.ts';
@@ -32,6 +33,8 @@ export interface TransformingOptions {
   readonly memory: TableMemory | null;
   /** Null: nobody counts the rows. */
   readonly counts: RowCounts | null;
+  /** Rows are messages, and go there. Null: they stay rows. */
+  readonly messages: MessageRecords | null;
 }
 
 export class TransformingRowWriter implements RowWriter {
@@ -93,7 +96,7 @@ export class TransformingRowWriter implements RowWriter {
   unchanged(): void {}
 
   end(): void {
-    const { session, transform, writer } = this.#options;
+    const { session, transform, writer, messages } = this.#options;
     const { transaction } = session;
     if (transaction === null) throw new TailraceError('internal.bug', 'a row was written outside a transaction');
     const key = this.#key();
@@ -111,10 +114,24 @@ export class TransformingRowWriter implements RowWriter {
       transaction: session.streamed ? transaction.id : '',
       ...(isKnown && { isKnown: true as const }),
     };
+    if (messages !== null) {
+      this.#send(change, messages);
+      return;
+    }
     const results = transform.apply(change);
     this.#count(results);
     for (const changed of results) this.#writer.write(changed);
     writer.recalledBefore = [];
+  }
+
+  #send(change: Change, messages: MessageRecords): void {
+    const { counts, transform, input } = this.#options;
+    const made = transform.messages!(change);
+    for (const message of made) messages.write(message);
+    if (change.op === 'update') messages.warnOfUpdate(input.table);
+    if (counts === null) return;
+    countRow(counts, this.#op);
+    if (change.op !== 'delete' && made.length === 0) counts.filtered++;
   }
 
   /** A row that a filter refused is a delete, or nothing at all. */

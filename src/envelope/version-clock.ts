@@ -36,6 +36,12 @@ export class VersionClock {
     return timeUs > limit;
   }
 
+  /** The versions that follow are not below this one. Until the next `observe`. */
+  atLeast(version: bigint): void {
+    this.#timeHigh = Number(version >> 32n);
+    this.#timeLow = Number(version & 0xffffffffn);
+  }
+
   /** Steps to the next version: that of the record about to be written. */
   advance(): void {
     if (++this.low === HALF) {
