@@ -1,13 +1,17 @@
 /**
- * `tailrace/sdk` is, for every module of this process, that of this very product: with a second copy errors and schemas of a
- * plugin would not be recognised, and a plugin in a plain directory would find none at all.
+ * `tailrace/sdk` and `tailrace/testkit` are, for every module of this process, those of this very product: with a second copy
+ * errors and schemas of a plugin would not be recognised, and a plugin in a plain directory would find none at all.
  */
 import { registerHooks } from 'node:module';
 
 const EXTENSION = import.meta.url.endsWith('.ts') ? 'ts' : 'js';
 const MODULE_FORMAT = EXTENSION === 'ts' ? 'module-typescript' : 'module';
-const SDK = 'tailrace/sdk';
-const OWN_SDK = new URL(`../sdk/index.${EXTENSION}`, import.meta.url).href;
+const OWN = new Map(
+  ['sdk', 'testkit'].map((name) => [
+    `tailrace/${name}`,
+    new URL(`../${name}/index.${EXTENSION}`, import.meta.url).href,
+  ]),
+);
 
 let isRegistered = false;
 
@@ -17,8 +21,9 @@ export function useOwnModules(): void {
   isRegistered = true;
   registerHooks({
     resolve(specifier, context, next) {
-      if (specifier !== SDK) return next(specifier, context);
-      return { url: OWN_SDK, format: MODULE_FORMAT, shortCircuit: true };
+      const url = OWN.get(specifier);
+      if (url === undefined) return next(specifier, context);
+      return { url, format: MODULE_FORMAT, shortCircuit: true };
     },
   });
 }

@@ -1,0 +1,19 @@
+/** The acceptance kit of sources. */
+import type { SourceManifest } from '../../contracts/plugin.ts';
+import type { SourceDriver } from '../source-driver.ts';
+import { type AcceptanceSuite, casesOf } from '../suite.ts';
+import type { SourceCase } from './bench.ts';
+import { readingCases } from './reading-cases.ts';
+
+const cases: readonly SourceCase[] = [...readingCases];
+
+/** @param source as `defineSource` gives it */
+export function sourceAcceptance(source: SourceManifest, driver: SourceDriver): AcceptanceSuite {
+  return {
+    part: 'source',
+    name: source.type,
+    cases: casesOf(cases, { source, driver }, driver),
+    start: async () => driver.start?.(),
+    stop: async () => driver.stop?.(),
+  };
+}
