@@ -31,6 +31,15 @@ export interface RulesContext {
   readonly maskKey: string | null;
 }
 
+/** What a step makes of a row instead of a change of it: a record of a topic that is named by the row. */
+export interface Message {
+  /** Behind the name of the source; any characters. */
+  readonly topic: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
+}
+
 /** Steps compiled for one table version. */
 export interface RowTransform {
   /** The table as it looks after the steps. Same id when nothing changed. */
@@ -40,6 +49,11 @@ export interface RowTransform {
    * Throws `rule.failed` when a step cannot be applied (unknown because not sent, cast failed).
    */
   apply(change: Change): readonly Change[];
+  /**
+   * Rows of this table become messages, before the log: zero, one or many of each change, while `apply` gives nothing. Throws as
+   * `apply`. Absent: they stay rows.
+   */
+  messages?(change: Change): readonly Message[];
 }
 
 /** The steps that a table goes through on one way (source, pipeline, sink), in their order. */

@@ -6,7 +6,7 @@
  *
  * Invariant 1: records durable and position saved in one commit, then the source is acknowledged. Never another order.
  */
-import type { OpenSnapshots, SourceEncoder } from '../contracts/envelope.ts';
+import type { NewTopic, OpenSnapshots, SourceEncoder } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
 import type { EndOffsets, Log, LogTransaction } from '../contracts/log.ts';
 import type { Clock } from '../contracts/plugin.ts';
@@ -33,7 +33,7 @@ export interface SourceOutputOptions {
   readonly maxBytes: number;
   readonly failpoint: (name: string) => void;
   /** Creates the topic if need be; throws for a table that is not captured. */
-  readonly ensureTopic: (name: string, service: boolean) => Promise<void>;
+  readonly ensureTopic: (topic: NewTopic) => Promise<void>;
   readonly acknowledge: (position: Position) => void;
   readonly committed: (commit: SourceCommit) => void;
   /** The reader has begun a transaction of this kind, or has nothing to read (`idle`): it is past its set-up. */
@@ -208,7 +208,7 @@ export class LogSourceOutput implements SourceOutput {
     const { log, name, epoch, ensureTopic } = this.#options;
     const topics = this.#encoder.newTopics();
     const batches = this.#encoder.take();
-    for (const topic of topics) await ensureTopic(topic.name, topic.service);
+    for (const topic of topics) await ensureTopic(topic);
     this.#open ??= log.begin(sourceCheckpoint(name), epoch);
     for (const batch of batches) await this.#open.append(batch.topic, batch.partition, batch.bytes);
     return this.#open;

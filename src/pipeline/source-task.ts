@@ -14,12 +14,13 @@ import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { FoundTable, Position, SourceReader } from '../contracts/source.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { backoffMs } from '../lib/backoff.ts';
-import { gapCheckpoint, sourceCheckpoint } from './checkpoint-names.ts';
+import { gapCheckpoint, schemasTopic, sourceCheckpoint } from './checkpoint-names.ts';
 import { keepEveryChange } from './rehydrate/keep-every-change.ts';
 import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
 import type { Rehydration, UnbrokenSince, UnsentRules } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
+import { ensureTopic } from './source-topics.ts';
 import { refuseRowsOfSplit } from './split-tables.ts';
 import { looseTables } from './table-directory.ts';
 import { misfit } from './table-rules.ts';
@@ -291,7 +292,7 @@ export class SourceTask {
       clock: context.clock,
       maxBytes,
       failpoint: context.failpoint,
-      ensureTopic: (topic, service) => ensureTopic(log, topic, service, tableTopics),
+      ensureTopic: (topic) => ensureTopic(log, topic, tableTopics),
       acknowledge: (position) => reader.acknowledge(position),
       committed: (commit) => this.#committed(commit),
       reading: (what) => this.#reading(what),
@@ -315,8 +316,8 @@ export class SourceTask {
   }
 
   #committed({ ends, transactions, position, commitMs }: SourceCommit): void {
-    const { tableTopics } = this.#options;
-    for (const end of ends) if (tableTopics.has(end.topic)) this.#rows += Number(end.endOffset - end.baseOffset);
+    const schemas = schemasTopic(this.#options.plan.name);
+    for (const end of ends) if (end.topic !== schemas) this.#rows += Number(end.endOffset - end.baseOffset);
     this.#transactions += transactions;
     this.#position = position;
     this.#lastCommitMs = commitMs ?? this.#lastCommitMs;
@@ -325,14 +326,4 @@ export class SourceTask {
     this.#lag = { ms: commitMs === null ? 0 : Math.max(0, atMs - commitMs), atMs };
     this.#attempt = 0;
   }
-}
-
-async function ensureTopic(log: Log, topic: string, service: boolean, expected: ReadonlySet<string>): Promise<void> {
-  if (!service && !expected.has(topic)) {
-    // Invariant 5: a renamed table would go to a topic that no sink reads.
-    throw new TailraceError('source.gap', `changes arrived for topic ${topic}, which no configured table has`, {
-      remedy: 'a captured table was renamed: put its new name under tables:, then start again with on_gap: resnapshot',
-    });
-  }
-  await log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' });
 }

@@ -6,9 +6,11 @@ import { type Column, keyColumns, type TableDescription, type TableSchema } from
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { canonicalSchema, schemaId } from '../lib/schema-id.ts';
+import { OutboxTransform } from './outbox-transform.ts';
 import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
+import { isOutboxOf, outboxOf } from './steps/outbox.ts';
 import { split } from './steps/split.ts';
 import { type Step, StepUse } from './steps/step.ts';
 import { CompiledTransform, type Program } from './transform.ts';
@@ -30,6 +32,8 @@ export function addStep(step: Step): void {
  */
 export function runSteps(steps: readonly StepSource[], stage: Stage, maskKey: string | null | undefined): Stage {
   for (const source of steps) {
+    if (stage.isEnded) break;
+    stage.stepsRun++;
     const step = BY_VERB.get(source.verb);
     if (step === undefined) stage.problems.push(unknownVerb(source));
     else step.apply(new StepUse(source, stage, maskKey));
@@ -48,6 +52,11 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
   const stage = runSteps(steps, Stage.of(table), maskKey);
   const problem = stage.problems.find(({ level }) => level === 'error');
   if (problem !== undefined) throw invalid(table, problem);
+  const end = steps.findIndex((step) => isOutboxOf(step, `${table.schema}.${table.table}`));
+  if (end >= 0) {
+    const above = compileSteps(steps.slice(0, end), table, maskKey);
+    return new OutboxTransform(above, outboxOf(steps[end]!));
+  }
   const cut = steps.findIndex(({ verb }) => verb === split.verb);
   if (cut >= 0) return splitSteps(steps, cut, table, (part, of) => compileSteps(part, of, maskKey));
   const program = programOf(stage, table);

@@ -33,8 +33,9 @@ function lintTables(uses: readonly TableRules[]): readonly Problem[] {
   const absent = new Map<string, { problem: Problem; step: string; tables: number }>();
   const tablesOfStep = new Map<string, number>();
   for (const { steps, table, mayLackColumns = false } of uses) {
-    for (const step of new Set(steps.map(stepName))) tablesOfStep.set(step, (tablesOfStep.get(step) ?? 0) + 1);
-    const { problems, absences } = runSteps(steps, Stage.of(table, mayLackColumns), undefined);
+    const { problems, absences, stepsRun } = runSteps(steps, Stage.of(table, mayLackColumns), undefined);
+    for (const step of new Set(steps.slice(0, stepsRun).map(stepName)))
+      tablesOfStep.set(step, (tablesOfStep.get(step) ?? 0) + 1);
     for (const problem of problems) found.set(problemName(problem), problem);
     for (const { problem, path } of absences) {
       const name = problemName(problem);

@@ -35,11 +35,18 @@ export class Stage implements ExpressionScope {
   readonly #input: readonly Column[];
   /** What is computed from columns that may be not sent is a problem. */
   readonly judgesUnsent: boolean;
+  /** `schema.table`; null: any. */
+  readonly name: string | null;
   /** More columns may exist than are known. */
   #isOpen: boolean;
+  /** Rows go no further than the step that ended it. */
+  isEnded = false;
+  /** How many steps were run over it. */
+  stepsRun = 0;
   readonly #gone = new Map<string, string>();
 
-  private constructor(input: readonly Column[], isOpen: boolean, judgesUnsent = false) {
+  private constructor(name: string | null, input: readonly Column[], isOpen: boolean, judgesUnsent = false) {
+    this.name = name;
     this.#input = input;
     this.judgesUnsent = judgesUnsent;
     this.columns = input.map(inputColumn);
@@ -47,13 +54,13 @@ export class Stage implements ExpressionScope {
   }
 
   /** A table that is known. */
-  static of({ columns }: Pick<TableDescription, 'columns'>, judgesUnsent = false): Stage {
-    return new Stage(columns, false, judgesUnsent);
+  static of({ schema, table, columns }: Omit<TableDescription, 'source'>, judgesUnsent = false): Stage {
+    return new Stage(`${schema}.${table}`, columns, false, judgesUnsent);
   }
 
   /** Any table: a column is taken to exist as soon as it is named. */
   static unknown(): Stage {
-    return new Stage([], true);
+    return new Stage(null, [], true);
   }
 
   get isOpen(): boolean {

@@ -23,7 +23,7 @@ async function outputOf(world: RehydrationWorld) {
     ...{ name: 'shop', epoch: await log.fence('source/shop'), log, encoder, clock, rehydration, since: {} },
     maxBytes: 1 << 20,
     failpoint: () => {},
-    ensureTopic: async (topic) => void (await log.topics.ensure(topic, { partitions: 1, cleanup: 'compact' })),
+    ensureTopic: async ({ name }) => void (await log.topics.ensure(name, { partitions: 1, cleanup: 'compact' })),
     acknowledge: () => {},
     committed: () => {},
     reading: () => {},

@@ -44,6 +44,11 @@ export class ExpectedRows {
     return isSplit(this.targetOf(description), description);
   }
 
+  /** None of the rows is in the log. */
+  areMessages(description: TableDescription): boolean {
+    return this.#of({ ...description, id: schemaIdOf(canonicalSchema(description)) }).toLog.messages !== undefined;
+  }
+
   /** The table as the target has it. */
   target(table: TableSchema): TableSchema {
     return this.#of(table).toSink.output;

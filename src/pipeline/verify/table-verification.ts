@@ -53,6 +53,10 @@ export class TableVerification {
 
   async run(from: TablePlace, signal: AbortSignal): Promise<void> {
     const { expected, table, note, description } = this.#options;
+    if (expected.areMessages(description)) {
+      note(`${table}: was not compared, because its rows are messages`);
+      return;
+    }
     if (expected.splits(description)) {
       note(`${table}: was not compared, because split makes several rows of one`);
       return;

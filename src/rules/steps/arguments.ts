@@ -44,3 +44,18 @@ export function columnMap(use: StepUse, example: string): readonly (readonly [na
   use.problem('step-argument', 'a map from columns must stand here', { fix: `for example ${example}` });
   return [];
 }
+
+/** `orders`, `public.orders` or a list of them. Reports everything else. */
+export function tableNames(use: StepUse, given: unknown, at: readonly (string | number)[]): readonly string[] {
+  const names: readonly unknown[] = Array.isArray(given) ? given : [given];
+  const isFit = names.length > 0 && names.every((name) => typeof name === 'string' && name !== '');
+  if (isFit) return names as readonly string[];
+  use.problem('step-argument', 'names of tables must stand here', { at, fix: 'for example public.orders' });
+  return [];
+}
+
+/** @param table `schema.table`; null: not known */
+export function isNamed(names: readonly string[] | null, table: string | null): boolean {
+  if (names === null || table === null) return true;
+  return names.some((name) => name === table || name === table.slice(table.indexOf('.') + 1));
+}

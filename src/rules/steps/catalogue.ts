@@ -4,6 +4,7 @@ import { drop } from './drop.ts';
 import { filter } from './filter.ts';
 import { flatten } from './flatten.ts';
 import { mask } from './mask.ts';
+import { outbox } from './outbox.ts';
 import { parse } from './parse.ts';
 import { rename } from './rename.ts';
 import { select } from './select.ts';
@@ -23,5 +24,6 @@ export const stepCatalogue: readonly Step[] = [
   parse,
   flatten,
   split,
+  outbox,
   ts,
 ];

@@ -5,7 +5,7 @@ import { quoted } from '../../lib/printable.ts';
 import { type ColumnType, columnTypeOf, nameOf, typeOf, UNRESOLVED } from '../expression/types.ts';
 import type { StageColumn } from '../stage.ts';
 import { columnMap } from './arguments.ts';
-import type { Step, StepUse } from './step.ts';
+import { judgeBeforeLog, type Step, type StepUse } from './step.ts';
 
 const EXAMPLE = 'split: { items: { as: item, position: line } }';
 const KEYS: readonly string[] = ['as', 'position'];
@@ -69,9 +69,7 @@ function namesOf(use: StepUse): SplitNames | null {
 }
 
 function judgePlace(use: StepUse): void {
-  const kind = use.pathOf([])[0];
-  if (kind !== 'source' && kind !== 'sources')
-    use.problem('step-place', ONLY_BEFORE_THE_LOG, { onKey: true, fix: 'put it under transform: of the source' });
+  judgeBeforeLog(use, ONLY_BEFORE_THE_LOG);
   // The delete that a filter makes of a row says nothing but its key: the elements would stay.
   if (use.stage.instructions.some((step) => step.kind === 'filter'))
     use.problem('step-place', 'a filter stands above: what it deletes has no elements to delete', {

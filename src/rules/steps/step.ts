@@ -87,6 +87,11 @@ export class StepUse {
     this.stage.absences.push({ problem, path: this.#source.path });
   }
 
+  /** The step is not about this table: a problem when it is about none. */
+  elsewhere(code: string, message: string, { at = [] }: ProblemPlace): void {
+    this.#absent({ level: 'error', code, message, path: this.#path(at) });
+  }
+
   /** An absent column in a place where it must not be. */
   missing(name: string, place: ProblemPlace): void {
     const gone = this.stage.gone(name);
@@ -141,6 +146,13 @@ export class StepUse {
   #located({ code, message, offset, length, fix }: ExpressionProblem, at: readonly (string | number)[]): Problem {
     return { level: 'error', code, message, path: this.#path(at), offset, length, ...(fix !== undefined && { fix }) };
   }
+}
+
+/** Reports a step that stands behind the log. @param why it must not */
+export function judgeBeforeLog(use: StepUse, why: string): void {
+  const kind = use.pathOf([])[0];
+  if (kind === 'source' || kind === 'sources') return;
+  use.problem('step-place', why, { onKey: true, fix: 'put it under transform: of the source' });
 }
 
 function unknownColumn(use: StepUse, name: string, { at = [], onKey = false, fix }: ProblemPlace): Problem {
