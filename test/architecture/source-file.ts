@@ -110,7 +110,7 @@ function isNode(value: unknown): value is Node {
   return typeof value === 'object' && value !== null && typeof (value as { type?: unknown }).type === 'string';
 }
 
-const ROOTS = ['src', 'connectors', 'demo', 'bench', 'test'];
+const ROOTS = ['src', 'connectors', 'demo', 'bench', 'test', 'examples'];
 
 /** Every `.ts` file below the source folders of `root`, in order of path. */
 export function sourceFiles(root: string): SourceFile[] {

@@ -1,0 +1,128 @@
+/** The example plugin `examples/tailrace-plugin-etcd` does what every built-in sink of its kind must do, against a real etcd. */
+import { afterAll, describe, expect, test } from 'vitest';
+import { startEtcd } from '../demo/servers/etcd.ts';
+import etcd from '../examples/tailrace-plugin-etcd/src/index.ts';
+import { NOT_SENT } from '../src/contracts/row.ts';
+import { change, column, table } from '../src/testkit/made-changes.ts';
+import { lastValueSuite } from './support/last-value-suite.ts';
+import {
+  apply,
+  insert,
+  type LastValueTarget,
+  remove,
+  rows,
+  run,
+  SHOP,
+  session,
+  update,
+} from './support/last-value-target.ts';
+import { needServer } from './support/need-server.ts';
+import { byJson } from './support/table-model.ts';
+
+const server = await needServer('etcd', () => startEtcd());
+afterAll(() => server?.stop());
+
+const sink = etcd.sink!;
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const text = (encoded = '') => Buffer.from(encoded, 'base64').toString();
+
+async function call(path: string, body: unknown): Promise<Record<string, unknown>> {
+  const response = await fetch(server!.url + path, { method: 'POST', body: JSON.stringify(body) });
+  return (await response.json()) as Record<string, unknown>;
+}
+
+/** All keys that begin with the prefix, as text. */
+async function held(prefix: string): Promise<ReadonlyMap<string, string>> {
+  const answer = await call('/v3/kv/range', { key: base64(prefix), range_end: base64(`${prefix.slice(0, -1)}0`) });
+  const kvs = (answer.kvs ?? []) as { key: string; value?: string; lease?: string }[];
+  return new Map(kvs.map(({ key, value }) => [text(key), text(value)]));
+}
+
+let targets = 0;
+
+function target(): LastValueTarget & { readonly prefix: string } {
+  const prefix = `t${++targets}/`;
+  return {
+    prefix,
+    open: (options) => {
+      const config = sink.config.parse({ url: server!.url, prefix: `${prefix}{table}/` });
+      return sink.open({ ...options, id: `p.${targets}`, config });
+    },
+    async rows(name, columns) {
+      const found = [...(await held(`${prefix}${name}/`)).values()].map((json) => JSON.parse(json));
+      return found.map((row) => columns.map((column) => row[column] ?? null)).sort(byJson);
+    },
+  };
+}
+
+describe.skipIf(server === null)('the etcd plugin', () => {
+  lastValueSuite(async () => target(), { transactional: false, runs: 4 });
+
+  test('a row is a JSON object under the columns of its key, which keep different rows apart', async () => {
+    const key = (name: string, place: number) => column(name, 'text', 'text', { key: place });
+    const pairs = table('pa/irs', [key('x', 1), key('y', 2), column('n', 'int64', 'bigint')]);
+    const made = target();
+    const rows = [['a/b', 'c', 9007199254740993n] as const, ['a', 'b/c', 2n] as const, ['a%2Fb', 'c', null] as const];
+    await run(
+      made,
+      rows.map((after, i) => change(pairs, { op: 'insert', version: i + 1, after })),
+    );
+    expect([...(await held(`${made.prefix}pa%2Firs/`))]).toEqual([
+      [`${made.prefix}pa%2Firs/a%252Fb/c`, '{"x":"a%2Fb","y":"c","n":null}'],
+      [`${made.prefix}pa%2Firs/a%2Fb/c`, '{"x":"a/b","y":"c","n":9007199254740993}'],
+      [`${made.prefix}pa%2Firs/a/b%2Fc`, '{"x":"a","y":"b/c","n":2}'],
+    ]);
+    const keyless = table('plain', [column('a', 'text', 'text')]);
+    const opened = await session(made);
+    const none = apply(opened, [change(keyless, { op: 'insert', version: 9, after: ['a'], key: '{}' })], 3, 2);
+    await expect(none).rejects.toMatchObject({ code: 'sink.not_ready' });
+  });
+
+  test('invariant 2: a row that etcd does not take comes back as a value, the others are written', async () => {
+    const made = target();
+    const opened = await session(made);
+    const large = 'x'.repeat(1_600_000);
+    const changes = [insert(1, '1', 'a', 'b'), insert(2, '2', large, 'b'), insert(3, '3', 'a', 'b')];
+    const rejected = [...changes, insert(4, '\ud800', 'a', 'b'), update(5, '2', NOT_SENT, 'held')];
+    const refused = await apply(opened, rejected);
+    expect(refused.map(({ error }) => error.code)).toEqual(Array(3).fill('sink.rejected'));
+    expect(new Set(refused.map(({ record }) => record.offset))).toEqual(new Set([1n, 3n, 4n]));
+    expect(await rows(made)).toEqual([
+      ['1', 'a', 'b'],
+      ['3', 'a', 'b'],
+    ]);
+  });
+
+  test('a truncate removes what the plugin wrote, over many pages, and nothing else below the prefix', async () => {
+    const made = target();
+    const many = Array.from({ length: 1_201 }, (_, i) => insert(i + 1, String(i), 'a', 'b'));
+    await call('/v3/kv/put', { key: base64(`${made.prefix}t/foreign`), value: base64('{}') });
+    await run(made, many, [insert(5_000, 'new', 'a', 'b'), change(SHOP, { op: 'truncate', version: 4_000 })]);
+    expect([...(await held(`${made.prefix}t/`)).keys()]).toEqual([`${made.prefix}t/foreign`, `${made.prefix}t/new`]);
+    expect([...(await held(`_tailrace/version/${made.prefix}t/`)).keys()]).toHaveLength(1);
+  });
+
+  test('the version of a deleted row is kept under a lease of the hold time', async () => {
+    const made = target();
+    await run(made, [insert(1, '1', 'a', 'b'), remove(2, '1')]);
+    const key = `_tailrace/version/${made.prefix}t/1`;
+    const { kvs } = (await call('/v3/kv/range', { key: base64(key) })) as { kvs: { lease: string; value: string }[] };
+    expect(text(kvs[0]!.value)).toBe('0000000000000000002');
+    const { TTL: ttl } = await call('/v3/lease/timetolive', { ID: kvs[0]!.lease });
+    expect(Number(ttl)).toBeGreaterThan(7 * 24 * 3_600);
+    // A row that is there again is not forgotten.
+    const later = await session(made);
+    await apply(later, [insert(3, '1', 'again', 'b')], 2, 2);
+    const again = (await call('/v3/kv/range', { key: base64(key) })) as { kvs: { lease?: string }[] };
+    expect(again.kvs[0]!.lease).toBeUndefined();
+  });
+
+  test('lint: a prefix that is none is told at its place', () => {
+    const wrong = (config: object) => sink.config.safeParse({ url: server!.url, ...config }).error?.issues[0]?.message;
+    expect(wrong({})).toBeUndefined();
+    expect(wrong({ prefix: 'a' })).toBe('must end with /');
+    expect(wrong({ prefix: '_tailrace/{table}/' })).toMatch(/may not begin/);
+    expect(wrong({ url: 'etcd:2379' })).toMatch(/must be an address/);
+    expect(wrong({ url: 'http://u:canary@h:2379' })).toMatch(/may hold no user/);
+  });
+});
