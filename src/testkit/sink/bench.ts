@@ -173,3 +173,15 @@ export const onlyRows = (subject: SinkSubject): string | null =>
 
 export const onlyEntries = (subject: SinkSubject): string | null =>
   keepsRows(subject) ? 'one row a key is kept' : null;
+
+type Work = (bench: SinkBench, subject: SinkSubject, signal: AbortSignal) => Promise<unknown>;
+
+/** A case on one target. */
+export function sinkCase(id: string, title: string, work: Work, more: Partial<SinkCase> = {}): SinkCase {
+  return { id, title, ...more, run: (subject, signal) => onTarget(subject, (bench) => work(bench, subject, signal)) };
+}
+
+/** A case on one target of a sink that keeps the last value of each row. */
+export function rowCase(id: string, title: string, work: Work, more: Partial<SinkCase> = {}): SinkCase {
+  return sinkCase(id, title, work, { unfit: onlyRows, ...more });
+}
