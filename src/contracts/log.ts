@@ -31,6 +31,15 @@ export interface StoredBatch {
   records(): Iterable<LogRecord>;
 }
 
+/**
+ * Memory that a reader lends for one read: what the log has to fetch from disk is put there. The batches are views into it, so
+ * whoever takes it back for another use must have done with them.
+ */
+export interface ReadMemory {
+  /** So many bytes, holding anything. Called any number of times; each call gives other memory. */
+  take(bytes: number): Buffer;
+}
+
 export interface TopicPartition {
   readonly topic: string;
   readonly partition: number;
@@ -122,8 +131,15 @@ export interface Log {
   /**
    * Whole batches from the one that holds `offset`, at least one if any exists, about `maxBytes`. Never waits: empty at
    * the end. Throws `log.offset_out_of_range` below the start or above the end (Invariant 5).
+   * @param memory absent: the batches are the caller's for as long as it keeps them
    */
-  read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]>;
+  read(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    maxBytes: number,
+    memory?: ReadMemory,
+  ): Promise<readonly StoredBatch[]>;
   /** Resolves when any partition's end lies above the given offset; rejects with the signal's reason when it aborts. */
   waitFor(positions: readonly (TopicPartition & { readonly offset: bigint })[], signal: AbortSignal): Promise<void>;
 }

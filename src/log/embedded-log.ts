@@ -6,6 +6,7 @@ import type {
   Lineage,
   Log,
   LogTransaction,
+  ReadMemory,
   StoredBatch,
   TopicPartition,
   Topics,
@@ -228,10 +229,16 @@ class DiskLog implements EmbeddedLog, TransactionLog {
     return epoch;
   }
 
-  async read(topic: string, partition: number, offset: bigint, maxBytes: number): Promise<readonly StoredBatch[]> {
+  async read(
+    topic: string,
+    partition: number,
+    offset: bigint,
+    maxBytes: number,
+    memory?: ReadMemory,
+  ): Promise<readonly StoredBatch[]> {
     const at = this.#state.partition(topic, partition);
     try {
-      const batches = await at.read(offset, maxBytes);
+      const batches = await at.read(offset, maxBytes, memory);
       return batches.map((batch) => new ReadBatch(batch));
     } catch (error) {
       // Its files went while they were read.

@@ -1,15 +1,17 @@
 /** Reading a partition: segments first, then what only the write-ahead log holds. Segments may be replaced meanwhile. */
 import { TailraceError } from '../contracts/errors.ts';
+import type { ReadMemory } from '../contracts/log.ts';
 import { HEADER_BYTES, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
 import type { Hole, Partition, RecentBatch } from './partition.ts';
 import type { Segment } from './segment.ts';
 import { isEmptyBatch, type SegmentBatch } from './segment-batches.ts';
 
-/** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */
+/** Whole batches from the one that holds `offset`, no more than `maxBytes` but for the first, at least one below the end. */
 export async function readBatches(
   partition: Partition,
   offset: bigint,
   maxBytes: number,
+  memory?: ReadMemory,
 ): Promise<readonly SegmentBatch[]> {
   let last: SegmentBatch | undefined;
   for (let at = offset; ; ) {
@@ -25,7 +27,7 @@ export async function readBatches(
       return recent;
     }
     const end = partition.segmentEnd(at);
-    const batches = await unlessReplaced(partition, at, (segment) => segment.read(at, maxBytes, end));
+    const batches = await unlessReplaced(partition, at, (segment) => segment.read(at, maxBytes, { end, memory }));
     if (batches === null) continue;
     const first = batches[0];
     if (first === undefined || first.base > at) {
@@ -126,10 +128,10 @@ function firstRecent({ recent }: Partition, offset: bigint): number {
 async function recentFrom(partition: Partition, offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
   const { recent } = partition;
   const wanted: RecentBatch[] = [];
-  for (let bytes = 0, i = firstRecent(partition, offset); i < recent.length && bytes < maxBytes; i++) {
+  for (let bytes = 0, i = firstRecent(partition, offset); i < recent.length; i++) {
     const batch = recent[i]!;
     const before = wanted.at(-1);
-    if (before !== undefined && before.next !== batch.base) break;
+    if (before !== undefined && (before.next !== batch.base || bytes + batch.size > maxBytes)) break;
     wanted.push(batch);
     bytes += batch.size;
   }

@@ -2,6 +2,7 @@
  * One partition: segments on disk, and behind them the batches that so far are only in the write-ahead log, held in memory
  * or in a staged file until a log checkpoint has moved them into a segment.
  */
+import type { ReadMemory } from '../contracts/log.ts';
 import type { Files } from '../lib/files.ts';
 import type { OpenFiles } from './open-files.ts';
 import { placed, readBatches } from './partition-read.ts';
@@ -186,9 +187,9 @@ export class Partition {
     return this.openings.findLast(({ start }) => start <= offset)?.leaderEpoch ?? 0;
   }
 
-  /** Whole batches from the one that holds `offset`, about `maxBytes`, at least one below the end. */
-  read(offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
-    return readBatches(this, offset, maxBytes);
+  /** Whole batches from the one that holds `offset`, no more than `maxBytes` but for the first, at least one below the end. */
+  read(offset: bigint, maxBytes: number, memory?: ReadMemory): Promise<readonly SegmentBatch[]> {
+    return readBatches(this, offset, maxBytes, memory);
   }
 
   /** The segment whose range holds `offset`. */

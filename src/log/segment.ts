@@ -4,6 +4,7 @@
  */
 import { join } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
+import type { ReadMemory } from '../contracts/log.ts';
 import type { OpenFile } from '../lib/files.ts';
 import { HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
 import type { OpenFiles } from './open-files.ts';
@@ -13,6 +14,8 @@ import { completeIndex } from './segment-index-build.ts';
 import { type SegmentPoint, type SegmentSpan, walkSegment } from './segment-walk.ts';
 
 const READ_AHEAD_BYTES = 64 * 1024;
+/** Most that is read at once, but for a batch that is larger. */
+const MAX_READ_BYTES = (1 << 20) + READ_AHEAD_BYTES;
 /** Above every offset: it is not known where the segment ends. */
 const NO_END = 1n << 63n;
 
@@ -25,6 +28,21 @@ export interface StoredSegment {
   /** Largest time of its records, ms since 1970; absent: unknown. */
   readonly maxTime?: number;
 }
+
+export interface ReadOptions {
+  /** Where the next segment begins; absent: not known. */
+  readonly end?: bigint;
+  /** As of `Log.read`. */
+  readonly memory?: ReadMemory | undefined;
+}
+
+interface Wanted {
+  readonly offset: bigint;
+  readonly maxBytes: number;
+  readonly memory: ReadMemory;
+}
+
+const FRESH: ReadMemory = { take: (bytes) => Buffer.allocUnsafe(bytes) };
 
 export interface CheckedPart {
   readonly damaged: readonly { readonly from: bigint; readonly to: bigint }[];
@@ -138,19 +156,23 @@ export class Segment {
   }
 
   /**
-   * Whole batches from the one that holds `offset` (or the first after it), about `maxBytes`, at least one if there is one;
-   * also empty ones. Ends before damage; throws `log.damaged` where it would begin with it.
-   * @param end where the next segment begins
+   * Whole batches from the one that holds `offset` (or the first after it), no more than `maxBytes` but for the first, at least
+   * one if there is one; also empty ones. Ends before damage; throws `log.damaged` where it would begin with it.
    */
-  async read(offset: bigint, maxBytes: number, end = NO_END): Promise<SegmentBatch[]> {
+  async read(
+    offset: bigint,
+    maxBytes: number,
+    { end = NO_END, memory = FRESH }: ReadOptions = {},
+  ): Promise<SegmentBatch[]> {
     const span = { size: this.#size, end: this.#next ?? end };
+    const wanted = { offset, maxBytes: Math.max(1, maxBytes), memory };
     const index = await this.index();
     try {
-      return await this.#read(index, span, offset, maxBytes);
+      return await this.#read(index, span, wanted);
     } catch (error) {
       if (!(error instanceof TailraceError) || this.#reindexed) throw error;
       // It may be the index that is damaged.
-      return this.#read(await this.#reindex(), span, offset, maxBytes);
+      return this.#read(await this.#reindex(), span, wanted);
     }
   }
 
@@ -265,20 +287,21 @@ export class Segment {
     await this.#storeIndex();
   }
 
-  #read(index: SegmentIndex, span: SegmentSpan, offset: bigint, maxBytes: number): Promise<SegmentBatch[]> {
+  #read(index: SegmentIndex, span: SegmentSpan, { offset, maxBytes, memory }: Wanted): Promise<SegmentBatch[]> {
     return this.#use(async (file) => {
       let { position, offset: expected } = index.block(index.blockOf(offset)) ?? { position: 0, offset: this.base };
-      let wanted = Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES;
+      let length = Math.min(Math.max(maxBytes, HEADER_BYTES) + READ_AHEAD_BYTES, MAX_READ_BYTES);
       const found: SegmentBatch[] = [];
       const damaged = (at: number) => this.#pastDamage(file, span, { position: at, offset: expected }, found, offset);
       let bytes = 0;
       while (position < span.size && bytes < maxBytes) {
-        const buf = Buffer.allocUnsafe(Math.min(wanted, span.size - position));
+        const buf = memory.take(Math.min(length, span.size - position));
         if ((await file.read(buf, position)) < buf.length) return damaged(position);
         let at = 0;
         while (at + HEADER_BYTES <= buf.length && bytes < maxBytes) {
           const { size } = readBatchHeader(buf, at);
           const fits = size >= HEADER_BYTES && position + at + size <= span.size;
+          if (fits && found.length > 0 && bytes + size > maxBytes) return found;
           if (fits && at + size > buf.length) break;
           const batch = fits ? verifiedBatch(buf, at) : null;
           // The batch checksum does not cover offsets: they must follow one another.
@@ -289,9 +312,11 @@ export class Segment {
           found.push(batch);
           bytes += size;
         }
-        if (at > 0) position += at;
-        else if (position + buf.length >= span.size) return damaged(position);
-        else wanted = Math.max(wanted * 2, readBatchHeader(buf, 0).size);
+        if (at > 0) {
+          position += at;
+          length = Math.min(Math.max(maxBytes - bytes, HEADER_BYTES), MAX_READ_BYTES);
+        } else if (position + buf.length >= span.size) return damaged(position);
+        else length = Math.max(length * 2, readBatchHeader(buf, 0).size);
       }
       return found;
     });

@@ -4,6 +4,7 @@ import type { Log } from '../contracts/log.ts';
 import type { LeaderEpochs, TimeIndex } from '../contracts/log-admin.ts';
 import type { Clock, Logger } from '../contracts/plugin.ts';
 import { CLUSTER_ID_CHECKPOINT } from './checkpoint-names.ts';
+import { FetchMemory } from './fetch-memory.ts';
 import { DEFAULT_GROUP_LIMITS, GroupCoordinator } from './groups/coordinator.ts';
 import { GroupOffsets } from './groups/offsets.ts';
 import { constantEpoch } from './leader-epochs.ts';
@@ -21,12 +22,16 @@ import { scanningTimeIndex } from './time-scan.ts';
 import { Topics } from './topics.ts';
 import { TransactionCoordinator } from './transactions/coordinator.ts';
 
+/** Memory kept for answers to Fetch: eight large ones. */
+const MAX_IDLE_BYTES = 9 << 20;
+
 export interface Broker {
   readonly log: Log;
   readonly clock: Clock;
   readonly logger: Logger;
   readonly limits: Limits;
   readonly budget: MemoryBudget;
+  readonly fetchMemory: FetchMemory;
   readonly clusterId: string;
   readonly topics: Topics;
   readonly times: TimeIndex;
@@ -54,6 +59,7 @@ export async function openBroker(
 ): Promise<Broker> {
   const { log, clock, logger } = options;
   const limits = { ...DEFAULT_LIMITS, ...options.limits };
+  const idleBytes = Math.min(MAX_IDLE_BYTES, Math.floor(limits.memoryBytes / 4));
   const writer = await LogWriter.open(log);
   const clusterId = log.checkpoints.get(CLUSTER_ID_CHECKPOINT) ?? (await newClusterId(writer));
   const acls = options.security?.acls;
@@ -65,7 +71,8 @@ export async function openBroker(
     clock,
     logger,
     limits,
-    budget: new MemoryBudget(limits.memoryBytes),
+    budget: new MemoryBudget(limits.memoryBytes - idleBytes),
+    fetchMemory: new FetchMemory(idleBytes),
     clusterId,
     topics: new Topics(log.topics, options.admin?.topics ?? null, clusterId, options.topics),
     times: options.admin?.times ?? scanningTimeIndex(log),

@@ -15,7 +15,7 @@ import { clientAddress } from './client-address.ts';
 import { type Answer, type Caller, type DispatchOptions, dispatch } from './dispatch.ts';
 import { FrameReader } from './frame-reader.ts';
 import { InFlight } from './in-flight.ts';
-import type { MemoryBudget, Reservation } from './memory-budget.ts';
+import type { Held, MemoryBudget, Reservation } from './memory-budget.ts';
 import { type Authentication, Session } from './security/session.ts';
 
 /** Frames up to this size are received without a share of the memory budget, and from clients that are not authenticated. */
@@ -199,7 +199,7 @@ export class Connection {
     const answer = dispatch(this.#options, this.#caller, frame.bytes);
     const before = this.#sent;
     this.#sent = (async () => {
-      let held: readonly Reservation[] = [];
+      let held: readonly Held[] = [];
       try {
         const answered = await answer;
         held = answered.held;
@@ -209,7 +209,7 @@ export class Connection {
         this.#fail(error);
       } finally {
         frame.reservation?.release();
-        for (const share of held) share.release();
+        for (const memory of held) memory.release();
         this.#inFlight.remove(frame.bytes.length, frame.reservation !== null);
         this.#lastRequestAt = this.#options.clock.monotonic();
         this.#onAnswered();
@@ -225,40 +225,38 @@ export class Connection {
     this.#socket.destroySoon();
   }
 
+  /** Resolves when the system has taken all of it, or the client is gone: nothing refers to the pieces any more. */
   async #send(pieces: readonly Uint8Array[]): Promise<void> {
-    const socket = this.#socket;
-    let queued = 0;
-    socket.cork();
+    let group: Uint8Array[] = [];
+    let bytes = 0;
     for (const piece of pieces) {
       for (let at = 0; at < piece.length; at += WRITE_SLICE) {
-        if (socket.destroyed) return;
         const slice = piece.subarray(at, at + WRITE_SLICE);
-        socket.write(slice);
-        queued += slice.length;
-        if (queued < WRITE_SLICE) continue;
-        socket.uncork();
-        await this.#taken();
-        socket.cork();
-        queued = 0;
+        group.push(slice);
+        bytes += slice.length;
+        if (bytes < WRITE_SLICE) continue;
+        await this.#written(group);
+        group = [];
+        bytes = 0;
       }
     }
-    socket.uncork();
-    await this.#taken();
+    if (group.length > 0) await this.#written(group);
   }
 
-  /** Resolves when the client has taken what was written, but for a little, or is gone. */
-  async #taken(): Promise<void> {
+  async #written(pieces: readonly Uint8Array[]): Promise<void> {
     const socket = this.#socket;
-    if (!socket.writableNeedDrain || socket.destroyed) return;
+    if (socket.closed) return;
     this.#sendingSince = this.#options.clock.monotonic();
     await new Promise<void>((resolve) => {
       const done = () => {
-        socket.off('drain', done);
         socket.off('close', done);
         resolve();
       };
-      socket.on('drain', done);
+      // What is being written when a connection breaks is let go of before it is closed, and not always told of.
       socket.on('close', done);
+      socket.cork();
+      for (const [i, piece] of pieces.entries()) socket.write(piece, i === pieces.length - 1 ? done : undefined);
+      socket.uncork();
     });
     this.#sendingSince = null;
   }

@@ -8,7 +8,7 @@ import { saslHandshake } from '../wire/messages/sasl-handshake.ts';
 import { malformed, ProtocolReader, ProtocolWriter } from '../wire/primitives.ts';
 import { unsupportedApiVersions } from './handlers/api-versions.ts';
 import { answerToken } from './handlers/sasl.ts';
-import type { Reservation } from './memory-budget.ts';
+import type { Held } from './memory-budget.ts';
 import type { Limits } from './options.ts';
 import type { RegisteredApi, RequestContext } from './request.ts';
 import { Access } from './security/access.ts';
@@ -41,7 +41,7 @@ export interface Answer {
   /** Close the connection after it. */
   readonly close: boolean;
   /** Memory to be given back when it has been sent. */
-  readonly held: readonly Reservation[];
+  readonly held: readonly Held[];
 }
 
 /** Throws `kafka.malformed` for what cannot be answered. */
@@ -64,13 +64,13 @@ export async function dispatch(options: DispatchOptions, caller: Caller, frame: 
   if (header.apiKey !== produce.key && frame.length > options.limits.maxRequestBytes) {
     throw malformed(`${registered.api.name} request of ${frame.length} bytes`, 0);
   }
-  const held: Reservation[] = [];
+  const held: Held[] = [];
   let close = false;
   const context: RequestContext = {
     ...caller,
     header,
     access: new Access(options.acls, { user: session.user ?? '', host: caller.clientHost }),
-    hold: (reservation) => void held.push(reservation),
+    hold: (memory) => void held.push(memory),
     closeAfter: () => {
       close = true;
     },
@@ -79,7 +79,7 @@ export async function dispatch(options: DispatchOptions, caller: Caller, frame: 
     const pieces = await registered.respond(reader, context);
     return { pieces, close, held };
   } catch (error) {
-    for (const reservation of held) reservation.release();
+    for (const memory of held) memory.release();
     throw error;
   }
 }

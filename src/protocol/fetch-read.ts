@@ -2,7 +2,7 @@
  * The records for one Fetch request. Reads whole stored batches, untouched, as they become durable, until the client's
  * least size is there. What has been read is kept while waiting for more, so that nothing is read twice.
  */
-import type { PartitionInfo, TopicPartition, Topics } from '../contracts/log.ts';
+import type { PartitionInfo, ReadMemory, TopicPartition, Topics } from '../contracts/log.ts';
 import { CODEC_BITS } from '../wire/batch-header.ts';
 import { ZSTD } from '../wire/compression/decompress.ts';
 import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
@@ -21,6 +21,7 @@ export interface FetchPartition extends TopicPartition {
 export interface PartitionRead {
   readonly request: FetchPartition;
   errorCode: KafkaErrorCode;
+  /** One behind the other; several where they lie side by side in memory. */
   readonly batches: Uint8Array[];
   bytes: number;
   /** Offset to go on from. */
@@ -79,9 +80,9 @@ export class FetchRead {
   }
 
   /** Reads what is durable, in the order of the request, up to the limits; at least one batch if there is any (KIP-74). */
-  async readMore(): Promise<void> {
+  async readMore(memory: ReadMemory): Promise<void> {
     for (const { read, info } of this.#open()) {
-      if (read.next < info.endOffset) await this.#readPartition(read);
+      if (read.next < info.endOffset) await this.#readPartition(read, memory);
     }
   }
 
@@ -99,12 +100,12 @@ export class FetchRead {
     });
   }
 
-  async #readPartition(read: PartitionRead): Promise<void> {
+  async #readPartition(read: PartitionRead, memory: ReadMemory): Promise<void> {
     const { topic, partition, maxBytes } = read.request;
     const left = Math.min(maxBytes - read.bytes, this.#limits.maxBytes - this.#bytes);
     if (left <= 0 && this.#bytes > 0) return;
     try {
-      const batches = await this.#broker.log.read(topic, partition, read.next, Math.max(1, left));
+      const batches = await this.#broker.log.read(topic, partition, read.next, Math.max(1, left), memory);
       let used = 0;
       for (const { bytes, nextOffset } of batches) {
         used += bytes.length;
@@ -114,7 +115,7 @@ export class FetchRead {
           if (read.bytes === 0) read.errorCode = KafkaError.UNSUPPORTED_COMPRESSION_TYPE;
           return;
         }
-        read.batches.push(bytes);
+        addPiece(read.batches, bytes);
         read.bytes += bytes.length;
         read.next = nextOffset;
         this.#bytes += bytes.length;
@@ -124,6 +125,14 @@ export class FetchRead {
       if (read.bytes === 0) read.errorCode = errorCode;
     }
   }
+}
+
+/** Batches that lie side by side are sent as one piece. */
+function addPiece(pieces: Uint8Array[], bytes: Uint8Array): void {
+  const last = pieces.at(-1);
+  if (last?.buffer === bytes.buffer && last.byteOffset + last.length === bytes.byteOffset) {
+    pieces[pieces.length - 1] = new Uint8Array(last.buffer, last.byteOffset, last.length + bytes.length);
+  } else pieces.push(bytes);
 }
 
 /** Looks each topic up once. */

@@ -1,10 +1,14 @@
 /** Bounds what all connections together hold in memory: requests being received or handled, and responses being sent. */
 
-/** A share of the budget. Released once; releasing again does nothing. */
-export interface Reservation {
+/** Memory that is given back. Once; releasing again does nothing. */
+export interface Held {
+  release(): void;
+}
+
+/** A share of the budget. */
+export interface Reservation extends Held {
   /** Gives back what was reserved but is not needed. */
   shrinkTo(bytes: number): void;
-  release(): void;
 }
 
 interface Waiting {

@@ -1,7 +1,7 @@
 /** What a handler is given besides the request, and how handlers are listed. */
 import { type AnyApi, type Api, type RequestHeader, readRequestBody, writeResponse } from '../wire/messages/api.ts';
 import type { ProtocolReader } from '../wire/primitives.ts';
-import type { Reservation } from './memory-budget.ts';
+import type { Held } from './memory-budget.ts';
 import type { Access } from './security/access.ts';
 import type { Session } from './security/session.ts';
 
@@ -14,7 +14,7 @@ export interface RequestContext {
   /** Aborts when the client is gone or the listener closes: answer at once with what there is. */
   readonly signal: AbortSignal;
   /** Hands over memory that the response takes; it is given back when the response has been sent. */
-  hold(reservation: Reservation): void;
+  hold(memory: Held): void;
   /** Nothing more that the client asks on this connection is begun for so long, ms. */
   mute(ms: number): void;
   /** Closes the connection after the responses that are due. */

@@ -79,13 +79,15 @@ async function readUntilEnough(
   const { clock, budget } = broker;
   const enough = Math.min(minBytes, maxBytes, MAX_MIN_BYTES);
   const deadline = clock.monotonic() + Math.min(maxWaitMs, MAX_WAIT);
+  const memory = broker.fetchMemory.lend();
+  context.hold(memory);
   for (;;) {
     const wanted = read.wantedBytes();
     if (wanted > 0) {
       const before = read.bytes;
       const reservation = await budget.acquire(wanted, context.signal);
       context.hold(reservation);
-      await read.readMore();
+      await read.readMore(memory);
       reservation.shrinkTo(read.bytes - before);
     }
     const left = deadline - clock.monotonic();
