@@ -33,7 +33,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
   const quoted = (name: string) => `${schema}.${pg.escapeIdentifier(name)}`;
   const config = sinkConfig.parse({ url: server.url, schema, ...settings });
   await client.query(`CREATE SCHEMA ${schema}`);
-  return {
+  const target: WatchedTarget = {
     quoted,
     job: { type: 'postgres', config: { url: server.url, schema } },
     open: (options) => openSink({ ...options, config }),
@@ -48,7 +48,10 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
         const { rows } = await client.query<{ n: string | null }>(sql);
         return rows.flatMap(({ n }) => (n === null ? [] : [Number(n)]));
       } catch (error) {
-        if ((error as { code?: string }).code === '42P01') return null;
+        const { code } = error as { code?: string };
+        if (code === '42P01') return null;
+        // It had read one of two tables that get a column.
+        if (code === '40P01') return target.numbers(sql);
         throw error;
       }
     },
@@ -58,6 +61,7 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
       return (rows as (string | null)[][]).sort(byJson);
     },
   };
+  return target;
 }
 
 describe('postgres sink', () => {
@@ -65,7 +69,7 @@ describe('postgres sink', () => {
   sqlModesSuite(newTarget);
   sqlConstraintsSuite(newTarget, { hasDeferredUnique: true, hasDeferredReferences: true });
   schemaChangesSuite(newTarget, { hasTypes: true });
-  transactionalSuite(newTarget);
+  transactionalSuite(newTarget, 1);
   lostAnswersTest(sink, newTarget);
 
   test('invariant 7: a deleted row does not come back by COPY, nor does an older one replace a newer', async () => {

@@ -60,5 +60,5 @@ describe('sqlite sink', () => {
   sqlModesSuite(newTarget);
   sqlConstraintsSuite(newTarget, { hasDeferredReferences: true });
   schemaChangesSuite(newTarget);
-  transactionalSuite(newTarget);
+  describe('consistency: transactional', () => transactionalSuite(newTarget, 0));
 });

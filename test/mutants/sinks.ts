@@ -10,6 +10,14 @@ const OPENSEARCH = 'connectors/elasticsearch/opensearch.test.ts';
 
 export const sinkMutants: readonly Mutant[] = [
   {
+    // Half a transaction of the source is shown.
+    invariant: 3,
+    file: 'src/pipeline/sink-task.ts',
+    find: 'if (!reader.endsWhole) return;',
+    replace: '',
+    test: ['connectors/sqlite/sink.test.ts', 'consistency: transactional'],
+  },
+  {
     // A refused row whose version before is swept away, in the same write.
     invariant: 7,
     file: 'src/sdk/target/steps.ts',

@@ -1,4 +1,7 @@
-/** A process that delivers a log of transfers to one transactional sink, and exits 0 when all of it is there. */
+/**
+ * A process that delivers a log of transfers to one transactional sink, and exits 0 when all of it is there. What must be done
+ * at the target first, it prints, and exits 3.
+ */
 import { connectors } from '../../connectors/index.ts';
 import { TailraceError } from '../../src/contracts/errors.ts';
 import type { Consistency } from '../../src/contracts/plan.ts';
@@ -20,6 +23,7 @@ export interface TransfersJob {
 }
 
 const POLL_MS = 2;
+export const NOT_READY = 3;
 
 async function main({ dataDir, type, config, consistency, records }: TransfersJob): Promise<void> {
   const log = await openLog({ dir: dataDir, clock: systemClock, random: Math.random, log: () => {} });
@@ -46,6 +50,11 @@ async function main({ dataDir, type, config, consistency, records }: TransfersJo
   const done = task.run(abort.signal);
   while (task.status().lagRecords > 0) {
     const { problem, state } = task.status();
+    if (problem?.code === 'sink.not_ready') {
+      process.stdout.write(problem.remedy ?? '');
+      process.exitCode = NOT_READY;
+      break;
+    }
     if (problem !== null && state !== 'retrying') throw new TailraceError('internal.bug', problem.message);
     await systemClock.sleep(POLL_MS);
   }
