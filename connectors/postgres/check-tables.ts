@@ -3,7 +3,8 @@ import type { Finding } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
 import { databaseTables, quoteName, quoteTable, type SourceOptions, tableName } from './names.ts';
-import { type CapturedTable, withoutKey } from './publication.ts';
+import type { CapturedTable } from './publication.ts';
+import { withoutKey } from './publication-problems.ts';
 import { messagesProblem, unfitness } from './set-up.ts';
 
 /** `tables`: those that can be captured, whatever else is found of them. */

@@ -1,9 +1,7 @@
-/** The publication: exactly the configured tables, made and altered by us unless the configuration names one. */
-import { TailraceError } from '../../src/sdk/index.ts';
+/** What a publication publishes, as the server's catalog has it, and the SQL that makes one. */
 import type { CatalogTable, Rows } from './catalog.ts';
 import type { SqlSession } from './connections.ts';
-import { keyOf } from './descriptions.ts';
-import { storedIdentity, unsendableIdentity } from './generated-identity.ts';
+import { storedIdentity } from './generated-identity.ts';
 import { quoteName, quoteTable, type TableName } from './names.ts';
 
 export interface CapturedTable extends TableName {
@@ -17,8 +15,12 @@ export interface PublishedTable {
   readonly entry: string;
   /** In the table's order; null before version 15, which publishes all. */
   readonly columns: readonly string[] | null;
+  /** It has a column list, be it of all columns. */
+  readonly listed: boolean;
   /** Row filter, an SQL expression. */
   readonly filter: string | null;
+  /** Columns that its row filter uses, also where `filter` has no effect because its schema is published as well. */
+  readonly filterColumns: readonly string[];
 }
 
 export interface Publication {
@@ -37,6 +39,11 @@ const PUBLICATION_SQL = `
     coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false) AS generated
   FROM pg_publication p WHERE pubname = $1`;
 
+/** Of the entry `r` and the table `c`: its expression tree names columns by their numbers. */
+const FILTER_COLUMNS = `
+    ARRAY(SELECT a.attname::text FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum IN (
+      SELECT m[1]::int FROM regexp_matches(to_jsonb(r) ->> 'prqual', ':varattno (\\d+)', 'g') m) ORDER BY a.attnum)`;
+
 /**
  * As JSON, because columns and filters are there from version 15 on only; so is FOR TABLES IN SCHEMA. Before version 18 the
  * view lists generated columns, which are not streamed.
@@ -44,6 +51,7 @@ const PUBLICATION_SQL = `
 const TABLES_SQL = `
   SELECT p.schemaname || '.' || p.tablename AS label, c.oid::int8::text AS oid,
     coalesce(r.oid, s.oid, 0::oid)::int8::text AS entry, to_jsonb(p) ->> 'rowfilter' AS filter,
+    to_jsonb(r) ->> 'prattrs' IS NOT NULL AS listed, ${FILTER_COLUMNS} AS "filterColumns",
     (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
      WHERE a.attrelid = c.oid AND to_jsonb(p) -> 'attnames' ? a.attname::text
        AND (a.attgenerated = '' OR current_setting('server_version_num')::int >= 180000)) AS columns
@@ -92,9 +100,10 @@ export function fromTable(table: CapturedTable): string {
   return table.catalog.relkind === 'p' ? quoteTable(table) : `ONLY ${quoteTable(table)}`;
 }
 
-const tableList = (tables: readonly CapturedTable[]): string => tables.map(fromTable).join(', ');
+/** As CREATE and ALTER PUBLICATION take them. */
+export const tableList = (tables: readonly CapturedTable[]): string => tables.map(fromTable).join(', ');
 
-const WHOLE = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
+export const WHOLE = "publish = 'insert, update, delete, truncate', publish_via_partition_root = true";
 const STORED = 'publish_generated_columns = stored';
 
 export function createPublicationSql(name: string, tables: readonly CapturedTable[]): string {
@@ -102,160 +111,4 @@ export function createPublicationSql(name: string, tables: readonly CapturedTabl
   const list = tables.length === 0 ? '' : `FOR TABLE ${tableList(tables)} `;
   const stored = tables.some(({ catalog }) => storedIdentity(catalog).length > 0) ? `, ${STORED}` : '';
   return `CREATE PUBLICATION ${quoteName(name)} ${list}WITH (publish_via_partition_root = true${stored});`;
-}
-
-/** A table whose rows cannot be told apart: publishing it would make the application's UPDATE and DELETE fail. */
-export function withoutKey(table: CapturedTable): TailraceError | null {
-  const { label, catalog } = table;
-  const { oddLeaf, primaryKey } = catalog;
-  if (keyOf(catalog).length === 0) {
-    const remedy = keyRemedy(quoteTable(table), primaryKey.length > 0);
-    return new TailraceError('source.not_ready', `${label} has no key by which the stream tells its rows apart`, {
-      remedy,
-    });
-  }
-  const unsendable = unsendableIdentity(catalog);
-  if (unsendable.length > 0) {
-    const message = `the replica identity of ${label} has generated columns that cannot be published: ${unsendable.join(', ')}`;
-    return new TailraceError('source.not_ready', message, { remedy: plainRemedy(table) });
-  }
-  if (oddLeaf === null) return null;
-  return new TailraceError('source.not_ready', `the partition ${oddLeaf} has another replica identity than ${label}`, {
-    remedy: `give ${oddLeaf} the replica identity of ${label}: ALTER TABLE ${oddLeaf} REPLICA IDENTITY …;`,
-  });
-}
-
-function keyRemedy(quoted: string, hasPrimaryKey: boolean): string {
-  if (hasPrimaryKey) return `ALTER TABLE ${quoted} REPLICA IDENTITY DEFAULT;`;
-  return `ALTER TABLE ${quoted} ADD PRIMARY KEY (…); (not DEFERRABLE), or a unique index over NOT NULL columns and ALTER TABLE ${quoted} REPLICA IDENTITY USING INDEX …;`;
-}
-
-/** An identity without generated columns. */
-function plainRemedy(table: CapturedTable): string {
-  const { catalog } = table;
-  const hasPlainKey =
-    catalog.primaryKey.length > 0 &&
-    catalog.columns.every(({ name, generated }) => !generated || !catalog.primaryKey.includes(name));
-  if (hasPlainKey) return `ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY DEFAULT;`;
-  return `a unique index over NOT NULL columns that are not generated and ALTER TABLE ${quoteTable(table)} REPLICA IDENTITY USING INDEX …;`;
-}
-
-/**
- * With the publication as it is, or with one made without asking, the server would refuse the application's UPDATE and
- * DELETE of a table. It is not mended here: publishing generated columns adds columns to all tables that have some.
- */
-export function generatedProblem(
-  name: string,
-  publication: Publication | undefined,
-  tables: readonly CapturedTable[],
-): { readonly message: string; readonly remedy: string } | null {
-  for (const table of tables) {
-    const published = publishedTable(publication, table);
-    const isThere = (column: string) => published?.columns?.includes(column) ?? publication?.generated === true;
-    const lost = storedIdentity(table.catalog).filter((column) => !isThere(column));
-    // A column list that leaves out a key is told of as such.
-    if (lost.length === 0 || (publication?.generated === true && table.catalog.identity !== 'f')) continue;
-    const message = `the publication ${name} would make UPDATE and DELETE of ${table.label} fail: its replica identity has generated columns, which have to be published: ${lost.join(', ')}`;
-    return { message, remedy: storedRemedy(name, publication, table, tables) };
-  }
-  return null;
-}
-
-function storedRemedy(
-  name: string,
-  publication: Publication | undefined,
-  table: CapturedTable,
-  tables: readonly CapturedTable[],
-): string {
-  const quoted = quoteName(name);
-  if (publication === undefined) return createPublicationSql(name, tables);
-  if (!publication.generated) return `ALTER PUBLICATION ${quoted} SET (${STORED});`;
-  const filter = publishedTable(publication, table)?.filter ?? null;
-  const where = filter === null ? '' : ` WHERE (${filter})`;
-  const from = fromTable(table);
-  return `ALTER PUBLICATION ${quoted} DROP TABLE ${from}; ALTER PUBLICATION ${quoted} ADD TABLE ${from}${where};`;
-}
-
-/** What keeps a publication of the user's from being used, with the remedy; null when nothing does. */
-export function publicationProblem(
-  name: string,
-  publication: Publication | undefined,
-  tables: readonly CapturedTable[],
-): { readonly message: string; readonly remedy: string } | null {
-  const quoted = quoteName(name);
-  if (publication === undefined) {
-    return { message: `the publication ${name} does not exist`, remedy: createPublicationSql(name, tables) };
-  }
-  if (!publication.whole) {
-    const remedy = `ALTER PUBLICATION ${quoted} SET (publish = 'insert, update, delete, truncate');`;
-    return { message: `the publication ${name} leaves out some kinds of changes`, remedy };
-  }
-  const generated = generatedProblem(name, publication, tables);
-  if (generated !== null) return generated;
-  const missing = tables.filter((table) => publishedTable(publication, table) === undefined);
-  if (missing.length === 0) return keyProblem(publication, tables);
-  const message = `the publication ${name} does not publish ${missing.map(({ label }) => label).join(', ')}`;
-  const add = `ALTER PUBLICATION ${quoted} ADD TABLE ${tableList(missing)};`;
-  const root = `ALTER PUBLICATION ${quoted} SET (publish_via_partition_root = true);`;
-  return { message, remedy: missing.some(({ catalog }) => catalog.relkind === 'p') ? `${add} ${root}` : add };
-}
-
-/** A column list without the key: the server refuses the application's UPDATE and DELETE, and our rows cannot be told apart. */
-function keyProblem(
-  publication: Publication,
-  tables: readonly CapturedTable[],
-): { readonly message: string; readonly remedy: string } | null {
-  for (const table of tables) {
-    const { columns, filter } = publishedTable(publication, table)!;
-    const lost = columns === null ? [] : keyOf(table.catalog).filter((name) => !columns.includes(name));
-    if (lost.length === 0) continue;
-    const list = [...lost, ...columns!].map(quoteName).join(', ');
-    const where = filter === null ? '' : ` WHERE (${filter})`;
-    const name = quoteName(publication.name);
-    return {
-      message: `the publication ${publication.name} leaves out columns of the key of ${table.label}: ${lost.join(', ')}`,
-      remedy: `ALTER PUBLICATION ${name} DROP TABLE ${fromTable(table)}; ALTER PUBLICATION ${name} ADD TABLE ${fromTable(table)} (${list})${where};`,
-    };
-  }
-  return null;
-}
-
-/**
- * The publication as it is to be used from a new slot on. Ours is made, or altered to hold exactly `tables`; one that the
- * user named has to hold them. Throws `source.not_ready`.
- */
-export async function ensurePublication(
-  sql: SqlSession,
-  { name, managed }: { readonly name: string; readonly managed: boolean },
-  tables: readonly CapturedTable[],
-): Promise<Publication> {
-  const present = await findPublication(sql, name);
-  if (managed) {
-    for (const table of tables) {
-      const refusal = withoutKey(table);
-      if (refusal !== null) throw refusal;
-    }
-    const generated = generatedProblem(name, present, tables);
-    if (generated !== null) {
-      throw new TailraceError('source.not_ready', generated.message, { remedy: generated.remedy });
-    }
-    if (present === undefined) await sql.rows(createPublicationSql(name, tables));
-    else {
-      const hidden = tables.some((table) => table.catalog.relkind === 'p' && !publishedTable(present, table));
-      if (!present.whole || hidden) await sql.rows(`ALTER PUBLICATION ${quoteName(name)} SET (${WHOLE})`);
-      await setTables(sql, present, tables);
-    }
-  }
-  const publication = managed ? await findPublication(sql, name) : present;
-  const problem = publicationProblem(name, publication, tables);
-  if (problem !== null) throw new TailraceError('source.not_ready', problem.message, { remedy: problem.remedy });
-  return publication!;
-}
-
-/** Tables that are there already keep their entry. */
-async function setTables(sql: SqlSession, present: Publication, tables: readonly CapturedTable[]): Promise<void> {
-  // A list cannot be empty; what is published and not captured is not read.
-  if (tables.length === 0) return;
-  const same = tables.every((table) => publishedTable(present, table)) && present.tables.length === tables.length;
-  if (!same) await sql.rows(`ALTER PUBLICATION ${quoteName(present.name)} SET TABLE ${tableList(tables)}`);
 }

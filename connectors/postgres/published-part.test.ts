@@ -37,20 +37,6 @@ test('rows that come into a row filter are inserts, those that leave it deletes'
   ]);
 });
 
-test.each([
-  ['create publication mine for table t (v, w)', /leaves out columns of the key of public\.t: id/],
-  ['create publication mine for table t (id) with (publish = $$insert$$)', /leaves out some kinds of changes/],
-])('%s: refused, with what mends it', async (statement, message) => {
-  const made = await scene(['public.t'], TABLE, MINE);
-  if (made.server.major < 15) return;
-  await made.client.query(statement.replaceAll('$$', "'"));
-  const [found] = (await checkSource(made.options)).filter(({ path }) => path?.[0] === 'publication');
-  expect(found).toMatchObject({ level: 'problem', message: expect.stringMatching(message) });
-  expect(await read(made.options).failed).toMatchObject({ code: 'source.not_ready' });
-  await made.client.query(found!.remedy!);
-  expect((await checkSource(made.options)).filter(({ level }) => level === 'problem')).toEqual([]);
-});
-
 test('partitions under their own names are refused, with what mends it', async () => {
   const ddl = `create table p (id int primary key) partition by range (id); create table p1 partition of p default;
     create publication mine for table p`;

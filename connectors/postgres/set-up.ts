@@ -5,18 +5,13 @@ import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
 import { checkContinuity } from './continuity.ts';
 import { ensureTriggers } from './ddl-trigger.ts';
+import { ensurePublication } from './ensure-publication.ts';
 import { makeFailover, refuseFailover } from './failover.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { databaseTables, isLoose, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
 import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
 import { serverVersion } from './protocol-options.ts';
-import {
-  type CapturedTable,
-  ensurePublication,
-  findPublication,
-  type Publication,
-  publishedTable,
-} from './publication.ts';
+import { type CapturedTable, findPublication, type Publication, publishedTable } from './publication.ts';
 import { checkSlot, createSlot, dropSlot, findSlot, refuseExisting, waitUntilFree } from './slot.ts';
 
 export interface Prepared {

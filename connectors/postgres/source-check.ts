@@ -24,11 +24,11 @@ import {
   type CapturedTable,
   createPublicationSql,
   findPublication,
-  generatedProblem,
   type Publication,
-  publicationProblem,
   publishedTable,
 } from './publication.ts';
+import { generatedProblem, publicationProblem } from './publication-problems.ts';
+import { refusedTables } from './refused-tables.ts';
 import { placeOf } from './sink-errors.ts';
 import { findSlot, type Slot } from './slot.ts';
 import { asSourceError } from './source-errors.ts';
@@ -218,9 +218,10 @@ async function publicationFindings(
 ): Promise<Finding[]> {
   const { name, managed } = publicationOf(options);
   const publication = await findPublication(sql, name);
+  const refused = publication === undefined ? [] : await refusedFinding(sql, publication, tables);
   const found = publicationProblem(name, publication, tables);
-  if (found === null || tables.length === 0) return [];
-  if (!managed) return [problem(found.message, found.remedy, 'publication')];
+  if (found === null || tables.length === 0) return refused;
+  if (!managed) return [problem(found.message, found.remedy, 'publication'), ...refused];
   if (facts.standby) {
     const alter =
       publication === undefined
@@ -240,6 +241,16 @@ async function publicationFindings(
   const message = `${facts.user} may not make the publication: it needs CREATE on ${facts.database} and to own the tables`;
   const remedy = `as a superuser: ${createPublicationSql(name, tables)} then set \`publication: ${name}\` on the source`;
   return [problem(message, remedy, 'url')];
+}
+
+/** A warning: what the application cannot do with tables that are not captured does not hold up the capture. */
+async function refusedFinding(
+  sql: SqlSession,
+  publication: Publication,
+  tables: readonly CapturedTable[],
+): Promise<Finding[]> {
+  const refused = await refusedTables((text, values) => sql.rows(text, values), publication, tables);
+  return refused === null ? [] : [warning(refused.message, refused.remedy, 'publication')];
 }
 
 /** Makes one, or alters the one that is there: both need the tables' ownership. */
