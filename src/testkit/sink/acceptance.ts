@@ -3,11 +3,26 @@ import type { SinkManifest } from '../../contracts/plugin.ts';
 import type { SinkDriver } from '../sink-driver.ts';
 import { type AcceptanceSuite, casesOf } from '../suite.ts';
 import type { SinkCase } from './bench.ts';
+import { failureCases } from './failure-cases.ts';
 import { positionCases } from './position-cases.ts';
 import { rowCases } from './row-cases.ts';
+import { schemaCases } from './schema-cases.ts';
+import { checkCases, secretCases, settingsCases } from './settings-cases.ts';
+import { valueCases } from './value-cases.ts';
 import { markerCases, versionCases } from './version-cases.ts';
 
-const cases: readonly SinkCase[] = [...rowCases, ...versionCases, ...markerCases, ...positionCases];
+const cases: readonly SinkCase[] = [
+  ...settingsCases,
+  ...checkCases,
+  ...secretCases,
+  ...rowCases,
+  ...versionCases,
+  ...markerCases,
+  ...positionCases,
+  ...valueCases,
+  ...failureCases,
+  ...schemaCases,
+];
 
 /** @param sink as `defineSink` gives it */
 export function sinkAcceptance(sink: SinkManifest, driver: SinkDriver): AcceptanceSuite {

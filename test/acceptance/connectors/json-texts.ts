@@ -6,3 +6,13 @@ export function textsOf(json: string): unknown {
     return typeof value === 'number' || typeof value === 'boolean' ? context!.source : value;
   });
 }
+
+/** Columns of a row that was read with it: arrays and maps as JSON. */
+export function columnTexts(row: object): Readonly<Record<string, string | null>> {
+  return Object.fromEntries(
+    Object.entries(row).map(([name, value]: [string, unknown]) => [
+      name,
+      value === null || typeof value === 'string' ? value : JSON.stringify(value),
+    ]),
+  );
+}
