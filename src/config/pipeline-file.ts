@@ -89,6 +89,7 @@ function parts({ file }: ReadContext, root: MapNode, kind: 'source' | 'sink'): P
   }
   const single = one === undefined ? [] : [{ name: null, path: [kind], node: one }];
   if (map === undefined || file.isUnresolved([many])) return single;
+  if (kind === 'sink' && map.kind === 'map' && map.entries.length === 0 && map.isComplete) return single;
   if (map.kind !== 'map' || map.entries.length === 0) {
     const message = `"${many}" must be a map from name to ${kind}`;
     error('wrong-type', message, [many], `write a name and a colon before each ${kind}, or use ${kind}: for one`);

@@ -63,7 +63,10 @@ export const pipelineKeys = z.strictObject({
   sources: z.unknown().optional().describe('Several sources: a map from name to source.'),
   transform: steps().describe('Steps for every row on its way from the log to every sink, in order.'),
   sink: z.unknown().optional().describe('The one sink; its name is `sink`.'),
-  sinks: z.unknown().optional().describe('Several sinks: a map from name to sink.'),
+  sinks: z
+    .unknown()
+    .optional()
+    .describe('Several sinks: a map from name to sink. `{}`: none, Kafka clients alone read the topics.'),
   tests: z.array(testKeys).optional().describe('Tests of the rules, run by `tailrace test`.'),
 });
 
