@@ -254,6 +254,14 @@ test('a transactional sink needs a target that shows writes together, and leaves
   ]);
 });
 
+test('a pipeline says that it has no sink', async () => {
+  const source = 'source: { type: postgres, tables: [public.a], url: "postgres://h/d" }\n';
+  const { problems, pipelines } = await load(project({ 'p.yaml': `${source}sinks: {}` }));
+  expect([problems, pipelines[0]?.sinks]).toEqual([[], []]);
+  const without = await load(project({ 'p.yaml': source }));
+  expect(without.problems.map(({ code }) => code)).toEqual(['missing-key']);
+});
+
 test('a variable is what its field asks for, also in one of several forms', async () => {
   const dir = project({
     'p.yaml': SHOP.replace(' }', ', batch: { records: "${N}" } }'),

@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
+import { startPostgres } from '../../demo/servers/postgres.ts';
 import { until } from '../support/project.ts';
 import { blocksOf, expectedPattern, ReadmeRun } from '../support/readme-commands.ts';
 
@@ -10,7 +11,7 @@ const FOLDERS = readdirSync(fileURLToPath(new URL('../../pipelines', import.meta
   .map(({ name }) => name);
 
 test('every folder is an example with a test here', () => {
-  expect(FOLDERS.sort()).toEqual(['messaging', 'positions', 'resync']);
+  expect(FOLDERS.sort()).toEqual(['messaging', 'outbox', 'positions', 'resync']);
 });
 
 test.concurrent('messaging: every job is done, what was not acknowledged by another worker', {
@@ -30,6 +31,19 @@ test.concurrent('messaging: every job is done, what was not acknowledged by anot
   for (const job of jobs('ann 3', 'did')) expect(others()).not.toContain(job);
   expect(jobs('bob', 'did').length).toBeGreaterThan(0);
   expect(jobs('cid', 'did').length).toBeGreaterThan(0);
+});
+
+test.concurrent('outbox: there is a mail for each order that was placed', { timeout: 120_000 }, async ({
+  onTestFinished,
+}) => {
+  const server = await startPostgres();
+  onTestFinished(() => server.stop());
+  const run = await ReadmeRun.of('pipelines/outbox', onTestFinished, { SHOP_PG_URL: server.url });
+  await run.runAll();
+  const mails = () =>
+    [...(run.printed.get('node mailer.ts') ?? '').matchAll(/order (\d+)/g)].map(([, id]) => Number(id));
+  await until('the last mail is sent', async () => mails().length === 4);
+  expect(mails()).toEqual([1, 2, 4, 5]);
 });
 
 test.concurrent('positions: records are read from where the reader wants', { timeout: 120_000 }, async ({

@@ -57,4 +57,21 @@ export const envelopeMutants: readonly Mutant[] = [
         }`,
     test: [VALUES, 'invariant 9'],
   },
+  {
+    // A message has the version of the record before it.
+    invariant: 7,
+    file: 'src/envelope/message-records.ts',
+    find: `    clock.advance();
+`,
+    replace: '',
+    test: ['src/envelope/message-records.test.ts', 'invariant 7'],
+  },
+  {
+    // A topic for each row, and memory for each topic.
+    invariant: 10,
+    file: 'src/envelope/message-records.ts',
+    find: `if (this.#channels.size === MAX_TOPICS)`,
+    replace: `if (this.#channels.size === Number.MAX_SAFE_INTEGER)`,
+    test: ['src/envelope/message-records.test.ts', 'invariant 10'],
+  },
 ];

@@ -63,7 +63,7 @@ export class ReadmeRun {
     this.#atEnd = atEnd;
   }
 
-  static async of(folder: string, atEnd: AtEnd): Promise<ReadmeRun> {
+  static async of(folder: string, atEnd: AtEnd, variables: NodeJS.ProcessEnv = {}): Promise<ReadmeRun> {
     const dir = mkdtempSync(join(tmpdir(), 'tailrace-readme-'));
     atEnd(() => rmSync(dir, { recursive: true, force: true }));
     cpSync(join(ROOT, folder), dir, { recursive: true });
@@ -75,7 +75,13 @@ export class ReadmeRun {
     program(join(bin, 'node'), `exec "${process.execPath}" "$@"`);
     program(join(bin, 'npx'), `shift\nexec "${process.execPath}" "${launcher}" "$@"`);
     const ports = { KAFKA_PORT: String(await freePort()), HTTP_PORT: String(await freePort()) };
-    const env = { ...process.env, ...ports, NO_COLOR: '1', PATH: `${bin}${delimiter}${process.env.PATH}` };
+    const env = {
+      ...process.env,
+      ...variables,
+      ...ports,
+      NO_COLOR: '1',
+      PATH: `${bin}${delimiter}${process.env.PATH}`,
+    };
     return new ReadmeRun(dir, env, atEnd);
   }
 
