@@ -26,7 +26,7 @@ export const sink = defineSink({
   keepsFor: ({ mode }) => keptIn(mode),
   isAtomic: true,
   targets: targetsOf,
-  check: async (options) => (await import('./sink.ts')).checkSink(options),
+  check: async (options) => (await import('./sink-check.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
   inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
 });

@@ -3,7 +3,7 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
 import type { OpenSink } from '../../src/contracts/sink.ts';
-import { batch, change, table } from '../../test/support/changes.ts';
+import { batch, change, openOptions, table } from '../../test/support/changes.ts';
 import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
@@ -79,6 +79,35 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     schemaChangesSuite(newTarget, { hasTypes: true });
     transactionalSuite(newTarget, flavor === 'mysql' ? 2 : 3);
     lostAnswersTest(sink, newTarget);
+
+    test('check names the privileges that the user lacks on the database, and judges no one who has them otherwise', async () => {
+      const database = `t${randomUUID().replaceAll('-', '')}`;
+      const user = database.slice(0, 30);
+      await client.query(`CREATE DATABASE ${database}`);
+      await client.query(`CREATE USER ${user}@'%' IDENTIFIED BY 'right'`);
+      const url = String(Object.assign(new URL(`${server!.url}${database}`), { username: user, password: 'right' }));
+      const problems = async () => {
+        const found = await sink.check(openOptions(sink.config.parse({ url })));
+        return found.filter(({ level }) => level !== 'ok').map(({ level, code, remedy }) => [level, code, remedy]);
+      };
+      const grantAll = 'grant SELECT, INSERT, UPDATE, DELETE, CREATE and ALTER on the database to the user of the sink';
+      expect(await problems()).toEqual([['problem', 'sink.not_ready', grantAll]]);
+      await client.query(`GRANT SELECT, INSERT ON ${database}.* TO ${user}@'%'`);
+      const lacking = `GRANT UPDATE, DELETE, CREATE ON ${database}.* TO its user;`;
+      const altering = `GRANT ALTER ON ${database}.* TO its user;`;
+      expect(await problems()).toEqual([
+        ['problem', undefined, lacking],
+        ['warning', undefined, altering],
+      ]);
+      await client.query(`GRANT UPDATE, DELETE, CREATE ON ${database}.* TO ${user}@'%'`);
+      expect(await problems()).toEqual([['warning', undefined, altering]]);
+      await client.query(`GRANT ALTER ON ${database}.* TO ${user}@'%'`);
+      expect(await problems()).toEqual([]);
+      await client.query(`REVOKE UPDATE, DELETE, ALTER ON ${database}.* FROM ${user}@'%'`);
+      await client.query(`CREATE TABLE ${database}.own (id int)`);
+      await client.query(`GRANT UPDATE ON ${database}.own TO ${user}@'%'`);
+      expect(await problems()).toEqual([]);
+    });
 
     test('invariant 2: a table that is made in the midst of a transaction does not commit what was written before', async () => {
       const target = await newTarget();

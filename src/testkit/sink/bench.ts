@@ -1,5 +1,6 @@
 /** A sink with a new target, opened, fed and read back, in short words for the cases. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import type { SinkManifest } from '../../contracts/plugin.ts';
 import { type Change, NOT_SENT } from '../../contracts/row.ts';
 import type { TableSchema } from '../../contracts/schema.ts';
@@ -63,6 +64,8 @@ export class SinkBench {
   readonly target: SinkTarget;
   /** What was logged in all sessions. */
   readonly lines: LogLine[] = [];
+  /** Positions of a target that many share are kept by the sink's id. */
+  readonly #id = `kit.${randomUUID()}`;
   readonly #sink: SinkManifest;
   readonly #open: OpenSink[] = [];
   readonly #signal = new AbortController();
@@ -74,7 +77,7 @@ export class SinkBench {
 
   /** @param settings absent: those of the target. Throws what does not fit the schema. */
   options(more: OpenMore = {}, settings: SinkSettings = this.target.settings): SinkOpenOptions<unknown> {
-    const { lines, ...options } = openOptions<unknown>(this.#sink.config.parse(settings), more);
+    const { lines, ...options } = openOptions<unknown>(this.#sink.config.parse(settings), { id: this.#id, ...more });
     const log = options.context.log;
     const context = {
       ...options.context,

@@ -1,5 +1,6 @@
 /** Positions that the target keeps, and who may write. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
 import type { SinkPositions } from '../../contracts/sink.ts';
 import { batch } from '../made-changes.ts';
 import { insert, KIT_TOPIC, logOf, type SinkBench, type SinkCase, sinkCase } from './bench.ts';
@@ -66,7 +67,7 @@ export const positionCases: readonly SinkCase[] = [
     await bench.run([insert(1, '1', 'a', 'b')]);
     let resume: SinkPositions | null;
     try {
-      resume = (await bench.session({ id: 'p.other' })).resume;
+      resume = (await bench.session({ id: `kit.${randomUUID()}` })).resume;
     } catch (error) {
       // A target with one writer refuses a second.
       assert.equal((error as { code?: unknown }).code, 'sink.not_ready');

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Op } from '../../../src/contracts/row.ts';
 import type { SinkDriver, TargetRow } from '../../../src/testkit/index.ts';
-import { columnTexts, textsOf } from './json-texts.ts';
+import { columnTexts, exactJson } from './json-texts.ts';
 
 const OPS: Readonly<Record<string, Op>> = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot' };
 
@@ -30,7 +30,7 @@ export const driver: SinkDriver = {
 function entriesOf(text: string): readonly TargetRow[] {
   return text.split('\n').flatMap((line): readonly TargetRow[] => {
     if (line === '') return [];
-    const { op, before, after } = textsOf(line) as { op: string; before?: object | null; after?: object | null };
+    const { op, before, after } = exactJson(line) as { op: string; before?: object | null; after?: object | null };
     const known = OPS[op];
     return known === undefined ? [] : [{ op: known, values: columnTexts(after ?? before ?? {}) }];
   });
