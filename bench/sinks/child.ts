@@ -20,7 +20,7 @@ const plan = {
   config: manifest.config.parse(config),
   from: null,
   transform: [],
-  batch: { maxRecords: batch?.records ?? 5_000, maxBytes: batch?.bytes ?? 4 << 20 },
+  batch: { maxRecords: batch?.records ?? 10_000, maxBytes: batch?.bytes ?? 8 << 20 },
   maxDeadLettersPerMinute: 0,
   path: [],
 };

@@ -44,6 +44,17 @@ export class CopyRows extends InputText {
     this.pushBytes(bytes, 0, bytes.length, false);
   }
 
+  /** A number's text. */
+  pushDigits(text: string): void {
+    const { length } = text;
+    this.#reserve(length + 1);
+    const buffer = this.#buffer;
+    const at = this.#end;
+    for (let i = 0; i < length; i++) buffer[at + i] = text.charCodeAt(i);
+    buffer[at + length] = TAB;
+    this.#end = at + length + 1;
+  }
+
   pushBytes(bytes: Uint8Array, from: number, to: number, isPlain: boolean): void {
     if (isPlain) this.#pushPlain(bytes, from, to);
     else this.#pushEscaped(bytes, from, to);

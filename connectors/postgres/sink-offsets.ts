@@ -59,14 +59,17 @@ export class TargetOffsets {
   /**
    * Opens a transaction with `beginSql`: one writer of this sink at a time, until its end; refuses an older epoch than the
    * last writer's, and raises it. The lock and the read are two statements: one would read a snapshot older than the lock.
+   * @param thenSql what is sent with it, to come next
+   * @returns true when the epoch was written, behind `thenSql`
    */
-  async begin(beginSql: string, epoch: number): Promise<void> {
+  async begin(beginSql: string, thenSql: string, epoch: number): Promise<boolean> {
     const { id } = this.#options;
     const lock = `SELECT pg_advisory_xact_lock(hashtextextended(${escapeLiteral(`tailrace sink ${id}`)}, 0))`;
-    const results = await this.#client.query(`${beginSql}; ${lock}; ${this.#storedSql()}`);
-    const stored = storedPositions((results as unknown as readonly QueryResult<StoredRow>[]).at(-1)!.rows);
-    if (!this.#session.begins(stored, epoch)) return;
+    const results = await this.#client.query(`${beginSql}; ${lock}; ${this.#storedSql()}; ${thenSql}`);
+    const stored = storedPositions((results as unknown as readonly QueryResult<StoredRow>[]).at(-2)!.rows);
+    if (!this.#session.begins(stored, epoch)) return false;
     await this.#client.query(`UPDATE ${this.#tables.offsets} SET epoch = $2 WHERE sink = $1`, [id, epoch]);
+    return true;
   }
 
   /** Writes what changed; part of the open transaction. */

@@ -181,7 +181,7 @@ function* copyPieces({ source, columns }: TargetTable, records: readonly SinkRec
   const rows = new CopyRows(source.columns, PIECE_BYTES * 2);
   for (const { change } of records) {
     for (const { index } of columns) rows.pushValue(change.after!, index);
-    rows.pushText(String(change.version));
+    rows.pushDigits(String(change.version));
     rows.endRow();
     if (rows.length >= PIECE_BYTES) yield rows.take();
   }

@@ -50,8 +50,8 @@ export class PostgresSink implements Sink {
   readonly #session: SinkSession;
   readonly #floors = new Floors();
   #open: { next: SinkPositions; readonly epoch: number } | null = null;
-  /** Which savepoint of the open transaction was set, if any. */
-  #savepoint = false;
+  /** Nothing was done behind the savepoint `tr_write`, which every open transaction has. */
+  #isFresh = false;
   readonly #copies = new CopyHabit();
   #table: string | undefined;
 
@@ -87,7 +87,6 @@ export class PostgresSink implements Sink {
       await client.query('COMMIT');
       offsets.saved(next);
       this.#open = null;
-      this.#savepoint = false;
     });
   }
 
@@ -99,7 +98,7 @@ export class PostgresSink implements Sink {
 
   async #begin(epoch: number): Promise<{ next: SinkPositions; readonly epoch: number }> {
     if (this.#open !== null) return this.#open;
-    await this.#parts.offsets.begin(BEGIN, epoch);
+    this.#isFresh = !(await this.#parts.offsets.begin(BEGIN, 'SAVEPOINT tr_write', epoch));
     return (this.#open = { next: [], epoch });
   }
 
@@ -107,6 +106,7 @@ export class PostgresSink implements Sink {
     const { tables, offsets } = this.#parts;
     if (tables.get(table) !== undefined) return;
     this.#table = `${table.schema}.${table.table}`;
+    this.#isFresh = false;
     const target = await tables.ensure(table);
     const { label } = target;
     if (!this.#floors.knows(label)) this.#floors.learn(label, await offsets.floor(label, table));
@@ -121,8 +121,8 @@ export class PostgresSink implements Sink {
   ): Promise<readonly Rejection[]> {
     const { client } = this.#parts;
     const before = this.#floors.copy();
-    await client.query(this.#savepoint ? 'RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write' : 'SAVEPOINT tr_write');
-    this.#savepoint = true;
+    if (!this.#isFresh) await client.query('RELEASE SAVEPOINT tr_write; SAVEPOINT tr_write');
+    this.#isFresh = false;
     for (const mayCopy of [true, false]) {
       try {
         await this.#applySteps(steps, new RefusedRows(), signal, mayCopy);

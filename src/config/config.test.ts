@@ -71,7 +71,7 @@ describe('a project', () => {
             name: 'sink',
             config: { path: join(dir, 'out/shop.db') },
             from: ['products'],
-            batch: { maxRecords: 5_000, maxBytes: 4 * 2 ** 20 },
+            batch: { maxRecords: 10_000, maxBytes: 8 * 2 ** 20 },
             maxDeadLettersPerMinute: 100,
             path: ['sink'],
           },

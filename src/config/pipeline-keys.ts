@@ -97,10 +97,10 @@ export const sinkKeys = z.strictObject({
   transform: steps().describe('Steps for this sink only, after those of the pipeline.'),
   batch: z
     .strictObject({
-      records: z.int().min(1).max(100_000).default(5_000).describe('Most records in one write.'),
+      records: z.int().min(1).max(100_000).default(10_000).describe('Most records in one write.'),
       bytes: sizeBytes()
         .refine((bytes) => bytes >= MIN_BATCH_BYTES, { error: 'must be at least 64KB' })
-        .prefault('4MB')
+        .prefault('8MB')
         .describe('Most bytes in one write, e.g. `4MB`.'),
     })
     .prefault({})

@@ -12,12 +12,19 @@ export interface LogRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly { readonly key: string; readonly value: Uint8Array | null }[];
-  /** `headers` as they are stored (Kafka's record format from the count on), where they are: nothing is made of them. */
-  readonly storedHeaders?: StoredHeaders;
+  /** Where its parts are stored: for readers that make nothing of most records. */
+  readonly stored?: StoredRecord;
 }
 
-export interface StoredHeaders {
+/** Places in the bytes of a batch, or in what it decompresses to. */
+export interface StoredRecord {
   readonly bytes: Uint8Array;
+  readonly keyAt: number;
+  /** -1: null, as the value's. */
+  readonly keyLength: number;
+  readonly valueAt: number;
+  readonly valueLength: number;
+  /** Kafka's record format from the count of the headers on. */
   readonly headersAt: number;
 }
 

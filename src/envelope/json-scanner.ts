@@ -85,10 +85,10 @@ export class JsonScanner {
 
   /**
    * Reads an object that has exactly these members in this order, without spaces, and puts start and end of each value into
-   * `places`. False when it is another object: nothing is read then, `places` holds anything.
+   * `places`, from `first` on. False when it is another object: nothing is read then, `places` holds anything.
    * @param heads per member `{"name":` or `,"name":`
    */
-  knownObject(heads: readonly Uint8Array[], places: number[]): boolean {
+  knownObject(heads: readonly Uint8Array[], places: Int32Array, first: number): boolean {
     const { bytes, at: start } = this;
     const end = this.#end;
     let at = start;
@@ -97,16 +97,17 @@ export class JsonScanner {
       if (at + head.length >= end) return this.#back(start);
       for (let i = 0; i < head.length; i++) if (bytes[at + i] !== head[i]) return this.#back(start);
       at += head.length;
-      places[member * 2] = at;
-      const first = bytes[at]!;
-      if (first === QUOTE || first === OPEN_OBJECT || first === OPEN_ARRAY) {
-        at = first === QUOTE ? shortStringEnd(bytes, at, end) : -1;
-        if (at < 0) at = this.#endOfValue(places[member * 2]!);
+      const from = at;
+      const byte = bytes[at]!;
+      if (byte === QUOTE || byte === OPEN_OBJECT || byte === OPEN_ARRAY) {
+        at = byte === QUOTE ? shortStringEnd(bytes, at, end) : -1;
+        if (at < 0) at = this.#endOfValue(from);
       } else {
         while (at < end && ENDS[bytes[at]!] === 0) at++;
       }
-      if (at === places[member * 2]) return this.#back(start);
-      places[member * 2 + 1] = at;
+      if (at === from) return this.#back(start);
+      places[first + member * 2] = from;
+      places[first + member * 2 + 1] = at;
     }
     if (bytes[at] !== (CLOSE | CASE_BIT) || at >= end || heads.length === 0) return this.#back(start);
     this.at = at + 1;
@@ -247,6 +248,6 @@ export function parseJson(bytes: Buffer, from: number, to: number): unknown {
 export function malformed(at: number): TailraceError {
   return new TailraceError(
     'rule.failed',
-    `a record is not a change in Tailrace's form: its JSON is wrong at byte ${at}`,
+    `a record is not a change in Tailrace's form: its JSON is wrong at byte ${at} of what it was read from`,
   );
 }

@@ -1,6 +1,5 @@
 /** What is known of the records of one table version before they are read. */
 import type { TableSchema } from '../contracts/schema.ts';
-import { noPlaces } from './row-view.ts';
 import { OP_AT } from './table-template.ts';
 import { BETWEEN_ORDINALS } from './transaction-part.ts';
 
@@ -29,8 +28,6 @@ export class ReadPlan {
   readonly names: readonly Uint8Array[];
   /** The same with what stands around them in a whole row: `{"a":`, `,"b":`. */
   readonly heads: readonly Uint8Array[];
-  /** To be copied. */
-  readonly noPlaces: readonly number[];
   readonly #byName: ReadonlyMap<string, number>;
   /** End of the last record: from behind its operation to its first ordinal, or to the end when it has none. */
   #tail: Buffer = Buffer.alloc(0);
@@ -42,7 +39,6 @@ export class ReadPlan {
     this.schemaLow = schemaLow;
     this.names = table.columns.map(({ name }) => new TextEncoder().encode(JSON.stringify(name)));
     this.heads = this.names.map((name, i) => Uint8Array.of(i === 0 ? OPEN : COMMA, ...name, COLON));
-    this.noPlaces = noPlaces(this.names.length);
     this.#byName = new Map(table.columns.map(({ name }, i) => [name, i]));
   }
 
@@ -50,23 +46,27 @@ export class ReadPlan {
     return this.#byName.get(name);
   }
 
-  /** The origin of a value whose rows end at `tailAt`, if all that follows but operation and ordinals is as remembered. */
-  recall(bytes: Buffer, tailAt: number): OriginFacts | null {
+  /**
+   * The origin of a value that ends at `end` and whose rows end at `tailAt`, if all that follows but operation and ordinals is as
+   * remembered.
+   */
+  recall(bytes: Buffer, tailAt: number, end: number): OriginFacts | null {
     const from = tailAt + OP_AT + 1;
     const to = from + this.#tail.length;
-    if (this.#origin === null || to > bytes.length || !startsWith(bytes, tailAt, THEN_OP)) return null;
+    if (this.#origin === null || to > end || !startsWith(bytes, tailAt, THEN_OP)) return null;
     if (bytes.compare(this.#tail, 0, this.#tail.length, from, to) !== 0) return null;
-    const isWhole = this.#hasOrdinals ? areOrdinals(bytes, to) : to === bytes.length;
+    const isWhole = this.#hasOrdinals ? areOrdinals(bytes, to, end) : to === end;
     return isWhole ? this.#origin : null;
   }
 
-  /** Keeps the end of a value whose rows end at `tailAt`, if it is in our own layout. */
-  remember(bytes: Buffer, tailAt: number, origin: OriginFacts): void {
+  /** Keeps the end of a value that ends at `valueEnd` and whose rows end at `tailAt`, if it is in our own layout. */
+  remember(bytes: Buffer, tailAt: number, valueEnd: number, origin: OriginFacts): void {
     if (!startsWith(bytes, tailAt, THEN_OP)) return;
-    const transaction = bytes.lastIndexOf(TRANSACTION);
-    const ordinals = bytes.lastIndexOf(TOTAL_ORDER);
-    this.#hasOrdinals = ordinals > transaction && transaction > tailAt;
-    const end = this.#hasOrdinals ? ordinals + TOTAL_ORDER.length : bytes.length;
+    const tail = bytes.subarray(tailAt, valueEnd);
+    const transaction = tail.lastIndexOf(TRANSACTION);
+    const ordinals = tail.lastIndexOf(TOTAL_ORDER);
+    this.#hasOrdinals = ordinals > transaction && transaction > 0;
+    const end = this.#hasOrdinals ? tailAt + ordinals + TOTAL_ORDER.length : valueEnd;
     this.#tail = Buffer.copyBytesFrom(bytes, tailAt + OP_AT + 1, end - (tailAt + OP_AT + 1));
     this.#origin = origin;
   }
@@ -78,11 +78,11 @@ function startsWith(bytes: Buffer, at: number, prefix: Uint8Array): boolean {
 }
 
 /** Two ordinals and the end of the value. */
-function areOrdinals(bytes: Buffer, start: number): boolean {
+function areOrdinals(bytes: Buffer, start: number, end: number): boolean {
   let at = digitsEnd(bytes, start);
   for (let i = 0; i < BETWEEN_ORDINALS.length; i++) if (bytes[at++] !== BETWEEN_ORDINALS[i]) return false;
   at = digitsEnd(bytes, at);
-  return at + 2 === bytes.length && bytes[at] === CLOSE && bytes[at + 1] === CLOSE;
+  return at + 2 === end && bytes[at] === CLOSE && bytes[at + 1] === CLOSE;
 }
 
 function digitsEnd(bytes: Buffer, from: number): number {

@@ -10,6 +10,7 @@ import type { Change, Op } from '../contracts/row.ts';
 import { JsonScanner, malformed, parseJson, stringOf } from './json-scanner.ts';
 import { type OriginFacts, ReadPlan } from './read-plan.ts';
 import { RecordHeaders } from './record-headers.ts';
+import { RowPlaces } from './row-places.ts';
 import { RowView } from './row-view.ts';
 import { OP_AT } from './table-template.ts';
 import { positionText } from './transaction-part.ts';
@@ -37,8 +38,8 @@ const NULL = text('null');
 
 /** Parts of the value being read; one object, overwritten for each record. */
 interface Parts {
-  before: readonly number[] | null;
-  after: readonly number[] | null;
+  before: RowView | null;
+  after: RowView | null;
   letter: string;
   origin: OriginFacts | null;
   dropped: boolean;
@@ -48,6 +49,7 @@ interface Parts {
 export class RecordDecoder {
   readonly #scanner = new JsonScanner();
   readonly #headers = new RecordHeaders();
+  readonly #places = new RowPlaces();
   readonly #plans = new WeakMap<SchemaStore, Map<number, ReadPlan>>();
   readonly #parts: Parts = {
     before: null,
@@ -60,18 +62,29 @@ export class RecordDecoder {
 
   /** Null for a tombstone. Throws `rule.failed` for bytes that are not ours, `source.unsupported` for an unknown schema. */
   decode(record: LogRecord, schemas: SchemaStore): Change | null {
-    const { value } = record;
+    const { stored } = record;
+    if (stored === undefined) return this.#decodeParts(record, schemas);
+    const { keyAt, keyLength, valueAt, valueLength } = stored;
+    if (valueLength < 0) return null;
+    const plan = this.#begin(record, schemas);
+    const bytes = asBuffer(stored.bytes);
+    const parts = this.#read(plan, bytes, valueAt, valueAt + valueLength);
+    return this.#change(plan, parts, keyLength < 0 ? 'null' : bytes.toString('utf8', keyAt, keyAt + keyLength));
+  }
+
+  #decodeParts(record: LogRecord, schemas: SchemaStore): Change | null {
+    const { key, value } = record;
     if (value === null) return null;
-    if (!this.#headers.read(record)) {
-      throw new TailraceError('rule.failed', 'a record does not have the headers of a change', {
-        remedy: 'let nobody but Tailrace write to this topic',
-      });
-    }
-    const plan = this.#planOf(schemas);
-    const bytes = asBuffer(value);
-    const parts = this.#read(plan, bytes);
-    const { key } = record;
-    return this.#change(plan, bytes, parts, key === null ? 'null' : asBuffer(key).toString());
+    const plan = this.#begin(record, schemas);
+    const parts = this.#read(plan, asBuffer(value), 0, value.length);
+    return this.#change(plan, parts, key === null ? 'null' : asBuffer(key).toString());
+  }
+
+  #begin(record: LogRecord, schemas: SchemaStore): ReadPlan {
+    if (this.#headers.read(record)) return this.#planOf(schemas);
+    throw new TailraceError('rule.failed', 'a record does not have the headers of a change', {
+      remedy: 'let nobody but Tailrace write to this topic',
+    });
   }
 
   #planOf(schemas: SchemaStore): ReadPlan {
@@ -93,7 +106,7 @@ export class RecordDecoder {
     return plan;
   }
 
-  #read(plan: ReadPlan, bytes: Buffer): Parts {
+  #read(plan: ReadPlan, bytes: Buffer, start: number, end: number): Parts {
     const scanner = this.#scanner;
     const parts = this.#parts;
     parts.before = null;
@@ -102,7 +115,7 @@ export class RecordDecoder {
     parts.origin = null;
     parts.dropped = false;
     parts.sweepBelow = null;
-    scanner.reset(bytes, 0, bytes.length);
+    scanner.reset(bytes, start, end);
     let tailAt = -1;
     let more = true;
     if (scanner.matches(START)) {
@@ -110,7 +123,7 @@ export class RecordDecoder {
       if (scanner.matches(THEN_AFTER)) {
         parts.after = this.#row(plan);
         tailAt = scanner.at;
-        parts.origin = plan.recall(bytes, tailAt);
+        parts.origin = plan.recall(bytes, tailAt, end);
         if (parts.origin !== null) {
           parts.letter = String.fromCharCode(bytes[tailAt + OP_AT]!);
           return parts;
@@ -122,7 +135,7 @@ export class RecordDecoder {
     }
     for (; more; more = scanner.nextMember()) this.#member(plan, parts);
     if (!scanner.isAtEnd || parts.origin === null) throw malformed(scanner.at);
-    if (tailAt >= 0 && !parts.dropped && parts.sweepBelow === null) plan.remember(bytes, tailAt, parts.origin);
+    if (tailAt >= 0 && !parts.dropped && parts.sweepBelow === null) plan.remember(bytes, tailAt, end, parts.origin);
     return parts;
   }
 
@@ -143,25 +156,31 @@ export class RecordDecoder {
     }
   }
 
-  /** Places of the columns of a side; null for null. */
-  #row(plan: ReadPlan): readonly number[] | null {
+  /** A side; null for null. */
+  #row(plan: ReadPlan): RowView | null {
     const scanner = this.#scanner;
     scanner.skipSpace();
     if (scanner.bytes[scanner.at] === LETTER_N) {
       if (!scanner.matches(NULL)) throw malformed(scanner.at);
       return null;
     }
-    const places = plan.noPlaces.slice();
-    if (scanner.knownObject(plan.heads, places)) return places;
-    places.fill(-1);
+    const { columns } = plan.table;
+    const first = this.#places.take(columns.length);
+    const places = this.#places.slab;
+    if (!scanner.knownObject(plan.heads, places, first)) this.#anyObject(plan, places, first);
+    return new RowView(columns, scanner.bytes, places, first);
+  }
+
+  #anyObject(plan: ReadPlan, places: Int32Array, first: number): void {
+    const scanner = this.#scanner;
+    places.fill(-1, first, first + plan.names.length * 2);
     let next = 0;
     for (let more = scanner.openObject(); more; more = scanner.nextMember()) {
       const column = this.#column(plan, next);
-      places[column * 2] = scanner.skipValue();
-      places[column * 2 + 1] = scanner.at;
+      places[first + column * 2] = scanner.skipValue();
+      places[first + column * 2 + 1] = scanner.at;
       next = column + 1;
     }
-    return places;
   }
 
   /** Steps over a member's name and returns its column, most likely `next` or, where columns were not sent, soon after. */
@@ -199,8 +218,7 @@ export class RecordDecoder {
     };
   }
 
-  #change(plan: ReadPlan, bytes: Buffer, parts: Parts, key: string): Change {
-    const { columns } = plan.table;
+  #change(plan: ReadPlan, parts: Parts, key: string): Change {
     const { before, after, letter, dropped, sweepBelow } = parts;
     const { timeUs, position, transaction } = parts.origin!;
     const op = letter === 'm' ? markerOf(key) : OPS[letter];
@@ -212,8 +230,8 @@ export class RecordDecoder {
       version: this.#headers.version,
       timeUs,
       key,
-      before: before === null ? null : new RowView(columns, bytes, before),
-      after: after === null ? null : new RowView(columns, bytes, after),
+      before,
+      after,
       position,
       transaction,
     };

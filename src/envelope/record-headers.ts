@@ -4,7 +4,7 @@
  *     tr-version  8 bytes, big-endian: version of the record
  *     tr-schema   8 bytes: id of the schema that its rows have
  */
-import type { LogRecord, StoredHeaders } from '../contracts/log.ts';
+import type { LogRecord, StoredRecord } from '../contracts/log.ts';
 import { readUint32, writeUint32 } from '../lib/bytes.ts';
 import { type GrowingBuffer, RecordBatchBuilder } from '../wire/record-batch.ts';
 import type { VersionClock } from './version-clock.ts';
@@ -48,12 +48,12 @@ export class RecordHeaders {
 
   /** False when a header is missing or of another length. The last of repeated ones counts. */
   read(record: LogRecord): boolean {
-    const { storedHeaders } = record;
-    return (storedHeaders !== undefined && this.#readStored(storedHeaders)) || this.#readAny(record.headers);
+    const { stored } = record;
+    return (stored !== undefined && this.#readStored(stored)) || this.#readAny(record.headers);
   }
 
   /** False when they are not the two in their order. */
-  #readStored({ bytes, headersAt }: StoredHeaders): boolean {
+  #readStored({ bytes, headersAt }: StoredRecord): boolean {
     for (let i = 0; i < LAYOUT.length; i++) {
       const isValue = (i >= VERSION_AT && i < VERSION_AT + VALUE_BYTES) || i >= SCHEMA_AT;
       if (!isValue && bytes[headersAt + i] !== LAYOUT[i]) return false;

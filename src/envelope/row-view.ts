@@ -6,13 +6,17 @@ import { readValue } from './json-value.ts';
 export class RowView implements Row {
   readonly columns: readonly Column[];
   readonly #bytes: Buffer;
-  readonly #places: readonly number[];
+  readonly #places: Int32Array;
+  readonly #first: number;
 
-  /** @param places start and end of each column's JSON text in `bytes`, in turn; start -1: not sent */
-  constructor(columns: readonly Column[], bytes: Buffer, places: readonly number[]) {
+  /**
+   * @param places from `first` on start and end of each column's JSON text in `bytes`, in turn; start -1: not sent
+   */
+  constructor(columns: readonly Column[], bytes: Buffer, places: Int32Array, first: number) {
     this.columns = columns;
     this.#bytes = bytes;
     this.#places = places;
+    this.#first = first;
   }
 
   /** @param values JSON texts; undefined: not sent */
@@ -27,25 +31,33 @@ export class RowView implements Row {
   }
 
   get(index: number): Value | typeof NOT_SENT {
-    const from = this.#places[index * 2] ?? -1;
+    const from = this.#start(index);
     // Invariant 9: an absent column is not null.
     if (from < 0) return NOT_SENT;
-    return readValue(this.columns[index]!, this.#bytes, from, this.#places[index * 2 + 1]!);
+    return readValue(this.columns[index]!, this.#bytes, from, this.#end(index));
   }
 
   bytes(index: number): Uint8Array | undefined {
-    const from = this.#places[index * 2] ?? -1;
-    return from < 0 ? undefined : this.#bytes.subarray(from, this.#places[index * 2 + 1]!);
+    const from = this.#start(index);
+    return from < 0 ? undefined : this.#bytes.subarray(from, this.#end(index));
   }
 
   has(index: number): boolean {
-    return (this.#places[index * 2] ?? -1) >= 0;
+    return this.#start(index) >= 0;
   }
 
   copy(index: number, target: ColumnTarget, column: number): void {
-    const from = this.#places[index * 2] ?? -1;
+    const from = this.#start(index);
     if (from < 0) target.unchanged(column);
-    else target.json(column, this.#bytes, from, this.#places[index * 2 + 1]!);
+    else target.json(column, this.#bytes, from, this.#end(index));
+  }
+
+  #start(index: number): number {
+    return index < this.columns.length ? this.#places[this.#first + index * 2]! : -1;
+  }
+
+  #end(index: number): number {
+    return this.#places[this.#first + index * 2 + 1]!;
   }
 
   toObject(): Record<string, Value> {
@@ -56,9 +68,4 @@ export class RowView implements Row {
     }
     return Object.fromEntries(entries);
   }
-}
-
-/** Places of a row of which nothing was sent. */
-export function noPlaces(columns: number): number[] {
-  return new Array<number>(columns * 2).fill(-1);
 }

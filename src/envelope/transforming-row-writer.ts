@@ -15,7 +15,7 @@ import type { EncoderSession } from './encoder-session.ts';
 import { writeValue } from './json-text.ts';
 import type { MessageRecords } from './message-records.ts';
 import { passedColumns } from './passed-columns.ts';
-import { noPlaces, RowView } from './row-view.ts';
+import { RowView } from './row-view.ts';
 import type { TableTemplate } from './table-template.ts';
 
 const OPS: Readonly<Record<RowOp, Op>> = { c: 'insert', u: 'update', d: 'delete', r: 'snapshot' };
@@ -45,14 +45,19 @@ export class TransformingRowWriter implements RowWriter {
   /** Places in the memory, by input column. */
   readonly #passed: ReadonlyMap<number, number>;
   #op: RowOp = 'c';
-  #before: number[] | null = null;
-  #after: number[] | null = null;
+  readonly #beforePlaces: Int32Array;
+  readonly #afterPlaces: Int32Array;
+  #before: Int32Array | null = null;
+  #after: Int32Array | null = null;
   /** Places of the side being written. */
-  #places: number[] = [];
+  #places: Int32Array;
 
   constructor(options: TransformingOptions) {
     const { columns, keyHeads } = options.input;
     this.#options = options;
+    this.#beforePlaces = new Int32Array(columns.length * 2);
+    this.#afterPlaces = new Int32Array(columns.length * 2);
+    this.#places = this.#afterPlaces;
     this.#writer = new ChangeWriter(options.output, options.writer);
     const { memory, input, output } = options;
     this.#passed = memory === null ? new Map() : passedColumns(input.table, output.table, memory);
@@ -67,9 +72,9 @@ export class TransformingRowWriter implements RowWriter {
   }
 
   side(side: 'before' | 'after'): void {
-    this.#places = noPlaces(this.#options.input.columns.length);
-    if (side === 'before') this.#before = this.#places;
-    else this.#after = this.#places;
+    if (side === 'before') this.#places = this.#before = this.#beforePlaces;
+    else this.#places = this.#after = this.#afterPlaces;
+    this.#places.fill(-1);
   }
 
   text(column: number, buf: Uint8Array, from: number, to: number): void {
@@ -182,8 +187,8 @@ export class TransformingRowWriter implements RowWriter {
     this.#places[column * 2 + 1] = this.#scratch.at;
   }
 
-  #row(places: number[] | null): Row | null {
-    return places === null ? null : new RowView(this.#options.input.table.columns, this.#scratch.bytes, places);
+  #row(places: Int32Array | null): Row | null {
+    return places === null ? null : new RowView(this.#options.input.table.columns, this.#scratch.bytes, places, 0);
   }
 
   #key(): string {

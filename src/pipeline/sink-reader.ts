@@ -1,4 +1,5 @@
 /** Reads the topics of one sink in turn, from its positions, and hands out decoded records in bounded batches. */
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Envelope } from '../contracts/envelope.ts';
 import type { Log, LogRecord, StoredBatch, TopicPartition } from '../contracts/log.ts';
 import type { Change } from '../contracts/row.ts';
@@ -32,6 +33,9 @@ interface Cursor extends TopicPartition {
   /** The first of them; null: there are none. */
   first: LogRecord | null;
 }
+
+/** Decoded in one go: what the target answers to the batch before is not kept waiting longer. */
+const RECORDS_A_TURN = 256;
 
 interface ReadBatch {
   readonly records: readonly ReadRecord[];
@@ -113,19 +117,20 @@ export class SinkReader implements BatchReader {
       const cursor = this.#cursors[(this.#turn + tried) % this.#cursors.length]!;
       this.#leap(cursor);
       if (cursor.first === null) await this.#fetch(cursor);
-      this.#take(cursor, records);
+      await this.#take(cursor, records);
       this.#leap(cursor);
     }
     this.#turn = (this.#turn + 1) % Math.max(1, this.#cursors.length);
     return { records, positions: this.#cursors.map(({ topic, partition, next }) => ({ topic, partition, next })) };
   }
 
-  #take(cursor: Cursor, records: ReadRecord[]): void {
+  async #take(cursor: Cursor, records: ReadRecord[]): Promise<void> {
     const { maxRecords, leaps } = this.#options;
     const until = leaps.get(cursor.topic)?.until;
     for (; cursor.first !== null && records.length < maxRecords; advance(cursor)) {
       if (until !== undefined && cursor.next < until && cursor.first.offset >= until) break;
       records.push(this.#record(cursor, cursor.first));
+      if (records.length % RECORDS_A_TURN === 0) await turn();
     }
     cursor.next = cursor.first?.offset ?? cursor.fetched;
   }

@@ -28,13 +28,13 @@ export class SinkRules {
   }
 }
 
-/** A record that passed the rules, with what the target gets of it. */
-export interface Passed {
-  readonly record: ReadRecord;
-  readonly outputs: readonly SinkRecord[];
+/** What the target gets of a record. */
+export function outputsOf(record: ReadRecord, changes: readonly Change[]): readonly SinkRecord[] {
+  const { topic, partition, offset } = record;
+  return changes.map((change) => ({ topic, partition, offset, change }));
 }
 
-export function passedRecord(record: ReadRecord, changes: readonly Change[]): Passed {
-  const { topic, partition, offset } = record;
-  return { record, outputs: changes.map((change) => ({ topic, partition, offset, change })) };
+/** True when the record is what the target gets of itself. */
+export function isUnchanged(record: ReadRecord, changes: readonly Change[]): record is ReadRecord & SinkRecord {
+  return changes.length === 1 && changes[0] === record.change;
 }

@@ -49,6 +49,8 @@ interface Session {
   readonly epoch: number;
   readonly reader: BatchReader;
   readonly rate: RateLimit | null;
+  /** Its target holds the positions: the offsets of a batch may become durable while the next one is written. */
+  readonly keepsPositions: boolean;
 }
 
 /** Records. */
@@ -73,6 +75,8 @@ export class SinkTask {
   #attempt = 0;
   readonly #delivery = new DeliveryClock();
   #lastSuccessMs: number | null = null;
+  /** Of the last batch that the target holds. */
+  #committing: Promise<void> | null = null;
   /** Time in which it delivered what `#records` counts, ms. */
   #busyMs = 0;
 
@@ -197,9 +201,14 @@ export class SinkTask {
           const begun = this.#options.context.clock.monotonic();
           await this.#deliverBatch(session, records, signal);
           this.#busyMs += this.#options.context.clock.monotonic() - begun;
-        } else await reader.wait(signal);
+        } else {
+          await this.#committing;
+          await reader.wait(signal);
+        }
       }
     } finally {
+      await this.#committing?.catch(() => {});
+      this.#committing = null;
       this.#reader = null;
       await sink.close();
     }
@@ -219,7 +228,7 @@ export class SinkTask {
       context,
     });
     try {
-      return { sink, epoch, ...(await this.#begin(resume)) };
+      return { sink, epoch, keepsPositions: resume !== null, ...(await this.#begin(resume)) };
     } catch (error) {
       await sink.close();
       throw error;
@@ -257,15 +266,13 @@ export class SinkTask {
     this.#delivery.take(records, clock.now());
     this.#oldestMs = records[0]?.raw.timestamp ?? null;
     this.#snapshots?.see(records);
-    const { passed, letters } = sortOut(records, this.#letters, this.#rules);
+    const { passed, outputs, letters } = sortOut(records, this.#letters, this.#rules);
     const next = reader.positions();
-    const batch = { records: passed.flatMap(({ outputs }) => outputs), next, epoch };
-    const rejections = await sink.write(batch, signal);
+    const rejections = await sink.write({ records: outputs, next, epoch }, signal);
     if (rejections.length > 0 && this.#letters.stops) throw rejections[0]!.error;
     letters.push(...refusedLetters(records, rejections));
     failpoint('sink.after-write');
-    const refused = new Set(letters.map(({ record }) => record));
-    const applied = passed.map(({ record }) => record).filter((record) => !refused.has(record));
+    const applied = letters.length === 0 ? passed : without(passed, letters);
     await this.#letters.write(letters, applied);
     this.#report(letters);
     this.#records += records.length;
@@ -273,12 +280,15 @@ export class SinkTask {
     if (!reader.endsWhole) return;
     await sink.flush(signal);
     failpoint('sink.after-flush');
-    await this.#commit(next, applied, epoch);
-    this.#positions = next;
     this.#attempt = 0;
     this.#lastSuccessMs = clock.now();
     this.#delivery.acknowledged(this.#lastSuccessMs);
-    if (applied.some(({ origin }) => origin !== undefined)) await this.#letters.release();
+    await this.#committing;
+    const retried = applied.filter(({ origin }) => origin !== undefined);
+    this.#committing = this.#commit(next, retried, epoch);
+    this.#committing.catch(() => {});
+    if (retried.length > 0 || !session.keepsPositions) await this.#committing;
+    if (retried.length > 0) await this.#letters.release();
   }
 
   /** Offsets, and what has become of dead letters that were tried again, in one commit. */
@@ -290,6 +300,7 @@ export class SinkTask {
     if (this.#endsReplay(next)) transaction.checkpoint(replayCheckpoint(this.#group), null);
     await this.#letters.commit(transaction, applied);
     this.#guard.moved(next);
+    this.#positions = next;
   }
 
   #endsReplay(positions: SinkPositions): boolean {
@@ -312,4 +323,9 @@ export class SinkTask {
       offset: String(offset),
     });
   }
+}
+
+function without(records: readonly ReadRecord[], letters: readonly DeadLetter[]): readonly ReadRecord[] {
+  const refused = new Set(letters.map(({ record }) => record));
+  return records.filter((record) => !refused.has(record));
 }

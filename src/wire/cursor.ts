@@ -4,7 +4,7 @@ import { invalidBatch } from './batch-header.ts';
 export class Cursor {
   readonly bytes: Uint8Array;
   at: number;
-  readonly end: number;
+  end: number;
 
   constructor(bytes: Uint8Array, at: number, end: number) {
     this.bytes = bytes;

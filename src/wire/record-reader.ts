@@ -1,5 +1,5 @@
 /** Reads the records of a batch; layout in record-batch-builder.ts. */
-import type { LogRecord, StoredHeaders } from '../contracts/log.ts';
+import type { LogRecord, StoredRecord } from '../contracts/log.ts';
 import {
   CODEC_BITS,
   CONTROL_BIT,
@@ -31,13 +31,16 @@ export function* readRecords(bytes: Uint8Array): Generator<LogRecord, void, unde
     const length = cursor.varint();
     const end = cursor.at + length;
     if (length < 0 || end > cursor.end) throw invalidBatch('a record reaches past the end', cursor.at);
-    const record = readRecord(new Cursor(plain, cursor.at, end), header.baseTimestamp, baseOffset, appendTime);
-    cursor.at = end;
+    const { end: last } = cursor;
+    cursor.end = end;
+    const record = readRecord(cursor, header.baseTimestamp, baseOffset, appendTime);
+    cursor.end = last;
     yield record;
   }
   if (cursor.at !== cursor.end) throw invalidBatch('bytes follow the last record', cursor.at);
 }
 
+/** The record that fills the cursor's range. */
 function readRecord(cursor: Cursor, baseTimestamp: number, baseOffset: bigint, appendTime: number | null): RecordView {
   cursor.skip(1);
   const timestampDelta = cursor.varlong();
@@ -55,7 +58,7 @@ function readRecord(cursor: Cursor, baseTimestamp: number, baseOffset: bigint, a
   }
   if (cursor.at !== cursor.end) throw invalidBatch('the length of a record is wrong', cursor.at);
   const timestamp = appendTime ?? baseTimestamp + timestampDelta;
-  return new RecordView(cursor, offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt);
+  return new RecordView(cursor.bytes, offset, timestamp, keyAt, keyLength, valueAt, valueLength, headersAt);
 }
 
 interface HeaderName {
@@ -81,18 +84,18 @@ function equals(bytes: Uint8Array, at: number, name: Uint8Array): boolean {
 }
 
 /** Makes views only when they are asked for: most readers need few of them. */
-class RecordView implements LogRecord, StoredHeaders {
+class RecordView implements LogRecord, StoredRecord {
+  readonly bytes: Uint8Array;
   readonly offset: bigint;
   readonly timestamp: number;
-  readonly #cursor: Cursor;
-  readonly #keyAt: number;
-  readonly #keyLength: number;
-  readonly #valueAt: number;
-  readonly #valueLength: number;
+  readonly keyAt: number;
+  readonly keyLength: number;
+  readonly valueAt: number;
+  readonly valueLength: number;
   readonly headersAt: number;
 
   constructor(
-    cursor: Cursor,
+    bytes: Uint8Array,
     offset: bigint,
     timestamp: number,
     keyAt: number,
@@ -101,35 +104,32 @@ class RecordView implements LogRecord, StoredHeaders {
     valueLength: number,
     headersAt: number,
   ) {
+    this.bytes = bytes;
     this.offset = offset;
     this.timestamp = timestamp;
-    this.#cursor = cursor;
-    this.#keyAt = keyAt;
-    this.#keyLength = keyLength;
-    this.#valueAt = valueAt;
-    this.#valueLength = valueLength;
+    this.keyAt = keyAt;
+    this.keyLength = keyLength;
+    this.valueAt = valueAt;
+    this.valueLength = valueLength;
     this.headersAt = headersAt;
   }
 
   get key(): Uint8Array | null {
-    return this.#cursor.view(this.#keyAt, this.#keyLength);
+    const { bytes, keyAt, keyLength } = this;
+    return keyLength < 0 ? null : bytes.subarray(keyAt, keyAt + keyLength);
   }
 
   get value(): Uint8Array | null {
-    return this.#cursor.view(this.#valueAt, this.#valueLength);
+    const { bytes, valueAt, valueLength } = this;
+    return valueLength < 0 ? null : bytes.subarray(valueAt, valueAt + valueLength);
   }
 
-  get bytes(): Uint8Array {
-    return this.#cursor.bytes;
-  }
-
-  get storedHeaders(): StoredHeaders {
+  get stored(): StoredRecord {
     return this;
   }
 
   get headers(): LogRecord['headers'] {
-    const cursor = this.#cursor;
-    cursor.at = this.headersAt;
+    const cursor = new Cursor(this.bytes, this.headersAt, this.bytes.length);
     const headers: { key: string; value: Uint8Array | null }[] = [];
     for (let left = cursor.count(); left > 0; left--) {
       const nameLength = cursor.varint();

@@ -21,7 +21,7 @@ export const runtimeMutants: readonly Mutant[] = [
     invariant: 2,
     file: 'src/pipeline/sink-task.ts',
     find: `    failpoint('sink.after-write');`,
-    replace: `    await this.#commit(next, epoch);
+    replace: `    await this.#commit(next, [], epoch);
     failpoint('sink.after-write');`,
     test: [RUNTIME, 'invariant 2'],
   },

@@ -1,20 +1,24 @@
 /** What of a batch goes to the target, and what aside. */
 import { classOf, TailraceError } from '../../contracts/errors.ts';
 import type { Change } from '../../contracts/row.ts';
-import type { Rejection } from '../../contracts/sink.ts';
+import type { Rejection, SinkRecord } from '../../contracts/sink.ts';
 import type { ReadRecord } from '../sink-reader.ts';
-import { type Passed, passedRecord, type SinkRules } from '../sink-rules.ts';
+import { isUnchanged, outputsOf, type SinkRules } from '../sink-rules.ts';
 import { isWhole, rowName } from './entry.ts';
 import type { DeadLetter, DeadLetters } from './letters.ts';
 
 export interface SortedOut {
-  readonly passed: readonly Passed[];
+  /** Records that passed the rules. */
+  readonly passed: readonly ReadRecord[];
+  /** What the target gets of them, in their order. */
+  readonly outputs: readonly SinkRecord[];
   readonly letters: DeadLetter[];
 }
 
 /** Throws what is no fault of a single record, and under the policy `stop` every fault. */
 export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters, rules: SinkRules): SortedOut {
-  const passed: Passed[] = [];
+  const passed: ReadRecord[] = [];
+  const outputs: SinkRecord[] = [];
   const letters: DeadLetter[] = [];
   /** Rows of this batch with a letter that is not written yet. */
   const unwritten = new Set<string>();
@@ -28,14 +32,19 @@ export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters
       if (deadLetters.holds(record, change, unwritten)) {
         const error = new TailraceError('sink.rejected', 'held behind an open dead letter');
         letters.push({ record, state: 'held', error });
-      } else passed.push(passedRecord(record, rules.apply(sparing(record, change, deadLetters, letters))));
+        continue;
+      }
+      const changes = rules.apply(sparing(record, change, deadLetters, letters));
+      if (isUnchanged(record, changes)) outputs.push(record);
+      else outputs.push(...outputsOf(record, changes));
+      passed.push(record);
     } catch (error) {
       if (classOf(error) !== 'poison' || deadLetters.stops) throw error;
       letters.push({ record, state: 'open', error });
       if (change !== null) unwritten.add(rowName(origin?.topic ?? topic, change));
     }
   }
-  return { passed, letters };
+  return { passed, outputs, letters };
 }
 
 /** The end of a snapshot, with the rows that its sweep leaves alone. */
