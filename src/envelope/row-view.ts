@@ -27,7 +27,8 @@ export class RowView implements Row {
       places.push(value === undefined ? -1 : at, value === undefined ? -1 : at + value.length);
       at += value?.length ?? 0;
     }
-    return new RowView(columns, Buffer.concat(values.filter((value) => value !== undefined)), places);
+    const bytes = Buffer.concat(values.filter((value) => value !== undefined));
+    return new RowView(columns, bytes, Int32Array.from(places), 0);
   }
 
   get(index: number): Value | typeof NOT_SENT {
