@@ -27,11 +27,12 @@ export function elasticsearchSinkDriver(server: () => SearchServer): SinkDriver 
       proxies.set(url, proxy);
       return {
         settings,
-        async rows({ table }) {
+        async rows({ table, columns }) {
+          const json = columns.filter(({ kind }) => kind === 'json').map(({ name }) => name);
           await client.send('POST', `/${prefix}-${table}/_refresh`);
           const query = { size: 1_000, query: { match_all: {} } };
           const { hits } = exactJson(await client.send('POST', `/${prefix}-${table}/_search`, query)) as Found;
-          return (hits?.hits ?? []).map(({ _source }) => ({ values: withoutOwn(_source) }));
+          return (hits?.hits ?? []).map(({ _source }) => ({ values: columnTexts(withoutOwn(_source), json) }));
         },
         async remove() {
           await proxy.off();
@@ -53,6 +54,6 @@ export function elasticsearchSinkDriver(server: () => SearchServer): SinkDriver 
   };
 }
 
-function withoutOwn(source: object) {
-  return columnTexts(Object.fromEntries(Object.entries(source).filter(([name]) => !OWN.test(name))));
+function withoutOwn(source: object): object {
+  return Object.fromEntries(Object.entries(source).filter(([name]) => !OWN.test(name)));
 }

@@ -14,12 +14,14 @@ export function exactJson(json: string): unknown {
   });
 }
 
-/** Columns of a row that was read with it: strings as they are, everything else as its JSON. */
-export function columnTexts(row: object): Readonly<Record<string, string | null>> {
-  return Object.fromEntries(
-    Object.entries(row).map(([name, value]: [string, unknown]) => [
-      name,
-      value === null || typeof value === 'string' ? value : JSON.stringify(value),
-    ]),
-  );
+/**
+ * Columns of a row that was read with it: strings as they are, everything else as its JSON.
+ * @param json columns that hold JSON: their strings are texts of it too
+ */
+export function columnTexts(row: object, json: readonly string[] = []): Readonly<Record<string, string | null>> {
+  const textOf = (name: string, value: unknown): string | null => {
+    if (value === null) return null;
+    return typeof value === 'string' && !json.includes(name) ? value : JSON.stringify(value);
+  };
+  return Object.fromEntries(Object.entries(row).map(([name, value]) => [name, textOf(name, value)]));
 }
