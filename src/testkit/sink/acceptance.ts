@@ -3,6 +3,7 @@ import type { SinkManifest } from '../../contracts/plugin.ts';
 import type { SinkDriver } from '../sink-driver.ts';
 import { type AcceptanceSuite, casesOf } from '../suite.ts';
 import type { SinkCase } from './bench.ts';
+import { crashCases } from './crash-cases.ts';
 import { failureCases } from './failure-cases.ts';
 import { positionCases } from './position-cases.ts';
 import { rowCases } from './row-cases.ts';
@@ -22,6 +23,7 @@ const cases: readonly SinkCase[] = [
   ...valueCases,
   ...failureCases,
   ...schemaCases,
+  ...crashCases,
 ];
 
 /** @param sink as `defineSink` gives it */
