@@ -12,3 +12,4 @@ export type { SourceChange, SourceDriver, SourceOrigin, SourceSettings } from '.
 export { stepAcceptance } from './step/acceptance.ts';
 export type { StepDriver, StepUse } from './step-driver.ts';
 export type { AcceptanceCase, AcceptanceSuite } from './suite.ts';
+export { type Drivers, type PluginParts, pluginSuites, runSuites, type TestOptions } from './test-plugin.ts';
