@@ -23,6 +23,7 @@ import type { TopicRules } from './operations/index.ts';
 import type { Instance } from './pipeline/instance.ts';
 import type { RebuildOptions } from './pipeline/rebuild/rebuild.ts';
 import type { Rebuilds } from './pipeline/rebuild/sink-jobs.ts';
+import type { BackgroundVerification } from './pipeline/verify/background.ts';
 import type { Verifications } from './pipeline/verify/verifications.ts';
 import { PluginRegistry } from './plugins/plugin-registry.ts';
 import { createRules } from './rules/index.ts';
@@ -90,6 +91,8 @@ async function start(
     closers.push(() => running.stop());
     const verification = await verificationsOf({ running, store, envelope, rules }, instance, context);
     closers.push(() => verification.stop());
+    const background = await backgroundOf({ running, store, verification }, context);
+    closers.push(() => background.stop());
     const rebuilds = await rebuildsOf({ running, store, envelope, verification }, context);
     closers.push(() => rebuilds.stop());
     // What listens comes first: a taken port is found before anything was made at a source.
@@ -102,6 +105,7 @@ async function start(
     if (api !== null) closers.push(() => api.close());
     running.begin();
     rebuilds.resume();
+    background.begin();
     // Without pipelines there is nothing that could end by itself but the log.
     const done =
       pipelines.length === 0
@@ -169,6 +173,14 @@ async function verificationsOf(
   const { Verifications: Made } = await import('./pipeline/verify/verifications.ts');
   const pipelines = () => running.plans;
   return new Made({ name, pipelines, running, log, envelope, rules, rulesContext: { maskKey }, context });
+}
+
+async function backgroundOf(
+  { running, store: log, verification: verifications }: Pick<Served, 'running' | 'store' | 'verification'>,
+  context: ConnectorContext,
+): Promise<BackgroundVerification> {
+  const { BackgroundVerification: Made } = await import('./pipeline/verify/background.ts');
+  return new Made({ log, context, pipelines: () => running.plans, running, verifications });
 }
 
 async function deadLetterDesk(

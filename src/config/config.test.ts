@@ -262,6 +262,25 @@ test('a pipeline says that it has no sink', async () => {
   expect(without.problems.map(({ code }) => code)).toEqual(['missing-key']);
 });
 
+test('a sink is compared in the background where its target can be read', async () => {
+  const inspect = () => Promise.reject(new Error('not opened in these tests'));
+  const asked = (type: string) => {
+    const manifest = testRegistry.sink(type);
+    return manifest && (type === 'sqlite' ? { ...manifest, inspect } : manifest);
+  };
+  const loaded = (more: string) =>
+    load(project({ 'p.yaml': SHOP.replace(/sink: .*/, `sink: { ${more} }`) }), {
+      registry: { ...testRegistry, sink: asked },
+    });
+  const { pipelines } = await loaded('type: sqlite, path: x.db, verify: { every: 6h }');
+  expect(pipelines[0]!.sinks[0]!.verify).toEqual({ everyMs: 6 * 3_600_000, rate: 500 });
+  const messages = async (more: string) => (await loaded(more)).problems.map(({ message }) => message);
+  expect(await messages('type: sqlite, path: x.db, verify: { every: 1ms, rate: 0 }')).toHaveLength(2);
+  expect(await messages('type: file, path: x, verify: {}')).toEqual([
+    'a file sink cannot be compared with its source: what it holds cannot be read',
+  ]);
+});
+
 test('a variable is what its field asks for, also in one of several forms', async () => {
   const dir = project({
     'p.yaml': SHOP.replace(' }', ', batch: { records: "${N}" } }'),

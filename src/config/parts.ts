@@ -66,8 +66,9 @@ export function readSink(
   if (manifest === undefined || common === undefined || config === undefined) return null;
   const batch = { maxRecords: common.batch.records, maxBytes: common.batch.bytes };
   const maxDeadLettersPerMinute = common.max_dead_letters_per_minute;
-  const { dead_letters: deadLetters, rate, consistency } = common;
+  const { dead_letters: deadLetters, rate, consistency, verify } = common;
   if (consistency === 'transactional') checkTransactional(context, path, manifest, deadLetters);
+  if (verify !== undefined) checkVerifiable(context, path, manifest);
   return {
     name,
     manifest: { ...manifest, keeps: manifest.keepsFor?.(config.value) ?? manifest.keeps },
@@ -79,6 +80,7 @@ export function readSink(
     ...(deadLetters === undefined ? {} : { deadLetters }),
     ...(rate === undefined ? {} : { rate }),
     ...(consistency === undefined ? {} : { consistency }),
+    ...(verify === undefined ? {} : { verify: { everyMs: verify.every, rate: verify.rate } }),
     path,
   };
 }
@@ -99,6 +101,18 @@ function checkTransactional(
     const fix = 'write dead_letters: stop, or remove the line';
     file.report({ level: 'error', code: 'invalid-value', message, path: [...path, 'dead_letters'], fix });
   }
+}
+
+function checkVerifiable({ file }: ReadContext, path: PartNode['path'], { type, inspect }: SinkManifest): void {
+  if (inspect !== undefined) return;
+  const message = `a ${type} sink cannot be compared with its source: what it holds cannot be read`;
+  file.report({
+    level: 'error',
+    code: 'invalid-value',
+    message,
+    path: [...path, 'verify'],
+    fix: 'remove the line',
+  });
 }
 
 function asMap({ file }: ReadContext, { node, path }: PartNode): MapNode | null {

@@ -1,8 +1,10 @@
 /** The keys of a pipeline file, apart from those of the connectors. The reference page is made from them. */
 import { z } from 'zod';
-import { sizeBytes } from '../lib/schema.ts';
+import { durationMs, sizeBytes } from '../lib/schema.ts';
 
 const MIN_BATCH_BYTES = 64 * 1024;
+
+const MIN_VERIFY_MS = 1_000;
 
 /** Names make topics, positions in targets and replication slots. */
 export const NAME = /^[A-Za-z0-9][A-Za-z0-9_-]{0,62}$/;
@@ -127,4 +129,16 @@ export const sinkKeys = z.strictObject({
         'Default: `eventual`.',
     ),
   rate: z.int().min(1).optional().describe('Most records a second. Default: no limit.'),
+  verify: z
+    .strictObject({
+      every: durationMs()
+        .refine((ms) => ms >= MIN_VERIFY_MS, { error: 'must be at least 1s' })
+        .prefault('24h')
+        .describe('From the beginning of one comparison to that of the next, e.g. `6h`.'),
+      rate: z.int().min(1).default(500).describe('Most rows a second, of source and target together.'),
+    })
+    .optional()
+    .describe(
+      'Compares all rows with the source in the background, again and again; `tailrace status` shows the result.',
+    ),
 });

@@ -3,6 +3,7 @@
 import type { Measures } from './measures.ts';
 import type { ReplayProgress } from './replay.ts';
 import type { SnapshotCommand, SnapshotStatus, UpstreamStatus } from './upstream.ts';
+import type { VerifiedStatus } from './verification.ts';
 
 export type TaskState =
   | 'starting'
@@ -56,6 +57,8 @@ export interface SinkStatus {
   readonly notYetTransactional?: true;
   /** Of a replay that is under way. */
   readonly replay?: ReplayProgress;
+  /** Of a sink that is compared with its source in the background. */
+  readonly verified?: VerifiedStatus;
   /** Records in the log that this sink has not applied. */
   readonly lagRecords: number;
   /** Age of the oldest record not applied, ms; 0 when none. */

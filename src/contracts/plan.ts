@@ -43,6 +43,8 @@ export interface SinkPlan {
   readonly rate?: number;
   /** `transactional`: the target goes from one state that the source had to another. Absent: `eventual`. */
   readonly consistency?: Consistency;
+  /** Comparison in the background: a round begins so long after the last one began, at so many rows a second. Absent: none. */
+  readonly verify?: { readonly everyMs: number; readonly rate: number };
   readonly path: readonly (string | number)[];
 }
 

@@ -126,6 +126,25 @@ export interface VerificationStatus {
   readonly problem: { readonly code: string; readonly message: string; readonly remedy: string | null } | null;
 }
 
+/** What comparisons in the background say of a sink (`verify:` in the file). No row values, no keys. */
+export interface VerifiedStatus {
+  /**
+   * Of 100 rows compared in the last complete round, those that were equal, to two digits and never rounded up; null: no round
+   * is complete.
+   */
+  readonly percent: number | null;
+  /** All of them were compared at or after, ms since 1970. Null: as `percent`. */
+  readonly sinceMs: number | null;
+  /** Rows of that round that were missing, different or extra. */
+  readonly differing: number;
+  /** Rows of that round that changed too often to be compared. */
+  readonly unsettled: number;
+  /** When the round under way began, ms since 1970; null: none is. */
+  readonly roundMs: number | null;
+  /** Why the last try could not go on; it is tried again. */
+  readonly problem: VerificationStatus['problem'];
+}
+
 export interface VerificationControl {
   /** The last of each sink, running or not. */
   verifications(): readonly VerificationStatus[];

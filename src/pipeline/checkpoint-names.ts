@@ -29,5 +29,8 @@ export const retryTopic = (pipeline: string, sink: string) => `__tailrace_retrie
 export const schemasTopic = (source: string) => `${source}.__schemas`;
 /** Where a verification that was broken off goes on. */
 export const verifyCheckpoint = (pipeline: string, sink: string) => `verify/${pipeline}/${sink}`;
+/** The same of the comparison in the background, and what its last round has found. */
+export const verifyRoundCheckpoint = (pipeline: string, sink: string) => `verify-round/${pipeline}/${sink}`;
+export const verifiedCheckpoint = (pipeline: string, sink: string) => `verified/${pipeline}/${sink}`;
 /** Tables that a source's patterns were last found to stand for. */
 export const tablesCheckpoint = (source: string) => `tables/${source}`;

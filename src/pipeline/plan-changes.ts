@@ -173,6 +173,7 @@ function sinkFields(pipeline: PipelinePlan, sink: SinkPlan): Fields {
     ['max_dead_letters_per_minute', shown(maxDeadLettersPerMinute)],
     ['dead_letters', shown(sink.deadLetters ?? 'default')],
     ['rate', shown(sink.rate ?? 'no limit')],
+    ['verify', shown(sink.verify ?? 'no')],
   ]);
 }
 

@@ -28,6 +28,7 @@ import { type BatchReader, type ReadRecord, SinkReader } from './sink-reader.ts'
 import { SinkRules } from './sink-rules.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
 import { TransactionReader } from './transaction-reader.ts';
+import { verifiedStatus } from './verify/verified.ts';
 
 export interface SinkTaskOptions {
   readonly plan: SinkPlan;
@@ -120,7 +121,7 @@ export class SinkTask {
   }
 
   status(): SinkStatus {
-    const { plan, log, context } = this.#options;
+    const { plan, pipeline, log, context } = this.#options;
     const lag = this.#places.lag(this.#positions);
     const oldest = lag === 0n ? null : this.#oldestMs;
     const now = context.clock.now();
@@ -138,6 +139,7 @@ export class SinkTask {
       lagMs: oldest === null ? 0 : Math.max(0, now - oldest),
       ...(this.#snapshots?.any ? { notYetTransactional: true as const } : {}),
       ...(replay === null ? {} : { replay: progressOf(replay, this.#positions, now) }),
+      ...(plan.verify === undefined ? {} : { verified: verifiedStatus(log, pipeline, plan.name) }),
     };
   }
 

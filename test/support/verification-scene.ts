@@ -5,14 +5,18 @@ import { basename, join } from 'node:path';
 import pg from 'pg';
 import { onTestFinished } from 'vitest';
 import { source } from '../../connectors/postgres/index.ts';
+import type { Log } from '../../src/contracts/log.ts';
 import type { PipelinePlan, SinkPlan, SourcePlan } from '../../src/contracts/plan.ts';
 import type { SinkManifest } from '../../src/contracts/plugin.ts';
+import type { SinkCommands } from '../../src/contracts/replay.ts';
 import type { StepSource } from '../../src/contracts/rules.ts';
 import type { Difference, VerificationStatus, VerifyRequest } from '../../src/contracts/verification.ts';
 import { createEnvelope } from '../../src/envelope/index.ts';
 import { systemClock } from '../../src/lib/clock.ts';
 import { openLog } from '../../src/log/embedded-log.ts';
 import { Instance } from '../../src/pipeline/instance.ts';
+import { SinkControl } from '../../src/pipeline/sink-control.ts';
+import { BackgroundVerification } from '../../src/pipeline/verify/background.ts';
 import { Verifications } from '../../src/pipeline/verify/verifications.ts';
 import { createRules } from '../../src/rules/index.ts';
 import { until } from './project.ts';
@@ -22,6 +26,7 @@ export interface SceneSink {
   readonly manifest: SinkManifest;
   readonly config: object;
   readonly transform?: readonly StepSource[];
+  readonly verify?: SinkPlan['verify'];
 }
 
 export interface VerificationScene {
@@ -29,7 +34,14 @@ export interface VerificationScene {
   /** Of the source's database. */
   readonly client: pg.Client;
   verify(request?: Partial<VerifyRequest>): Promise<VerificationStatus[]>;
+  verifications(): readonly VerificationStatus[];
   differences(sink: string): readonly Difference[];
+  /** False: none was under way. */
+  cancel(): boolean;
+  /** One that has not begun. */
+  background(): BackgroundVerification;
+  readonly commands: SinkCommands;
+  readonly log: Log;
   /** Resolves when every sink has what the log has. */
   caughtUp(): Promise<void>;
 }
@@ -82,10 +94,21 @@ export async function verificationScene(
   const client = new pg.Client(url);
   await client.connect();
   onTestFinished(() => client.end().catch(() => {}));
-  return sceneOf(instance, verifications, client);
+  const background = () => {
+    const options = { log, context, pipelines, running: instance, verifications, lookMs: 20 };
+    const made = new BackgroundVerification(options);
+    onTestFinished(() => made.stop());
+    return made;
+  };
+  const commands = new SinkControl({ log, envelope, context, running: instance });
+  return { ...sceneOf(instance, verifications, client), background, commands, log };
 }
 
-function sceneOf(instance: Instance, verification: Verifications, client: pg.Client): VerificationScene {
+function sceneOf(
+  instance: Instance,
+  verification: Verifications,
+  client: pg.Client,
+): Omit<VerificationScene, 'background' | 'commands' | 'log'> {
   const isOver = ({ state }: VerificationStatus) => state !== 'running';
   return {
     instance,
@@ -96,7 +119,9 @@ function sceneOf(instance: Instance, verification: Verifications, client: pg.Cli
       await until('the verification ends', async () => verification.verifications().every(isOver));
       return [...verification.verifications()];
     },
+    verifications: () => verification.verifications(),
     differences: (sink) => verification.differences('p', sink),
+    cancel: () => verification.cancelVerification('p', null),
     caughtUp: () =>
       until(`the sinks caught up`, async () => {
         const [status] = instance.status().pipelines;
@@ -112,7 +137,7 @@ function pipelineOf(
   sinks: readonly SceneSink[],
   more: Partial<SourcePlan>,
 ): PipelinePlan {
-  const plan = ({ name, manifest, config, transform = [] }: SceneSink): SinkPlan => ({
+  const plan = ({ name, manifest, config, transform = [], verify }: SceneSink): SinkPlan => ({
     name,
     manifest,
     config: manifest.config.parse(config),
@@ -120,6 +145,7 @@ function pipelineOf(
     transform,
     batch: FIRST,
     maxDeadLettersPerMinute: 100,
+    ...(verify === undefined ? {} : { verify }),
     path: [],
   });
   const from = {

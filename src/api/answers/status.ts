@@ -3,6 +3,7 @@ import { z } from 'zod';
 import type { InstanceStatus, PipelineStatus, SinkStatus, SourceStatus, TaskProblem } from '../../contracts/control.ts';
 import type { ReplayProgress } from '../../contracts/replay.ts';
 import type { SnapshotStatus, UpstreamStatus } from '../../contracts/upstream.ts';
+import type { VerifiedStatus } from '../../contracts/verification.ts';
 
 const ms = () => z.number().describe('ms since 1970');
 
@@ -69,6 +70,18 @@ export const replayProgress: z.ZodType<ReplayProgress> = z.object({
   etaSeconds: z.number().nullable(),
 });
 
+const verified: z.ZodType<VerifiedStatus> = z.object({
+  percent: z.number().nullable().describe('rows of the last complete round that were equal; null: none is complete'),
+  sinceMs: ms().nullable().describe('all of them were compared at or after'),
+  differing: z.number().describe('rows of that round that were missing, different or extra'),
+  unsettled: z.number().describe('rows of that round that changed too often to be compared'),
+  roundMs: ms().nullable().describe('when the round under way began; null: none is'),
+  problem: z
+    .object({ code: z.string(), message: z.string(), remedy: z.string().nullable() })
+    .nullable()
+    .describe('why the last try could not go on'),
+});
+
 const sink: z.ZodType<SinkStatus> = z.object({
   name: z.string(),
   type: z.string(),
@@ -80,6 +93,7 @@ const sink: z.ZodType<SinkStatus> = z.object({
   oldestDeadLetterMs: ms().nullable().exactOptional(),
   notYetTransactional: z.literal(true).exactOptional().describe('a transactional sink in the midst of a snapshot'),
   replay: replayProgress.exactOptional().describe('of one that is under way'),
+  verified: verified.exactOptional().describe('of a sink that is compared with its source in the background'),
   lagRecords: z.number().describe('records in the log that it has not applied'),
   lagMs: z.number().describe('age of the oldest of them, ms'),
 });

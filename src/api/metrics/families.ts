@@ -149,6 +149,9 @@ function snapshotFamilies(sources: Labelled<SourceStatus>): Family[] {
 function sinkFamilies(sinks: Labelled<SinkStatus>, now: number): Family[] {
   const oldest = ({ oldestDeadLetterMs: first }: SinkStatus) =>
     first == null ? null : Math.max(0, (now - first) / 1_000);
+  const ratio = ({ verified }: SinkStatus) => (verified?.percent == null ? null : verified.percent / 100);
+  const since = ({ verified }: SinkStatus) =>
+    verified?.sinceMs == null ? null : Math.max(0, now - verified.sinceMs) / 1_000;
   const results = sinks.flatMap(([labels, { records, refused = 0 }]) => [
     [{ ...labels, result: 'applied' }, records] as const,
     [{ ...labels, result: 'dead_letter' }, refused] as const,
@@ -158,6 +161,14 @@ function sinkFamilies(sinks: Labelled<SinkStatus>, now: number): Family[] {
     each('tailrace_dlq_records', 'gauge', 'Dead letters that wait.', sinks, ({ deadLetters }) => deadLetters),
     each('tailrace_dlq_oldest_age_seconds', 'gauge', 'Since the oldest of them was refused.', sinks, oldest),
     each('tailrace_replay_percent', 'gauge', 'Of a replay under way.', sinks, ({ replay }) => replay?.percent ?? null),
+    each(
+      'tailrace_verified_ratio',
+      'gauge',
+      'Of the rows compared in the last complete round, the equal ones.',
+      sinks,
+      ratio,
+    ),
+    each('tailrace_verified_age_seconds', 'gauge', 'Since that round began.', sinks, since),
     each('tailrace_sink_lag_records', 'gauge', 'Records in the log not applied.', sinks, (sink) => sink.lagRecords),
     each('tailrace_sink_lag_seconds', 'gauge', 'Age of the oldest of them.', sinks, ({ lagMs }) => lagMs / 1_000),
   ];

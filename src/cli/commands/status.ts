@@ -1,4 +1,5 @@
 import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import type { VerifiedStatus } from '../../contracts/verification.ts';
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { count, counted, duration, table } from '../format.ts';
@@ -50,7 +51,7 @@ function statusText(found: InstanceStatus, now: number, style: Style): string {
   const pipelines = found.pipelines.map(({ name, sources, sinks }) => {
     const rows = [
       ...sources.map((source) => ['source', source.name, source.type, source.state, ...sourceCells(source, now)]),
-      ...sinks.map((sink) => ['sink', sink.name, sink.type, sink.state, ...sinkCells(sink)]),
+      ...sinks.map((sink) => ['sink', sink.name, sink.type, sink.state, ...sinkCells(sink, now)]),
     ];
     return withProblems(`${printable(name)}\n`, rows, [...sources, ...sinks], style);
   });
@@ -107,10 +108,21 @@ function sourceCells({ rows, transactions, lastCommitMs }: SourceStatus, now: nu
   return [counted(rows, 'row'), counted(transactions, 'transaction'), last];
 }
 
-function sinkCells({ records, lagRecords, lagMs, deadLetters, replay, notYetTransactional }: SinkStatus): string[] {
+function sinkCells(sink: SinkStatus, now: number): string[] {
+  const { records, lagRecords, lagMs, deadLetters, replay, notYetTransactional, verified } = sink;
   const lag = lagRecords === 0 ? 'no lag' : `${count(lagRecords)} behind${lagMs > 0 ? `, ${duration(lagMs)}` : ''}`;
   const replayed = replay === undefined ? '' : `replay ${replay.percent} %`;
   const letters = deadLetters === 0 ? '' : counted(deadLetters, 'dead letter');
-  const notes = [...(replayed === '' ? [] : [replayed]), ...(notYetTransactional ? ['not yet transactional'] : [])];
+  const notes = [
+    ...(replayed === '' ? [] : [replayed]),
+    ...(notYetTransactional ? ['not yet transactional'] : []),
+    ...(verified === undefined ? [] : [verifiedText(verified, now)]),
+  ];
   return [counted(records, 'record'), lag, letters, ...notes];
+}
+
+/** `verified 99.98 % within 6h`: all rows have been compared since then, and so many were equal. */
+function verifiedText({ percent, sinceMs, problem }: VerifiedStatus, now: number): string {
+  const found = percent === null ? 'not yet verified' : `verified ${percent} % within ${duration(now - sinceMs!)}`;
+  return problem === null ? found : `${found} (${problem.code})`;
 }

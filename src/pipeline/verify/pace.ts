@@ -1,10 +1,14 @@
 /** How fast a verification reads, and how far it is. */
 import type { Clock } from '../../contracts/plugin.ts';
 
+const CREDIT_MS = 250;
+
 export class Pace {
   readonly #clock: Clock;
   readonly #rate: number | null;
   #startedAt: number;
+  /** By the rate, what was read takes until then. */
+  #paidUntil: number;
   #rowsSinceStart = 0;
   #expected: number | null = null;
   rows = 0;
@@ -13,7 +17,7 @@ export class Pace {
   constructor(clock: Clock, rate: number | null) {
     this.#clock = clock;
     this.#rate = rate;
-    this.#startedAt = clock.monotonic();
+    this.#startedAt = this.#paidUntil = clock.monotonic();
   }
 
   /** Rows that may be read at once. */
@@ -34,8 +38,10 @@ export class Pace {
     this.#rowsSinceStart += rows;
     signal.throwIfAborted();
     if (this.#rate === null) return;
-    const due = (this.#rowsSinceStart / this.#rate) * 1_000 - (this.#clock.monotonic() - this.#startedAt);
-    if (due > 0) await this.#clock.sleep(due, signal);
+    const now = this.#clock.monotonic();
+    // Time in which nothing was read is not made up for.
+    this.#paidUntil = Math.max(this.#paidUntil, now - CREDIT_MS) + (rows / this.#rate) * 1_000;
+    if (this.#paidUntil > now) await this.#clock.sleep(this.#paidUntil - now, signal);
   }
 
   /** 0 to 99. */

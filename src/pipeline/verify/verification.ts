@@ -7,7 +7,7 @@ import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../../contracts/rules.ts';
 import type { TableDescription } from '../../contracts/schema.ts';
 import type { SinkInspector, SourceInspector, VerifyRequest } from '../../contracts/verification.ts';
-import { sinkGroup, verifyCheckpoint } from '../checkpoint-names.ts';
+import { sinkGroup } from '../checkpoint-names.ts';
 import { sinkTakes } from '../sink-tables.ts';
 import { tableTopic } from '../table-topic.ts';
 import { Confirmation, type Confirmed, type FoundDifference } from './confirmation.ts';
@@ -34,6 +34,8 @@ export interface VerificationOptions {
   readonly rulesContext: RulesContext;
   readonly context: ConnectorContext;
   readonly rereader: Rereader;
+  /** Checkpoint that keeps its place. */
+  readonly place: string;
 }
 
 interface WantedTable {
@@ -78,8 +80,8 @@ export class Verification {
   }
 
   async #run(signal: AbortSignal): Promise<void> {
-    const { request, log, pipeline, sink } = this.#options;
-    const saved = await SavedPlace.open(log, verifyCheckpoint(pipeline.name, sink.name), this.#options.context.clock);
+    const { request, log, place: name, context } = this.#options;
+    const saved = await SavedPlace.open(log, name, context.clock);
     const from = request.resume ? saved.load() : null;
     if (from !== null) this.report.restore(from.tally);
     this.#sink = await this.#inspectSink();

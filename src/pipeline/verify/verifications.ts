@@ -8,6 +8,7 @@ import type {
   VerificationStatus,
   VerifyRequest,
 } from '../../contracts/verification.ts';
+import { verifyCheckpoint } from '../checkpoint-names.ts';
 import type { Rereader } from './repair.ts';
 import { Verification, type VerificationOptions } from './verification.ts';
 
@@ -17,6 +18,13 @@ export interface VerificationsOptions
   /** Those that run now. */
   readonly pipelines: () => readonly PipelinePlan[];
   readonly running: Pick<Control, 'status'> & SnapshotControl & { hasten(source: string): void };
+}
+
+/** A verification that nobody waits for at a terminal. */
+export interface Aside extends Pick<VerificationOptions, 'pipeline' | 'sink' | 'place'> {
+  /** Rows a second; null: no limit. */
+  readonly rate: number | null;
+  readonly resume: boolean;
 }
 
 interface Known {
@@ -51,16 +59,25 @@ export class Verifications implements VerificationControl {
     for (const sink of sinks) this.#refuseRunning(pipeline.name, sink.name);
     const { name, running, pipelines: _, ...options } = this.#options;
     const rereader = rereaderOf(running);
-    const of = (sink: SinkPlan) => new Verification({ ...options, instance: name, rereader, pipeline, sink, request });
+    const of = (sink: SinkPlan) => {
+      const place = verifyCheckpoint(pipeline.name, sink.name);
+      return new Verification({ ...options, instance: name, rereader, pipeline, sink, request, place });
+    };
     return sinks.map((sink) => this.#start(of(sink), pipeline, sink));
   }
 
-  /** Of a sink that stands in no file, without being listed; to its end. */
-  async verifyBeside(pipeline: PipelinePlan, sink: SinkPlan, signal: AbortSignal): Promise<VerificationStatus> {
+  /** Of a sink that stands in no file. */
+  verifyBeside(pipeline: PipelinePlan, sink: SinkPlan, signal: AbortSignal): Promise<VerificationStatus> {
+    const place = verifyCheckpoint(pipeline.name, sink.name);
+    return this.verifyAside({ pipeline, sink, rate: null, resume: false, place }, signal);
+  }
+
+  /** To its end, without being listed, beside others that run. */
+  async verifyAside({ pipeline, sink, rate, resume, place }: Aside, signal: AbortSignal): Promise<VerificationStatus> {
     const { name, running, pipelines: _, ...options } = this.#options;
-    const request = { tables: null, rate: null, repair: false, resume: false };
+    const request = { tables: null, rate, repair: false, resume };
     const rereader = rereaderOf(running);
-    const verification = new Verification({ ...options, instance: name, rereader, pipeline, sink, request });
+    const verification = new Verification({ ...options, instance: name, rereader, pipeline, sink, request, place });
     const cancel = () => verification.cancel();
     signal.addEventListener('abort', cancel, { once: true });
     try {
