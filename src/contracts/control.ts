@@ -65,9 +65,27 @@ export interface SinkStatus {
   readonly lagMs: number;
 }
 
+/** Of the steps that look at other rows, which run between the topics of the sources and those that the sinks read. */
+export interface StageStatus {
+  readonly state: TaskState;
+  readonly problem: TaskProblem | null;
+  /** Records read, and changes written, since the process started. */
+  readonly records: number;
+  readonly sent: number;
+  /** Failures since the process started, and those of them after which it tried again. */
+  readonly errors: number;
+  readonly retries: number;
+  /** Records of its sources that it has not read. */
+  readonly lagRecords: number;
+  /** Age of the oldest of them, ms; 0 when none. */
+  readonly lagMs: number;
+}
+
 export interface PipelineStatus {
   readonly name: string;
   readonly sources: readonly SourceStatus[];
+  /** Absent: no step of the pipeline looks at other rows. */
+  readonly stage?: StageStatus;
   readonly sinks: readonly SinkStatus[];
 }
 

@@ -56,6 +56,11 @@ const catalogue = {
     'retry',
     'The columns that updates leave out could not be kept beside the log; they are taken from it again.',
   ],
+  'stage.store': [
+    'retry',
+    'What a stage keeps of rows beside the log could not be used; it is taken from the log again.',
+  ],
+  'stage.waits': ['retry', 'A table that a step looks into is not known yet.'],
   'source.unreachable': ['retry', 'The source server cannot be reached or closed the connection.'],
   'source.auth': ['environment', 'The source server refused the user, password or database.'],
   'source.not_ready': ['environment', 'The source is not set up for capture; each problem is listed with its remedy.'],

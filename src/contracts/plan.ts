@@ -53,6 +53,8 @@ export interface PipelinePlan {
   readonly file: string;
   readonly sources: readonly SourcePlan[];
   readonly transform: readonly StepSource[];
+  /** So many of the first steps of `transform` run in a stage of their own: the last of them looks at other rows. Absent: none. */
+  readonly staged?: number;
   readonly sinks: readonly SinkPlan[];
 }
 

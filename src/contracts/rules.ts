@@ -2,6 +2,7 @@
 import type { StepManifest } from './plugin.ts';
 import type { Change } from './row.ts';
 import type { TableDescription, TableSchema } from './schema.ts';
+import type { StatefulStep } from './stateful-steps.ts';
 
 /** One step as written: a single-key map. `path` locates it in the file, e.g. `['sinks', 'search', 'transform', 0]`. */
 export interface StepSource {
@@ -60,6 +61,8 @@ export interface RowTransform {
 export interface TableRules {
   readonly steps: readonly StepSource[];
   readonly table: TableDescription;
+  /** Tables that steps may look into, each as its source sends it, with the steps of that source. */
+  readonly others?: readonly { readonly table: TableDescription; readonly steps: readonly StepSource[] }[];
   /** Rows come as the source sends them: what an update leaves out (`Column.unsent`) is not filled in. */
   readonly mayLackColumns?: boolean;
 }
@@ -70,6 +73,8 @@ export interface Rules {
   add?(step: StepManifest): void;
   /** Steps whose argument is the path of a file: they take it absolute. */
   readonly fileVerbs?: readonly string[];
+  /** Of a step that looks at other rows: what it says, when nothing is wrong with it. Null: it is another step. */
+  stateful?(step: StepSource): StatefulStep | null;
   /** Everything that is wrong without knowing the tables: verbs, arguments, expression syntax, unknown functions. */
   lint(steps: readonly StepSource[], context: RulesContext): readonly Problem[];
   /**

@@ -34,3 +34,5 @@ export const verifyRoundCheckpoint = (pipeline: string, sink: string) => `verify
 export const verifiedCheckpoint = (pipeline: string, sink: string) => `verified/${pipeline}/${sink}`;
 /** Tables that a source's patterns were last found to stand for. */
 export const tablesCheckpoint = (source: string) => `tables/${source}`;
+/** Where the stage of a pipeline stands; also the name of its writer and of its hold. */
+export const stageCheckpoint = (pipeline: string) => `stage/${pipeline}`;

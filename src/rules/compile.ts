@@ -3,6 +3,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Change } from '../contracts/row.ts';
 import type { Problem, RowTransform, StepSource } from '../contracts/rules.ts';
 import { type Column, keyColumns, type TableDescription, type TableSchema } from '../contracts/schema.ts';
+import type { StatefulStep } from '../contracts/stateful-steps.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { canonicalSchema, schemaId } from '../lib/schema-id.ts';
@@ -10,6 +11,7 @@ import { OutboxTransform } from './outbox-transform.ts';
 import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
+import { lookup, lookupOf } from './steps/lookup.ts';
 import { isOutboxOf, outboxOf } from './steps/outbox.ts';
 import { split } from './steps/split.ts';
 import { type Step, StepUse } from './steps/step.ts';
@@ -31,12 +33,12 @@ export function addStep(step: Step): void {
  * @param maskKey undefined: not judged
  */
 export function runSteps(steps: readonly StepSource[], stage: Stage, maskKey: string | null | undefined): Stage {
-  for (const source of steps) {
+  for (const [i, source] of steps.entries()) {
     if (stage.isEnded) break;
     stage.stepsRun++;
     const step = BY_VERB.get(source.verb);
     if (step === undefined) stage.problems.push(unknownVerb(source));
-    else step.apply(new StepUse(source, stage, maskKey));
+    else step.apply(new StepUse(source, stage, maskKey, steps.slice(0, i)));
   }
   return stage;
 }
@@ -52,6 +54,8 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
   const stage = runSteps(steps, Stage.of(table), maskKey);
   const problem = stage.problems.find(({ level }) => level === 'error');
   if (problem !== undefined) throw invalid(table, problem);
+  const stateful = steps.find((step) => statefulStep(step) !== null);
+  if (stateful !== undefined) throw needsRows(stateful);
   const end = steps.findIndex((step) => isOutboxOf(step, `${table.schema}.${table.table}`));
   if (end >= 0) {
     const above = compileSteps(steps.slice(0, end), table, maskKey);
@@ -62,6 +66,16 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
   const program = programOf(stage, table);
   if (program.isIdentity && program.instructions.length === 0) return new NoTransform(table);
   return new CompiledTransform(program);
+}
+
+/** Steps that look at other rows are run by the pipeline. */
+export function statefulStep(step: StepSource): StatefulStep | null {
+  return step.verb === lookup.verb ? lookupOf(step) : null;
+}
+
+function needsRows({ verb, path }: StepSource): TailraceError {
+  const message = `${verb} at ${path.join('.')} looks at other rows, and there are none here`;
+  return new TailraceError('config.invalid', message, { remedy: 'tests of rules cannot go through it' });
 }
 
 function invalid({ schema, table }: TableDescription, { message, path, fix }: Problem): TailraceError {

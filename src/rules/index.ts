@@ -1,8 +1,9 @@
 /** Transform steps: what `transform:` lists in a pipeline file. */
 import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.ts';
-import { addStep, compileSteps, fileVerbs, runSteps, verbs } from './compile.ts';
+import { addStep, compileSteps, fileVerbs, runSteps, statefulStep, verbs } from './compile.ts';
 import { conditions } from './conditions.ts';
 import { Stage } from './stage.ts';
+import { isNamed } from './steps/arguments.ts';
 import { pluginStep } from './steps/plugin-step.ts';
 
 export function createRules(): Rules {
@@ -20,6 +21,7 @@ export function createRules(): Rules {
     lintTable: (steps, table) => runSteps(steps, Stage.of(table), undefined).problems,
     lintTables,
     conditions,
+    stateful: statefulStep,
     compile: (steps, table, { maskKey }) => compileSteps(steps, table, maskKey),
   };
 }
@@ -32,8 +34,10 @@ function lintTables(uses: readonly TableRules[]): readonly Problem[] {
   const found = new Map<string, Problem>();
   const absent = new Map<string, { problem: Problem; step: string; tables: number }>();
   const tablesOfStep = new Map<string, number>();
-  for (const { steps, table, mayLackColumns = false } of uses) {
-    const { problems, absences, stepsRun } = runSteps(steps, Stage.of(table, mayLackColumns), undefined);
+  for (const { steps, table, mayLackColumns = false, others = [] } of uses) {
+    const stage = Stage.of(table, mayLackColumns);
+    stage.others = (name, above) => behindSteps(name, above, others);
+    const { problems, absences, stepsRun } = runSteps(steps, stage, undefined);
     for (const step of new Set(steps.slice(0, stepsRun).map(stepName)))
       tablesOfStep.set(step, (tablesOfStep.get(step) ?? 0) + 1);
     for (const problem of problems) found.set(problemName(problem), problem);
@@ -53,6 +57,21 @@ function lintTables(uses: readonly TableRules[]): readonly Problem[] {
     if (tables === tablesOfStep.get(step)) found.set(name, problem);
   }
   return [...found.values()];
+}
+
+/** Of several tables of the name none is meant. */
+function behindSteps(
+  name: string,
+  above: readonly StepSource[],
+  others: NonNullable<TableRules['others']>,
+): Stage | null {
+  const named = others.filter(({ table }) => isNamed([name], `${table.schema}.${table.table}`));
+  const [other] = named;
+  if (other === undefined || named.length > 1) return null;
+  const ofPipeline = above.filter(({ path }) => path[0] === 'transform');
+  const stage = Stage.of(other.table);
+  stage.others = (another, steps) => behindSteps(another, steps, others);
+  return runSteps([...other.steps, ...ofPipeline], stage, undefined);
 }
 
 function stepName({ path }: StepSource): string {

@@ -1,5 +1,5 @@
 /** A table as it stands between two steps: which columns there are, where their values come from, what was found wrong. */
-import type { Problem } from '../contracts/rules.ts';
+import type { Problem, StepSource } from '../contracts/rules.ts';
 import type { Column, TableDescription, UnsentRule } from '../contracts/schema.ts';
 import type { CompiledExpression } from './expression/compile.ts';
 import type { ExpressionScope, ScopeColumn } from './expression/scope.ts';
@@ -43,6 +43,8 @@ export class Stage implements ExpressionScope {
   isEnded = false;
   /** How many steps were run over it. */
   stepsRun = 0;
+  /** Other tables behind the same steps, by name; null: not known. Absent: none is. */
+  others?: (name: string, above: readonly StepSource[]) => Stage | null;
   readonly #gone = new Map<string, string>();
 
   private constructor(name: string | null, input: readonly Column[], isOpen: boolean, judgesUnsent = false) {

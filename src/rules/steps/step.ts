@@ -31,8 +31,11 @@ export class StepUse {
   /** Undefined: not known here, do not judge. Null: none is set. */
   readonly maskKey: string | null | undefined;
   readonly #source: StepSource;
+  readonly #above: readonly StepSource[];
 
-  constructor(source: StepSource, stage: Stage, maskKey: string | null | undefined) {
+  /** @param above the steps before it */
+  constructor(source: StepSource, stage: Stage, maskKey: string | null | undefined, above: readonly StepSource[] = []) {
+    this.#above = above;
     this.stage = stage;
     this.config = source.config;
     this.maskKey = maskKey;
@@ -97,6 +100,15 @@ export class StepUse {
     const gone = this.stage.gone(name);
     if (gone !== undefined) this.problem('unknown-column', `column ${quoted(name)} ${gone}`, place);
     else this.stage.problems.push(unknownColumn(this, name, place));
+  }
+
+  get verb(): string {
+    return this.#source.verb;
+  }
+
+  /** Another table as it stands here; null: not known. */
+  other(name: string): Stage | null {
+    return this.stage.others?.(name, this.#above) ?? null;
   }
 
   pathOf(at: readonly (string | number)[]): readonly (string | number)[] {
