@@ -317,7 +317,7 @@ async function check(
   log: Logger,
 ): Promise<CheckResult[]> {
   const { checkPipelines } = await import('./pipeline/check.ts');
-  return checkPipelines(instance, pipelines, registry.rules, connectorContext(log));
+  return checkPipelines(instance, await storedNames(instance, pipelines), registry.rules, connectorContext(log));
 }
 
 const silent: Logger = () => {};
@@ -325,6 +325,20 @@ const silent: Logger = () => {};
 function openStored({ dataDir }: InstancePlan): Promise<ReadOnlyLog> {
   const options = { dir: dataDir, clock: systemClock, random: Math.random, log: silent };
   return import('./log/read-only.ts').then(({ openLogReadOnly }) => openLogReadOnly(options));
+}
+
+/** Under the names of their state. One that runs keeps the log to itself: then what the files say of renames is taken for true. */
+async function storedNames(
+  instance: InstancePlan,
+  pipelines: readonly PipelinePlan[],
+): Promise<readonly PipelinePlan[]> {
+  const { withStoredNames } = await import('./pipeline/stored-names.ts');
+  const log = await openStored(instance).catch(() => null);
+  try {
+    return withStoredNames(pipelines, log?.checkpoints ?? null).pipelines;
+  } finally {
+    await log?.close();
+  }
 }
 
 async function storedStatus(instance: InstancePlan): Promise<InstanceStatus> {
@@ -369,7 +383,7 @@ export async function createApp(): Promise<App> {
     },
     teardown: async (instance, pipelines, log) => {
       const { teardownPipelines } = await import('./pipeline/teardown.ts');
-      return teardownPipelines(instance, pipelines, connectorContext(log));
+      return teardownPipelines(instance, await storedNames(instance, pipelines), connectorContext(log));
     },
     offline: { status: storedStatus, open: storedReader },
     ruleTests: async () => (await import('./rules/testing/run-tests.ts')).runRuleTests,

@@ -1,6 +1,7 @@
 /** What is wrong between parts and files that are right by themselves. */
 import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import { quoted } from '../lib/printable.ts';
+import { checkRenames } from './check-renames.ts';
 import type { ConfigFile } from './config-file.ts';
 import type { Path } from './tree.ts';
 
@@ -16,6 +17,7 @@ export function checkAcross(pipelines: readonly ReadPipeline[]): void {
   checkCapturedTwice(pipelines);
   checkTargets(pipelines);
   checkUnsentColumns(pipelines);
+  checkRenames(pipelines);
 }
 
 /** Only whole rows may be left alone by compaction. */

@@ -43,8 +43,9 @@ export function readSource(context: ReadContext, name: string, part: PartNode): 
   const tables = readTables(context.file, [...path, 'tables'], child(node, 'tables'), patterns);
   const transform = readSteps(context, [...path, 'transform'], child(node, 'transform'));
   if (manifest === undefined || common === undefined || config === undefined || tables === null) return null;
-  const { snapshot, on_gap: onGap } = common;
-  return { name, manifest, config: config.value, tables, snapshot, onGap, transform, path };
+  const { snapshot, on_gap: onGap, renamed_from: renamedFrom } = common;
+  const named = { name, ...(renamedFrom === undefined ? {} : { renamedFrom }) };
+  return { ...named, manifest, config: config.value, tables, snapshot, onGap, transform, path };
 }
 
 /** @param tables of all sources of the pipeline; null when they are not known. */
@@ -66,11 +67,12 @@ export function readSink(
   if (manifest === undefined || common === undefined || config === undefined) return null;
   const batch = { maxRecords: common.batch.records, maxBytes: common.batch.bytes };
   const maxDeadLettersPerMinute = common.max_dead_letters_per_minute;
-  const { dead_letters: deadLetters, rate, consistency, verify } = common;
+  const { dead_letters: deadLetters, rate, consistency, renamed_from: renamedFrom, verify } = common;
   if (consistency === 'transactional') checkTransactional(context, path, manifest, deadLetters);
   if (verify !== undefined) checkVerifiable(context, path, manifest);
   return {
     name,
+    ...(renamedFrom === undefined ? {} : { renamedFrom }),
     manifest: { ...manifest, keeps: manifest.keepsFor?.(config.value) ?? manifest.keeps },
     config: config.value,
     from,

@@ -37,7 +37,12 @@ export function readPipeline(context: ReadContext, path: string): PipelineFile |
   const name = pipelineName(context, path, root, keys?.name);
   const transform = readSteps(context, ['transform'], child(root, 'transform'));
   const sourceParts = parts(context, root, 'source');
-  const sources: (SourcePlan | null)[] = sourceParts.map((part) => readSource(context, part.name ?? name, part));
+  const renamed = keys?.renamed_from === undefined ? {} : { renamedFrom: keys.renamed_from };
+  // A source without a name of its own is called as the pipeline was.
+  const sources: (SourcePlan | null)[] = sourceParts.map((part) => {
+    const source = readSource(context, part.name ?? name, part);
+    return source === null || part.name !== null ? source : { ...renamed, ...source };
+  });
   const declared = sourceParts.map(({ path: at, node }) =>
     declaredTables(file, [...at, 'tables'], child(node, 'tables')),
   );
@@ -49,6 +54,7 @@ export function readPipeline(context: ReadContext, path: string): PipelineFile |
   );
   const plan = {
     name,
+    ...renamed,
     file: path,
     sources: sources.filter((source) => source !== null),
     transform,

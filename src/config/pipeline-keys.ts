@@ -14,6 +14,13 @@ export const name = () => z.string().regex(NAME, { error: NAME_RULE });
 
 const steps = () => z.array(z.unknown()).optional();
 
+const renamedFrom = (what: string) =>
+  name()
+    .optional()
+    .describe(
+      `What the ${what} was called before: it goes on where it was, under the names that it has in the log. The line can go when it has run once.`,
+    );
+
 const testRow = () => z.record(z.string(), z.unknown()).optional();
 
 const testKeys = z.strictObject({
@@ -70,6 +77,7 @@ export const pipelineKeys = z.strictObject({
     .optional()
     .describe('Several sinks: a map from name to sink. `{}`: none, Kafka clients alone read the topics.'),
   tests: z.array(testKeys).optional().describe('Tests of the rules, run by `tailrace test`.'),
+  renamed_from: renamedFrom('pipeline'),
 });
 
 export const sourceKeys = z.strictObject({
@@ -88,6 +96,7 @@ export const sourceKeys = z.strictObject({
     .default('stop')
     .describe('When the source no longer has the changes that follow our position: stop, or read every table again.'),
   transform: steps().describe('Steps before the log: what they drop or mask never reaches the disk.'),
+  renamed_from: renamedFrom('source'),
 });
 
 export const sinkKeys = z.strictObject({
@@ -141,4 +150,5 @@ export const sinkKeys = z.strictObject({
     .describe(
       'Compares all rows with the source in the background, again and again; `tailrace status` shows the result.',
     ),
+  renamed_from: renamedFrom('sink'),
 });

@@ -26,6 +26,8 @@ export interface TaskProblem {
 
 export interface SourceStatus {
   readonly name: string;
+  /** The name that its state, its topics and what it made at the source have, where that is another (`renamed_from`). */
+  readonly storedAs?: string;
   readonly type: string;
   readonly state: TaskState;
   readonly problem: TaskProblem | null;
@@ -42,6 +44,8 @@ export interface SourceStatus {
 
 export interface SinkStatus {
   readonly name: string;
+  /** The name that its state and its group have, where that is another (`renamed_from`). */
+  readonly storedAs?: string;
   readonly type: string;
   readonly state: TaskState;
   readonly problem: TaskProblem | null;

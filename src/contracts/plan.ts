@@ -6,6 +6,10 @@ import type { StepSource } from './rules.ts';
 export interface SourcePlan {
   /** Key in `sources:`, or the pipeline's name for a single source. */
   readonly name: string;
+  /** What people call it, at work, where its state is kept under another name, which is then `name`. */
+  readonly label?: string;
+  /** What it was called before: it goes on from there. Absent: nothing else. */
+  readonly renamedFrom?: string;
   readonly manifest: SourceManifest;
   readonly config: unknown;
   /** `schema.table`; as they stand in the file, `*` stands for any characters. At work: without patterns. */
@@ -29,6 +33,10 @@ export type Consistency = 'eventual' | 'transactional';
 export interface SinkPlan {
   /** Key in `sinks:`, or `sink`. */
   readonly name: string;
+  /** What people call it, at work, where its state is kept under another name, which is then `name`. */
+  readonly label?: string;
+  /** What it was called before: it goes on from there. Absent: nothing else. */
+  readonly renamedFrom?: string;
   readonly manifest: SinkManifest;
   readonly config: unknown;
   /** Tables this sink takes (`table` or `schema.table`); null: all tables of the pipeline. */
@@ -50,6 +58,10 @@ export interface SinkPlan {
 
 export interface PipelinePlan {
   readonly name: string;
+  /** What people call it, at work, where its state is kept under another name, which is then `name`. */
+  readonly label?: string;
+  /** What it was called before: it goes on from there. Absent: nothing else. */
+  readonly renamedFrom?: string;
   readonly file: string;
   readonly sources: readonly SourcePlan[];
   readonly transform: readonly StepSource[];

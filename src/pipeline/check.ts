@@ -7,6 +7,7 @@ import type { ConnectorContext, Finding } from '../contracts/plugin.ts';
 import type { Rules } from '../contracts/rules.ts';
 import type { TableDescription } from '../contracts/schema.ts';
 import { isPattern, matchesName } from '../lib/name-pattern.ts';
+import { labelOf } from './stored-names.ts';
 import { declaredTables, looseTables, TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
 
@@ -25,12 +26,14 @@ export async function checkPipelines(
     for (const source of pipeline.sources) {
       results.push(await checkSource(instance, pipeline, source, rules, context));
     }
-    for (const { manifest, path, name, config } of pipeline.sinks) {
-      const id = `${pipeline.name}.${name}`;
+    for (const plan of pipeline.sinks) {
+      const { manifest, path, config } = plan;
+      const id = `${pipeline.name}.${plan.name}`;
       const base = { config, id, pipeline: pipeline.name, generation: 0, lineage: NO_LINEAGE };
       const options = { ...base, maxBytes: CHECK_BUFFER_BYTES, context };
       const findings = await asFindings(() => manifest.check(options));
-      results.push({ pipeline: pipeline.name, part: `sink ${name} (${manifest.type})`, path, findings, problems: [] });
+      const part = `sink ${labelOf(plan)} (${manifest.type})`;
+      results.push({ pipeline: labelOf(pipeline), part, path, findings, problems: [] });
     }
   }
   return results;
@@ -56,7 +59,8 @@ async function checkSource(
     return [...found.map((one) => asDeclared(one, plan)), ...matched.findings];
   });
   const problems = rules.lintTables(tableRules(pipeline, plan, described));
-  return { pipeline: pipeline.name, part: `source ${name} (${manifest.type})`, path, findings, problems };
+  const part = `source ${labelOf(declared)} (${manifest.type})`;
+  return { pipeline: labelOf(pipeline), part, path, findings, problems };
 }
 
 /** The source with the tables that its patterns stand for, and what is left out of them. */

@@ -36,3 +36,5 @@ export const verifiedCheckpoint = (pipeline: string, sink: string) => `verified/
 export const tablesCheckpoint = (source: string) => `tables/${source}`;
 /** Where the stage of a pipeline stands; also the name of its writer and of its hold. */
 export const stageCheckpoint = (pipeline: string) => `stage/${pipeline}`;
+/** Name of the state of what is called so; of sinks with the state of the pipeline before it. */
+export const nameCheckpoint = (kind: 'pipeline' | 'source' | 'sink', name: string) => `name/${kind}/${name}`;

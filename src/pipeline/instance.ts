@@ -10,6 +10,7 @@ import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipeline
 import type { ControlledSink, ControlledSinks } from './sink-control.ts';
 import type { SinkTask } from './sink-task.ts';
 import type { SourceTask } from './source-task.ts';
+import { recordNames, type StoredNames, withStoredNames } from './stored-names.ts';
 import { TableDirectory } from './table-directory.ts';
 import { topicStatus } from './topic-status.ts';
 
@@ -39,9 +40,11 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
   static async prepare(options: InstanceOptions): Promise<Instance> {
     const { instance, context, log, pipelines } = options;
     const directory = new TableDirectory({ instance: instance.instance, context, log });
-    await directory.refresh(pipelines);
-    await ensureTopics(options, directory.apply(pipelines));
-    return new Instance(options, directory);
+    const names = withStoredNames(pipelines, log.checkpoints);
+    await directory.refresh(names.pipelines);
+    await ensureTopics(options, directory.apply(names.pipelines));
+    await recordNames(log, names);
+    return new Instance({ ...options, pipelines: names.pipelines }, directory);
   }
 
   begin(): void {
@@ -96,19 +99,24 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
   }
 
   planReload(pipelines: readonly PipelinePlan[]): ReloadPlan {
-    return this.#running.planReload(pipelines);
+    return this.#running.planReload(this.#names(pipelines).pipelines);
   }
 
   withEffects(plan: ReloadPlan, pipelines: readonly PipelinePlan[]): Promise<ReloadPlan> {
-    return this.#running.withEffects(plan, pipelines);
+    return this.#running.withEffects(plan, this.#names(pipelines).pipelines);
   }
 
   checkRules(pipelines: readonly PipelinePlan[]): Promise<void> {
-    return this.#running.checkRules(pipelines);
+    return this.#running.checkRules(this.#names(pipelines).pipelines);
   }
 
-  reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
-    return this.#running.reload(pipelines);
+  async reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+    const names = this.#names(pipelines);
+    return this.#running.reload(names.pipelines, () => recordNames(this.#options.log, names));
+  }
+
+  #names(pipelines: readonly PipelinePlan[]): StoredNames {
+    return withStoredNames(pipelines, this.#options.log.checkpoints);
   }
 
   get #tasks(): readonly PipelineTasks[] {
@@ -121,7 +129,7 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
       running: true,
       pid: process.pid,
       startedMs: this.#startedMs,
-      pipelines: this.#tasks.map(({ name, sources, sinks }) => ({
+      pipelines: this.#tasks.map(({ label: name, sources, sinks }) => ({
         name,
         sources: sources.map((task) => task.status()),
         sinks: sinks.map((task) => task.status()),
@@ -131,10 +139,10 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
 
   measures(): Measures {
     return {
-      sources: this.#tasks.flatMap(({ name: pipeline, sources }) =>
+      sources: this.#tasks.flatMap(({ label: pipeline, sources }) =>
         sources.map((task) => ({ pipeline, ...task.measures() })),
       ),
-      sinks: this.#tasks.flatMap(({ name: pipeline, sinks }) =>
+      sinks: this.#tasks.flatMap(({ label: pipeline, sinks }) =>
         sinks.map((task) => ({ pipeline, ...task.measures() })),
       ),
     };

@@ -5,6 +5,7 @@ import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { ChangedField, PlanChange } from '../contracts/reload.ts';
 import type { StepSource } from '../contracts/rules.ts';
 import { sinkTakes } from './sink-tables.ts';
+import { labelOf } from './stored-names.ts';
 
 /** Of a sink whose rules change; who counts the rows says it of them instead. */
 export const STAYS = 'rows that were delivered already stay as they are until they change';
@@ -39,10 +40,17 @@ function wholePipeline(old: PipelinePlan | null, now: PipelinePlan | null, count
   const plan = now ?? old!;
   if (old !== null && now !== null) return [];
   const change = now === null ? ('removed' as const) : ('added' as const);
-  const head = { change, pipeline: plan.name, kind: 'pipeline', name: plan.name, fields: [], remedy: null } as const;
+  const head = {
+    change,
+    pipeline: labelOf(plan),
+    kind: 'pipeline',
+    name: labelOf(plan),
+    fields: [],
+    remedy: null,
+  } as const;
   const parts = [
     ...plan.sources.map((source) =>
-      sourceChange(plan.name, now === null ? source : null, now === null ? null : source),
+      sourceChange(labelOf(plan), now === null ? source : null, now === null ? null : source),
     ),
     ...plan.sinks.map((sink) => sinkChange(old, now, now === null ? sink : null, now === null ? null : sink, count)),
   ];
@@ -50,14 +58,13 @@ function wholePipeline(old: PipelinePlan | null, now: PipelinePlan | null, count
 }
 
 function pipelineChanges(old: PipelinePlan, now: PipelinePlan, count: CountRecords): PlanChange[] {
-  const sources = matched(old.sources, now.sources).map(([a, b]) => sourceChange(now.name, a, b));
+  const sources = matched(old.sources, now.sources).map(([a, b]) => sourceChange(labelOf(now), a, b));
   const sinks = matched(old.sinks, now.sinks).map(([a, b]) => sinkChange(old, now, a, b, count));
   return [...sources, ...sinks].flatMap((change) => change ?? []);
 }
 
 function sourceChange(pipeline: string, old: SourcePlan | null, now: SourcePlan | null): PlanChange | null {
-  const { name } = now ?? old!;
-  const head = { pipeline, kind: 'source' as const, name };
+  const head = { pipeline, kind: 'source' as const, name: labelOf(now ?? old!) };
   if (old === null) {
     const first =
       now!.snapshot === 'initial' ? 'reads its tables once, then their changes' : 'reads changes from now on';
@@ -73,6 +80,7 @@ function sourceChange(pipeline: string, old: SourcePlan | null, now: SourcePlan 
   const gone = old.tables.filter((table) => !now.tables.includes(table));
   const consequences = [
     'restarts; reads on from its saved position',
+    ...renamed(fields, old, KEPT_BY_SOURCE),
     ...(added.length > 0 && now.snapshot === 'initial' ? [`reads ${added.join(', ')} from the database first`] : []),
     ...(gone.length > 0 ? [`takes no more changes of ${gone.join(', ')}; what the log has of them stays`] : []),
     ...(isSame(old.transform, now.transform) ? [] : ['rows in the log stay as the old steps made them']),
@@ -87,8 +95,8 @@ function sinkChange(
   now: SinkPlan | null,
   count: CountRecords,
 ): PlanChange | null {
-  const pipeline = (nowPipeline ?? oldPipeline!).name;
-  const head = { pipeline, kind: 'sink' as const, name: (now ?? old!).name };
+  const pipeline = labelOf(nowPipeline ?? oldPipeline!);
+  const head = { pipeline, kind: 'sink' as const, name: labelOf(now ?? old!) };
   if (old === null || oldPipeline === null) {
     const records = count(nowPipeline!, now!);
     const consequences = [`reads the ${records.toLocaleString('en-US')} records that the log has, not the database`];
@@ -105,23 +113,34 @@ function sinkChange(
   const isOther = names.some((name) => name.endsWith('transform') || name === 'tables');
   const consequences = [
     'restarts; goes on from its committed position',
+    ...renamed(fields, old, KEPT_BY_SINK),
     ...(isElsewhere ? ['its target may be another now: only changes from here on go there'] : []),
     ...(isOther ? [STAYS] : []),
   ];
   const verb = now.manifest.rebuild === undefined ? 'replay' : 'rebuild';
   const from = verb === 'replay' ? ' --from start' : '';
-  const remedy = isElsewhere || isOther ? `tailrace ${verb} ${pipeline}/${now.name}${from}` : null;
+  const remedy = isElsewhere || isOther ? `tailrace ${verb} ${pipeline}/${labelOf(now)}${from}` : null;
   return { ...head, change: 'changed', fields, consequences, remedy };
+}
+
+const KEPT_BY_SOURCE = 'its topics and what it made at the source keep the names that they have';
+const KEPT_BY_SINK = 'its group keeps the name that it has';
+
+function renamed(fields: readonly ChangedField[], old: Parameters<typeof labelOf>[0], kept: string): string[] {
+  return fields.some(({ name }) => name === 'name') ? [`renamed from ${labelOf(old)}: ${kept}`] : [];
 }
 
 /** `source shop`, `sink shop/search`: those that nothing of the change touches. */
 export function untouched(pipelines: readonly PipelinePlan[], changes: readonly PlanChange[]): string[] {
-  const isChanged = (kind: PlanChange['kind'], pipeline: string, name: string) =>
-    changes.some((change) => change.kind === kind && change.pipeline === pipeline && change.name === name);
-  return pipelines.flatMap(({ name: pipeline, sources, sinks }) => [
-    ...sources.filter(({ name }) => !isChanged('source', pipeline, name)).map(({ name }) => `source ${name}`),
-    ...sinks.filter(({ name }) => !isChanged('sink', pipeline, name)).map(({ name }) => `sink ${pipeline}/${name}`),
-  ]);
+  return pipelines.flatMap((plan) => {
+    const { name: pipeline, sources, sinks } = plan;
+    const isChanged = (kind: PlanChange['kind'], part: SourcePlan | SinkPlan) =>
+      changes.some((one) => one.kind === kind && one.pipeline === labelOf(plan) && one.name === labelOf(part));
+    return [
+      ...sources.filter((source) => !isChanged('source', source)).map(({ name }) => `source ${name}`),
+      ...sinks.filter((sink) => !isChanged('sink', sink)).map(({ name }) => `sink ${pipeline}/${name}`),
+    ];
+  });
 }
 
 /** @param salt of the process: the hash of a plan is not that of another process, and tells nothing of secrets in it */
@@ -145,8 +164,10 @@ interface FieldValue {
 /** What makes the work of a source or sink: when all of it is the same, it goes on. */
 type Fields = Map<string, FieldValue>;
 
-function sourceFields({ manifest, config, tables, declared, snapshot, onGap, transform }: SourcePlan): Fields {
+function sourceFields(source: SourcePlan): Fields {
+  const { manifest, config, tables, declared, snapshot, onGap, transform } = source;
   return new Map<string, FieldValue>([
+    ['name', shown(labelOf(source))],
     ['type', shown(manifest.type)],
     ...configFields(config),
     ['tables', shown(tables)],
@@ -163,6 +184,7 @@ function sinkFields(pipeline: PipelinePlan, sink: SinkPlan): Fields {
     all.filter((table) => sinkTakes(sink, table)).map((table) => `${name}.${table}`),
   );
   return new Map<string, FieldValue>([
+    ['name', shown(`${labelOf(pipeline)}/${labelOf(sink)}`)],
     ['type', shown(manifest.type)],
     ...configFields(config),
     ['from', shown(from ?? 'all')],

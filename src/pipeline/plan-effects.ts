@@ -6,6 +6,7 @@ import type { PlanChange, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules, RulesContext } from '../contracts/rules.ts';
 import { STAYS } from './plan-changes.ts';
 import { effectTexts, ruleEffects } from './rule-effects.ts';
+import { isCalled } from './stored-names.ts';
 
 export interface PlanEffects {
   readonly log: Log;
@@ -39,8 +40,8 @@ interface PlannedSink {
 }
 
 function sinkOf(plans: readonly PipelinePlan[], { kind, pipeline: name, name: own }: PlanChange): PlannedSink | null {
-  const pipeline = plans.find((plan) => plan.name === name);
-  const sink = kind === 'sink' ? pipeline?.sinks.find((one) => one.name === own) : undefined;
+  const pipeline = plans.find((plan) => isCalled(plan, name));
+  const sink = kind === 'sink' ? pipeline?.sinks.find((one) => isCalled(one, own)) : undefined;
   return pipeline === undefined || sink === undefined ? null : { pipeline, sink };
 }
 

@@ -15,6 +15,7 @@ import { checkRules } from './rules-check.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { SourceTask } from './source-task.ts';
+import { labelOf } from './stored-names.ts';
 import type { TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
 import { tableTopic } from './table-topic.ts';
@@ -39,6 +40,8 @@ export interface InstanceOptions {
 
 export interface PipelineTasks {
   readonly name: string;
+  /** What people call it. */
+  readonly label: string;
   readonly sources: readonly SourceTask[];
   readonly sinks: readonly SinkTask[];
 }
@@ -79,8 +82,9 @@ export class RunningPipelines implements Reloadable {
   }
 
   get tasks(): readonly PipelineTasks[] {
-    return this.#parts.map(({ plan: { name }, sources, sinks }) => ({
+    return this.#parts.map(({ plan, plan: { name }, sources, sinks }) => ({
       name,
+      label: labelOf(plan),
       sources: sources.map(({ task }) => task),
       sinks: sinks.map(({ task }) => task),
     }));
@@ -201,10 +205,12 @@ export class RunningPipelines implements Reloadable {
     return { hash: planHash(pipelines, changes, this.#salt), changes, untouched: untouched(pipelines, changes) };
   }
 
-  reload(pipelines: readonly PipelinePlan[]): Promise<Reloaded> {
+  /** @param begins called before anything is touched, when nothing is wrong with the rules */
+  reload(pipelines: readonly PipelinePlan[], begins: () => Promise<void> = async () => {}): Promise<Reloaded> {
     return this.#next(async () => {
       await this.checkRules(pipelines);
       await this.#directory.refresh(pipelines);
+      await begins();
       return this.#reload(pipelines);
     });
   }
@@ -288,6 +294,7 @@ export class RunningPipelines implements Reloadable {
       ...shared,
       plan,
       pipeline: pipeline.name,
+      label: labelOf(pipeline),
       pipelineTransform: pipeline.transform,
       sources: pipeline.sources.map((source) => source.name),
       topics: sinkTopics(envelope, pipeline, plan),

@@ -21,6 +21,7 @@ import { type Replay, readReplay, writeReplay } from './replay-state.ts';
 import { serviceCommit } from './service-commit.ts';
 import type { SinkTask } from './sink-task.ts';
 import type { SourceTask } from './source-task.ts';
+import { isCalled } from './stored-names.ts';
 import { tableTopic } from './table-topic.ts';
 
 /** A sink of the instance, at work or not. */
@@ -207,8 +208,8 @@ export class SinkControl implements SinkCommands {
   }
 
   #named(pipeline: string, sink: string | null): readonly ControlledSink[] {
-    const all = this.#options.running.sinks().filter((one) => one.pipeline.name === pipeline);
-    const found = all.filter(({ plan }) => sink === null || plan.name === sink);
+    const all = this.#options.running.sinks().filter((one) => isCalled(one.pipeline, pipeline));
+    const found = all.filter(({ plan }) => sink === null || isCalled(plan, sink));
     if (found.length > 0) return found;
     const what = all.length === 0 ? `there is no pipeline ${pipeline}` : `${pipeline} has no sink ${sink}`;
     throw new TailraceError('pipeline.not_found', what, { remedy: '`tailrace status` lists them' });

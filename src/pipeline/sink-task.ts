@@ -26,6 +26,7 @@ import { isOver, leapsOf, progressOf, readReplay } from './replay-state.ts';
 import { SchemaFeed } from './schema-feed.ts';
 import { type BatchReader, type ReadRecord, SinkReader } from './sink-reader.ts';
 import { SinkRules } from './sink-rules.ts';
+import { labelOf, storedAs } from './stored-names.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
 import { TransactionReader } from './transaction-reader.ts';
 import { verifiedStatus } from './verify/verified.ts';
@@ -33,6 +34,8 @@ import { verifiedStatus } from './verify/verified.ts';
 export interface SinkTaskOptions {
   readonly plan: SinkPlan;
   readonly pipeline: string;
+  /** What people call the pipeline. Absent: by its name. */
+  readonly label?: string;
   readonly pipelineTransform: readonly StepSource[];
   readonly sources: readonly string[];
   /** Topics this sink reads, all of partition 0; they exist. */
@@ -84,7 +87,9 @@ export class SinkTask {
   constructor(options: SinkTaskOptions) {
     const { plan, pipeline, pipelineTransform, log, envelope, context, sources, topics, rules, rulesContext } = options;
     this.#options = options;
-    this.#keeper = new TaskStateKeeper(context.log, context.clock, { sink: `${pipeline}/${plan.name}` });
+    this.#keeper = new TaskStateKeeper(context.log, context.clock, {
+      sink: `${options.label ?? pipeline}/${labelOf(plan)}`,
+    });
     this.#schemas = new SchemaFeed(log, envelope, sources);
     this.#group = sinkGroup(pipeline, plan.name);
     this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
@@ -127,7 +132,8 @@ export class SinkTask {
     const now = context.clock.now();
     const replay = readReplay(log.checkpoints.get(replayCheckpoint(this.#group)));
     return {
-      name: plan.name,
+      name: labelOf(plan),
+      ...storedAs(plan),
       type: plan.manifest.type,
       state: this.#keeper.state,
       problem: this.#keeper.problem,

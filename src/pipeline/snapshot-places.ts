@@ -4,6 +4,7 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { PipelinePlan, SourcePlan } from '../contracts/plan.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import { didYouMean } from '../lib/did-you-mean.ts';
+import { isCalled, labelOf } from './stored-names.ts';
 
 /** Of the instance. */
 export interface SnapshotSubject extends SnapshotControl {
@@ -19,7 +20,7 @@ export class NamedSnapshots implements SnapshotPlaces {
   }
 
   list(place: string | null): readonly SourceSnapshots[] {
-    const wanted = place === null ? null : this.#sources(place).map(({ name }) => name);
+    const wanted = place === null ? null : this.#sources(place).map(labelOf);
     return this.#running.status().pipelines.flatMap((pipeline) =>
       pipeline.sources
         .filter(({ name }) => wanted?.includes(name) ?? true)
@@ -38,8 +39,8 @@ export class NamedSnapshots implements SnapshotPlaces {
   /** A source of that name comes before a pipeline of that name: a single source has its pipeline's. */
   #sources(place: string): readonly SourcePlan[] {
     const { plans } = this.#running;
-    const source = plans.flatMap(({ sources }) => sources).find(({ name }) => name === place);
-    const found = source === undefined ? plans.find(({ name }) => name === place)?.sources : [source];
+    const source = plans.flatMap(({ sources }) => sources).find((one) => isCalled(one, place));
+    const found = source === undefined ? plans.find((one) => isCalled(one, place))?.sources : [source];
     if (found !== undefined) return found;
     const names = plans.flatMap(({ name, sources }) => [name, ...sources.map((one) => one.name)]);
     throw new TailraceError('pipeline.not_found', `there is no pipeline and no source ${place}`, {

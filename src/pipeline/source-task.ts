@@ -22,6 +22,7 @@ import { shownPosition } from './shown-position.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { ensureTopic } from './source-topics.ts';
 import { refuseRowsOfSplit } from './split-tables.ts';
+import { labelOf, storedAs } from './stored-names.ts';
 import { looseTables } from './table-directory.ts';
 import { misfit } from './table-rules.ts';
 import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
@@ -71,7 +72,9 @@ export class SourceTask {
 
   constructor(options: SourceTaskOptions) {
     this.#options = options;
-    this.#keeper = new TaskStateKeeper(options.context.log, options.context.clock, { source: options.plan.name });
+    this.#keeper = new TaskStateKeeper(options.context.log, options.context.clock, {
+      source: labelOf(options.plan),
+    });
   }
 
   status(): SourceStatus {
@@ -81,7 +84,8 @@ export class SourceTask {
     // Beside a snapshot that goes on there is a stream as well.
     const reads = state === 'streaming' && upstream?.snapshots.some(({ kind }) => kind === 'initial') === true;
     return {
-      name: plan.name,
+      name: labelOf(plan),
+      ...storedAs(plan),
       type: plan.manifest.type,
       state: reads ? 'snapshot' : state,
       problem: this.#keeper.problem,
@@ -97,7 +101,7 @@ export class SourceTask {
     const { plan, maxBytes } = this.#options;
     const { errors, retries } = this.#keeper;
     return {
-      source: plan.name,
+      source: labelOf(plan),
       lagMs: this.#lagMs(),
       queueBytes: this.#output?.pendingBytes ?? 0,
       queueLimitBytes: maxBytes,

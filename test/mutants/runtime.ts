@@ -97,4 +97,12 @@ export const runtimeMutants: readonly Mutant[] = [
     replace: `  const { ...shown } = position;`,
     test: ['src/pipeline/shown-position.test.ts', 'invariant 12: keys of rows in a position'],
   },
+  {
+    // What was renamed leaves behind what it has done under the new name.
+    invariant: 5,
+    file: 'src/pipeline/stored-names.ts',
+    find: `if (this.#exists(kind, recorded ?? name)) throw`,
+    replace: `if (this.#exists(kind, '')) throw`,
+    test: ['src/pipeline/stored-names.test.ts', 'invariant 5'],
+  },
 ];

@@ -51,6 +51,7 @@ const upstream: z.ZodType<UpstreamStatus> = z.object({
 
 const source: z.ZodType<SourceStatus> = z.object({
   name: z.string(),
+  storedAs: z.string().exactOptional().describe('its name in the log, where that is another'),
   type: z.string(),
   state: taskState,
   problem: problem.nullable(),
@@ -84,6 +85,7 @@ const verified: z.ZodType<VerifiedStatus> = z.object({
 
 const sink: z.ZodType<SinkStatus> = z.object({
   name: z.string(),
+  storedAs: z.string().exactOptional().describe('its name in the log, where that is another'),
   type: z.string(),
   state: taskState,
   problem: problem.nullable(),

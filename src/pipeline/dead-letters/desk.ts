@@ -3,6 +3,7 @@ import type {
   DeadLetterDesk,
   DeadLetterEdit,
   DeadLetterFilter,
+  DeadLetterList,
   DeadLetterSummary,
   RetryReport,
 } from '../../contracts/dead-letters.ts';
@@ -14,6 +15,7 @@ import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../../contracts/rules.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import { SinkRules } from '../sink-rules.ts';
+import { isCalled } from '../stored-names.ts';
 import { editedEntry } from './edit.ts';
 import { byVersion, type Entry, ended, ownerOf, retryOf, summaryOf, withAct } from './entry.ts';
 import type { DeadLetters } from './letters.ts';
@@ -50,8 +52,16 @@ export class Desk extends LetterReader implements DeadLetterDesk {
   readonly #options: DeskOptions;
 
   constructor(options: DeskOptions) {
-    super(options.log, (name) => options.sinks().some(({ pipeline }) => pipeline.name === name));
+    super(options.log, (name) => options.sinks().some(({ pipeline }) => isCalled(pipeline, name)));
     this.#options = options;
+  }
+
+  /** Letters are kept by the names of the state. */
+  override list(name: string, filter: DeadLetterFilter): Promise<DeadLetterList> {
+    const all = this.#options.sinks().filter(({ pipeline }) => isCalled(pipeline, name));
+    const sink = filter.sink === undefined ? undefined : all.find(({ plan }) => isCalled(plan, filter.sink!));
+    const stored = sink === undefined ? filter : { ...filter, sink: sink.plan.name };
+    return super.list(all[0]?.pipeline.name ?? name, stored);
   }
 
   async tryOut(pipeline: string, filter: DeadLetterFilter): Promise<RetryReport> {
@@ -119,7 +129,7 @@ export class Desk extends LetterReader implements DeadLetterDesk {
   #sinksOf(pipeline: string, { sink }: DeadLetterFilter): readonly DeskSink[] {
     const found = this.#options
       .sinks()
-      .filter((one) => one.pipeline.name === pipeline && (sink === undefined || one.plan.name === sink));
+      .filter((one) => isCalled(one.pipeline, pipeline) && (sink === undefined || isCalled(one.plan, sink)));
     if (found.length > 0) return found;
     const name = sink === undefined ? pipeline : `${pipeline}/${sink}`;
     throw new TailraceError('dlq.not_found', `${name} does not run here`, {

@@ -19,6 +19,7 @@ import { quoted } from '../../lib/printable.ts';
 import { groupCheckpoint, sinkGroup } from '../checkpoint-names.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import { sinkTakes } from '../sink-tables.ts';
+import { isCalled } from '../stored-names.ts';
 import { tableTopic } from '../table-topic.ts';
 import { isKey } from './key-words.ts';
 import { cursorsOf, follow, type Reading, readToEnd, type SeenRecord } from './record-reader.ts';
@@ -136,7 +137,7 @@ export class LogInspector implements Inspector {
 
   #pipeline(name: string): PipelinePlan {
     const pipelines = this.#options.pipelines();
-    const found = pipelines.find((pipeline) => pipeline.name === name);
+    const found = pipelines.find((pipeline) => isCalled(pipeline, name));
     if (found !== undefined) return found;
     throw notFound(`there is no pipeline ${quoted(name)}`, name, pipelines);
   }
@@ -208,7 +209,7 @@ function checkStep({ step, sink }: TapRequest, chain: StepChain | null): void {
 }
 
 function sinkOf(pipeline: PipelinePlan, name: string): SinkPlan {
-  const found = pipeline.sinks.find((sink) => sink.name === name);
+  const found = pipeline.sinks.find((sink) => isCalled(sink, name));
   if (found !== undefined) return found;
   throw notFound(`pipeline ${quoted(pipeline.name)} has no sink ${quoted(name)}`, name, pipeline.sinks);
 }

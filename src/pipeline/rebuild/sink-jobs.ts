@@ -3,6 +3,7 @@ import { errorWords, TailraceError } from '../../contracts/errors.ts';
 import type { RebuildRequest, SinkJob, SinkJobs } from '../../contracts/replay.ts';
 import { rebuildPrefix } from '../checkpoint-names.ts';
 import type { ControlledSink } from '../sink-control.ts';
+import { isCalled, labelOf } from '../stored-names.ts';
 import { Rebuild, type RebuildOptions } from './rebuild.ts';
 import { type RebuildState, readState } from './rebuild-state.ts';
 
@@ -53,7 +54,7 @@ export class Rebuilds implements SinkJobs {
 
   async rebuild({ pipeline, sink, verify }: RebuildRequest): Promise<SinkJob> {
     const all = this.#options.running.sinks();
-    const found = all.find((one) => one.pipeline.name === pipeline && one.plan.name === sink);
+    const found = all.find((one) => isCalled(one.pipeline, pipeline) && isCalled(one.plan, sink));
     if (found === undefined) {
       throw new TailraceError('pipeline.not_found', `there is no sink ${pipeline}/${sink}`, {
         remedy: '`tailrace status` lists them',
@@ -65,7 +66,7 @@ export class Rebuilds implements SinkJobs {
         remedy: `add a sink with another target to the pipeline, which is filled from the log; or tailrace replay ${pipeline}/${sink} --from start`,
       });
     }
-    if (this.#known.get(`${pipeline}/${sink}`)?.state === 'running') {
+    if (this.#called(pipeline, sink)?.state === 'running') {
       throw new TailraceError('rebuild.running', `${pipeline}/${sink} is being rebuilt already`, {
         remedy: `wait for it, or tailrace rebuild ${pipeline}/${sink} --cancel`,
       });
@@ -75,17 +76,28 @@ export class Rebuilds implements SinkJobs {
   }
 
   async cancelJob(pipeline: string, sink: string): Promise<boolean> {
-    const known = this.#known.get(`${pipeline}/${sink}`);
+    const known = this.#called(pipeline, sink);
     if (known?.state !== 'running' || known.rebuild.isSwapping) return false;
     known.abort.abort(new TailraceError('rebuild.running', 'cancelled'));
     await known.done;
-    return this.jobs().some((job) => job.pipeline === pipeline && job.sink === sink && job.state === 'cancelled');
+    return this.jobs().some(
+      (job) => job.pipeline === known.pipeline && job.sink === known.sink && job.state === 'cancelled',
+    );
+  }
+
+  /** Of a sink by any name that people may use. */
+  #called(pipeline: string, sink: string): Known | undefined {
+    const all = this.#options.running.sinks();
+    const found = all.find((one) => isCalled(one.pipeline, pipeline) && isCalled(one.plan, sink));
+    return this.#known.get(
+      found === undefined ? `${pipeline}/${sink}` : `${labelOf(found.pipeline)}/${labelOf(found.plan)}`,
+    );
   }
 
   #start(sink: ControlledSink, state: RebuildState): Known {
     const abort = new AbortController();
     const rebuild = new Rebuild(this.#options, sink, state, abort.signal);
-    const names = { pipeline: sink.pipeline.name, sink: sink.plan.name };
+    const names = { pipeline: labelOf(sink.pipeline), sink: labelOf(sink.plan) };
     const known: Known = {
       ...names,
       startedMs: state.startedMs,

@@ -9,6 +9,7 @@ import type {
   VerifyRequest,
 } from '../../contracts/verification.ts';
 import { verifyCheckpoint } from '../checkpoint-names.ts';
+import { isCalled } from '../stored-names.ts';
 import type { Rereader } from './repair.ts';
 import { Verification, type VerificationOptions } from './verification.ts';
 
@@ -118,8 +119,8 @@ export class Verifications implements VerificationControl {
   }
 
   #named(name: string, sinkName: string | null): { pipeline: PipelinePlan; sinks: readonly SinkPlan[] } {
-    const pipeline = this.#options.pipelines().find((one) => one.name === name);
-    const sinks = pipeline?.sinks.filter((sink) => sinkName === null || sink.name === sinkName) ?? [];
+    const pipeline = this.#options.pipelines().find((one) => isCalled(one, name));
+    const sinks = pipeline?.sinks.filter((sink) => sinkName === null || isCalled(sink, sinkName)) ?? [];
     if (pipeline !== undefined && sinks.length > 0) return { pipeline, sinks };
     const what = pipeline === undefined ? `no pipeline ${name}` : `no sink ${sinkName} in ${name}`;
     throw new TailraceError('verify.not_found', `there is ${what}`, { remedy: '`tailrace status` lists them' });
@@ -139,7 +140,7 @@ function rereaderOf(running: VerificationsOptions['running']): Rereader {
     hasten: (source) => running.hasten(source),
     reading(name) {
       const sources = running.status().pipelines.flatMap(({ sources: all }) => all);
-      return sources.find((source) => source.name === name)?.upstream?.snapshots;
+      return sources.find((source) => (source.storedAs ?? source.name) === name)?.upstream?.snapshots;
     },
   };
 }
