@@ -25,6 +25,7 @@ import type { RebuildOptions } from './pipeline/rebuild/rebuild.ts';
 import type { Rebuilds } from './pipeline/rebuild/sink-jobs.ts';
 import type { BackgroundVerification } from './pipeline/verify/background.ts';
 import type { Verifications } from './pipeline/verify/verifications.ts';
+import { pluginAuthoring } from './plugins/authoring.ts';
 import { PluginRegistry } from './plugins/plugin-registry.ts';
 import { createRules } from './rules/index.ts';
 
@@ -369,6 +370,7 @@ export async function createApp(): Promise<App> {
   return {
     registry,
     version,
+    authoring: pluginAuthoring(),
     start: (instance, pipelines, log, options) => start(registry, instance, pipelines, log, options),
     check: (instance, pipelines, log) => check(registry, instance, pipelines, log),
     describe: async (instance, pipelines, log) => {
@@ -390,6 +392,14 @@ export async function createApp(): Promise<App> {
     logTools: async () => {
       const { createLogTools } = await import('./log/tools/index.ts');
       return createLogTools({ clock: systemClock, random: Math.random });
+    },
+    testPlugin: async (test) => {
+      const [{ loadTestedPlugin }, { pluginSuites, runSuites }] = await Promise.all([
+        import('./plugins/load-driver.ts'),
+        import('./testkit/index.ts'),
+      ]);
+      const { parts, driver, module } = loadTestedPlugin(test, registry);
+      return runSuites(pluginSuites(parts, driver, module), test);
     },
     demo: async (args) => {
       const { runDemo } = await import('../demo/main.ts');

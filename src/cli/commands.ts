@@ -14,6 +14,7 @@ import { log } from './commands/log.ts';
 import { logs } from './commands/logs.ts';
 import { pause, resume } from './commands/pause.ts';
 import { plan } from './commands/plan.ts';
+import { plugin } from './commands/plugin.ts';
 import { rebuild } from './commands/rebuild.ts';
 import { replay } from './commands/replay.ts';
 import { run } from './commands/run.ts';
@@ -59,6 +60,7 @@ export const commands: readonly (Command | CommandGroup)[] = [
   topics,
   groups,
   log,
+  plugin,
   teardown,
   types,
   schema,

@@ -4,5 +4,13 @@ export { fixedText } from './apply-fixes.ts';
 export { type AskedField, askedFields } from './asked-fields.ts';
 export type { PlacedProblem, UsedVariable } from './config-file.ts';
 export { editorSchema } from './editor-schema.ts';
-export { type LoadOptions, loadInstance, loadProject, type Project } from './load-project.ts';
+export {
+  type LoadOptions,
+  loadInstance,
+  loadPlugins,
+  loadProject,
+  type Project,
+  type ProjectPlugins,
+} from './load-project.ts';
+export { listedPlugins, withoutPlugin, withPlugin } from './plugin-list.ts';
 export { type Paint, problemSummary, problemText } from './problem-text.ts';

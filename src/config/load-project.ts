@@ -1,7 +1,7 @@
 /** Pipeline files and `tailrace.yaml` → checked plans, and every problem with its place. */
 import { readFileSync, statSync } from 'node:fs';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, relative, resolve } from 'node:path';
+import { dirname, join, relative, resolve } from 'node:path';
 import { TailraceError } from '../contracts/errors.ts';
 import type { InstancePlan, PipelinePlan } from '../contracts/plan.ts';
 import type { Registry } from '../contracts/registry.ts';
@@ -10,7 +10,7 @@ import type { Problem } from '../contracts/rules.ts';
 import { printable, quoted } from '../lib/printable.ts';
 import { ConfigFile, type PlacedProblem, type UsedVariable } from './config-file.ts';
 import { checkAcross, type ReadPipeline } from './cross-checks.ts';
-import { readInstance } from './instance-file.ts';
+import { INSTANCE_FILE, readInstance } from './instance-file.ts';
 import { readPipeline } from './pipeline-file.ts';
 import { findInstanceFile, findProjectFiles, noPipelines } from './project-files.ts';
 import { secretKeys, secretValues } from './secret-values.ts';
@@ -86,6 +86,32 @@ export async function loadProject({ paths, cwd, env, registry }: LoadOptions): P
     },
     redact: starred(secretValues(instance, pipelines)),
   };
+}
+
+export interface ProjectPlugins {
+  /** Absolute path of the tailrace.yaml, and where it would be when there is none. */
+  readonly file: string;
+  /** Directory of the file: where paths begin and packages are looked for. */
+  readonly dir: string;
+  /** Null: there is no such file. */
+  readonly text: string | null;
+  /** As they stand there; what cannot be used is among `problems`. */
+  readonly plugins: readonly string[];
+  /** Of the tailrace.yaml alone. */
+  readonly problems: readonly PlacedProblem[];
+}
+
+/** Adds what the tailrace.yaml of a directory names to the registry, and leaves its pipelines alone. Throws `config.not_found`. */
+export async function loadPlugins(
+  path: string | undefined,
+  { cwd, env, registry }: Omit<LoadOptions, 'paths'>,
+): Promise<ProjectPlugins> {
+  const { instance, dir } = await findInstanceFile(path, cwd);
+  if (instance === null) return { file: join(dir, INSTANCE_FILE), dir, text: null, plugins: [], problems: [] };
+  const file = await openFile(instance, { cwd, env, secretKeys: secretKeys(registry) });
+  const { plugins } = readInstance(file, dir);
+  addPlugins(file, plugins, dir, registry);
+  return { file: instance, dir, text: await readFile(instance, 'utf8'), plugins, problems: file.problems };
 }
 
 /** Their types and verbs are known to the pipelines that are read afterwards. */

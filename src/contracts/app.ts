@@ -1,4 +1,5 @@
 /** What main hands to the command line. */
+import type { TestPlugin } from './acceptance.ts';
 import type { Control, InstanceStatus } from './control.ts';
 import type { DeadLetterReader } from './dead-letters.ts';
 import type { ErrorCode } from './errors.ts';
@@ -6,6 +7,7 @@ import type { LogTools } from './log-tools.ts';
 import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
+import type { PluginAuthoring } from './plugin-authoring.ts';
 import type { Registry } from './registry.ts';
 import type { LoadedFiles, Reloadable } from './reload.ts';
 import type { RunRuleTests } from './rule-tests.ts';
@@ -57,6 +59,7 @@ export interface StartOptions {
 export interface App {
   readonly registry: Registry;
   readonly version: string;
+  readonly authoring: PluginAuthoring;
   /** @param options absent: nobody asks for other files */
   start(
     instance: InstancePlan,
@@ -85,6 +88,7 @@ export interface App {
   /** Loaded when it is asked for. */
   ruleTests(): Promise<RunRuleTests>;
   logTools(): Promise<LogTools>;
+  readonly testPlugin: TestPlugin;
   /** Runs the demo with the words that follow `tailrace demo`; resolves to the exit code. */
   demo(args: readonly string[]): Promise<number>;
 }

@@ -1,7 +1,15 @@
 /** Connectors and rules, looked up by name. Built by main, used by config, pipeline and cli. */
 import type { TailraceError } from './errors.ts';
-import type { SinkManifest, SourceManifest } from './plugin.ts';
+import type { Plugin, SinkManifest, SourceManifest } from './plugin.ts';
 import type { Rules } from './rules.ts';
+
+export interface LoadedPlugin {
+  readonly plugin: Plugin;
+  /** Absolute path of the module. */
+  readonly file: string;
+  /** Directory of the package or of the module. */
+  readonly dir: string;
+}
 
 export interface Registry {
   readonly sourceTypes: readonly string[];
@@ -17,4 +25,6 @@ export interface Registry {
    * @param dir absolute, of the project
    */
   addPlugin?(name: string, dir: string): TailraceError | null;
+  /** The plugin of such a name, once it was added; null: it could not be, or was not. */
+  loadedPlugin?(name: string, dir: string): LoadedPlugin | null;
 }

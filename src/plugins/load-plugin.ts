@@ -2,18 +2,13 @@
 import { createRequire } from 'node:module';
 import { TailraceError } from '../contracts/errors.ts';
 import type { Plugin } from '../contracts/plugin.ts';
+import type { LoadedPlugin } from '../contracts/registry.ts';
 import { printable, quoted } from '../lib/printable.ts';
 import { checkApi, findPlugin } from './find-plugin.ts';
 import { useOwnModules } from './own-modules.ts';
 import { pluginProblem } from './plugin-shape.ts';
 
 const require = createRequire(import.meta.url);
-
-export interface LoadedPlugin {
-  readonly plugin: Plugin;
-  readonly file: string;
-  readonly dir: string;
-}
 
 /**
  * Throws `plugin.not_found`, `plugin.api`, `plugin.invalid`, `plugin.failed`.

@@ -1,7 +1,7 @@
 /** The registry of connectors and rules, to which plugins are added. */
 import { errorWords, TailraceError } from '../contracts/errors.ts';
 import type { Plugin, SinkManifest, SourceManifest } from '../contracts/plugin.ts';
-import type { Registry } from '../contracts/registry.ts';
+import type { LoadedPlugin, Registry } from '../contracts/registry.ts';
 import type { Rules } from '../contracts/rules.ts';
 import { quoted } from '../lib/printable.ts';
 import { loadPlugin } from './load-plugin.ts';
@@ -12,7 +12,7 @@ export class PluginRegistry implements Registry {
   readonly #sinks: Map<string, SinkManifest>;
   /** Who brought a type or verb; absent: it is built in. */
   readonly #owners = new Map<string, string>();
-  readonly #added = new Map<string, TailraceError | null>();
+  readonly #added = new Map<string, LoadedPlugin | TailraceError>();
 
   constructor(sources: Map<string, SourceManifest>, sinks: Map<string, SinkManifest>, rules: Rules) {
     this.#sources = sources;
@@ -37,16 +37,22 @@ export class PluginRegistry implements Registry {
   }
 
   addPlugin(name: string, dir: string): TailraceError | null {
-    const id = JSON.stringify([name, dir]);
+    const id = idOf(name, dir);
     let result = this.#added.get(id);
     if (result === undefined) this.#added.set(id, (result = this.#load(name, dir)));
-    return result;
+    return result instanceof TailraceError ? result : null;
   }
 
-  #load(name: string, dir: string): TailraceError | null {
+  loadedPlugin(name: string, dir: string): LoadedPlugin | null {
+    const result = this.#added.get(idOf(name, dir));
+    return result === undefined || result instanceof TailraceError ? null : result;
+  }
+
+  #load(name: string, dir: string): LoadedPlugin | TailraceError {
     try {
-      this.#add(name, loadPlugin(name, dir).plugin);
-      return null;
+      const loaded = loadPlugin(name, dir);
+      this.#add(name, loaded.plugin);
+      return loaded;
     } catch (error) {
       return error instanceof TailraceError ? error : new TailraceError('plugin.failed', errorWords(error).message);
     }
@@ -83,3 +89,5 @@ export class PluginRegistry implements Registry {
     });
   }
 }
+
+const idOf = (name: string, dir: string): string => JSON.stringify([name, dir]);

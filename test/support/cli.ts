@@ -12,6 +12,7 @@ import type { Operations } from '../../src/contracts/operations.ts';
 import type { PipelinePlan } from '../../src/contracts/plan.ts';
 import type { Logger } from '../../src/contracts/plugin.ts';
 import type { Reloaded, ReloadPlan } from '../../src/contracts/reload.ts';
+import { pluginAuthoring } from '../../src/plugins/authoring.ts';
 import { runRuleTests } from '../../src/rules/testing/run-tests.ts';
 import { testRegistry } from './config-registry.ts';
 
@@ -88,6 +89,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
   return {
     registry: testRegistry,
     version: '1.2.3',
+    authoring: pluginAuthoring(),
     start: unexpected('start'),
     check: unexpected('check'),
     describe: unexpected('describe'),
@@ -96,6 +98,7 @@ export function fakeApp(parts: Partial<App> = {}): App {
     offline: { status: unexpected('offline.status'), open: unexpected('offline.open') },
     ruleTests: async () => runRuleTests,
     logTools: unexpected('logTools'),
+    testPlugin: unexpected('testPlugin'),
     demo: unexpected('demo'),
     ...parts,
   };

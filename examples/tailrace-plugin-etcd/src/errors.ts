@@ -40,7 +40,7 @@ export async function errorOf(part: Part, response: Response): Promise<TailraceE
   if (code === PERMISSION_DENIED) {
     const remedy =
       'grant the user’s role readwrite on the prefix of the rows and on _tailrace/ (etcdctl role grant-permission)';
-    return new TailraceError(`${part}.auth`, 'the user may not read or write these keys', { ...options, remedy });
+    return new TailraceError(`${part}.not_ready`, 'the user may not read or write these keys', { ...options, remedy });
   }
   if (/request is too large|larger than max/.test(message)) {
     return new TailraceError('sink.rejected', 'the row is larger than etcd takes', { detail: TOO_LARGE });
