@@ -134,6 +134,22 @@ test('add: what cannot be used is refused, and tailrace.yaml is what it was', as
   ]);
 });
 
+test('schema and init know what plugins bring', async () => {
+  const dir = projectDir({ 'tailrace.yaml': 'plugins: [./a.ts]\n', 'a.ts': sink('mine') });
+  const app = await createApp();
+  const printed = JSON.parse((await cli(['schema'], { dir, app })).out);
+  expect(printed.$defs.sink.properties.type.enum).toContain('mine');
+  const words = ['source.type=postgres', 'source.url=postgres://h/d', 'source.tables=public.t', 'sink.type=mine'];
+  const written = await cli(['init', 'shop', '--no-check', ...words], { dir, app: await createApp() });
+  expect([written.code, readFileSync(join(dir, 'shop.yaml'), 'utf8')]).toEqual([
+    0,
+    expect.stringContaining('type: mine'),
+  ]);
+  writeFileSync(join(dir, 'tailrace.yaml'), 'plugins: [./none.ts]\n');
+  const broken = await cli(['schema'], { dir, app: await createApp() });
+  expect([broken.code, broken.err]).toEqual([2, expect.stringContaining('tailrace.yaml:1:11  there is no file')]);
+});
+
 let packing: string;
 let tarball: string;
 beforeAll(() => {

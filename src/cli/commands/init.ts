@@ -8,6 +8,7 @@ import { quoted } from '../../lib/printable.ts';
 import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
 import { type Answers, type NewFile, newPipelineFiles } from '../new-pipeline.ts';
 import { textOption } from '../places.ts';
+import { withPlugins } from '../project-plugins.ts';
 import { check } from './check.ts';
 
 export const init: AnswerCommand = {
@@ -30,6 +31,7 @@ which only their owner can read.`,
     const { name, given } = wordsOf(context.words);
     const dir = resolve(context.io.cwd, textOption(context, 'project') ?? '.');
     await mustBeNew(join(dir, `${name}.yaml`));
+    await withPlugins(app, context, dir);
     const dialogue = new Dialogue(context, given);
     const source = await dialogue.answers('source', app);
     const sink = await dialogue.answers('sink', app);
