@@ -9,7 +9,9 @@ import { type Key, KeyOrder } from './key-order.ts';
 import { quoteTable, type SourceOptions, type TableName } from './names.ts';
 import type { PendingChunk } from './pending-chunk.ts';
 import { type FilePlace, isBefore, type Place } from './position.ts';
+import { pushedFilters } from './pushed-filters.ts';
 import { type ServerFacts, statusSql } from './server.ts';
+import type { SnapshotState } from './snapshot-state.ts';
 import { gap } from './source-errors.ts';
 import type { Bound } from './source-progress.ts';
 import type { TextConnection } from './text-connection.ts';
@@ -30,8 +32,8 @@ export interface ChunkTask {
   readonly order: KeyOrder;
   /** Where the stream was when it began to collect for the chunk. */
   readonly since: Place;
-  /** SQL condition; null: all rows. */
-  readonly where: string | null;
+  /** What is read; of its condition the keys of the chunk were chosen. */
+  readonly state: Pick<SnapshotState, 'kind' | 'where'>;
   /** Keys that are asked for. */
   readonly absent: readonly Key[];
 }
@@ -72,7 +74,7 @@ export async function readChunk(
 async function readRows(
   { options, sql, facts, output }: ChunkContext,
   connection: TextConnection,
-  { table, chunk, order, where, absent }: ChunkTask,
+  { table, chunk, order, state, absent }: ChunkTask,
   until: Bound,
 ): Promise<boolean> {
   // From here to the end of the transaction the table keeps its columns.
@@ -84,9 +86,10 @@ async function readRows(
     return false;
   }
   const [[now]] = (await connection.rows('SELECT CAST(UNIX_TIMESTAMP(NOW(6)) * 1000000 AS UNSIGNED)', 1)) as [[string]];
+  const pushed = pushedFilters(options, table.label, catalog, state);
   let tooLarge = false;
   await connection
-    .run(selectSql(table, catalog, order, chunk, where), (buf, at, to) => {
+    .run(selectSql(table, catalog, order, chunk, state.where, pushed), (buf, at, to) => {
       chunk.add(buf, at, to);
       if (chunk.bytes <= MAX_CHUNK_BYTES || chunk.rows < 2) return;
       tooLarge = true;
@@ -172,8 +175,10 @@ function selectSql(
   order: KeyOrder,
   { from, to }: PendingChunk,
   where: string | null,
+  pushed: readonly string[],
 ): string {
-  const conditions = [where === null ? null : `(${where}\n)`, order.within(from, to)].filter((one) => one !== null);
+  const asked = [where === null ? null : `(${where}\n)`, ...pushed, order.within(from, to)];
+  const conditions = asked.filter((one) => one !== null);
   const such = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   const by = where === null ? ' FORCE INDEX (PRIMARY)' : '';
   return `SELECT ${columns.map(columnExpression).join(', ')} FROM ${quoteTable(table)}${by}${such}`;

@@ -12,6 +12,7 @@ export const source = defineSource({
   emits: ['insert', 'update', 'delete', 'snapshot', 'truncate', 'snapshot-begin', 'snapshot-end'],
   check: async (options) => (await import('./source-check.ts')).checkSource(options),
   describe: async (options) => (await import('./source-check.ts')).describeSource(options),
+  filterPlaces: async (options) => (await import('./filter-places.ts')).filterPlacesOf(options),
   open: async (options) => new (await import('./reader.ts')).MysqlReader(options),
   // Nothing was made on the server.
   teardown: async () => {},

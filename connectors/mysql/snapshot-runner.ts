@@ -5,6 +5,7 @@ import { ChunkPace } from './chunk-pace.ts';
 import { droppedMeanwhile } from './chunk-reader.ts';
 import { KeyOrder } from './key-order.ts';
 import type { TableName } from './names.ts';
+import { pushedFilters } from './pushed-filters.ts';
 import { absentKeys, conditionOf, type RowsWanted } from './row-condition.ts';
 import type { SnapshotState } from './snapshot-state.ts';
 import { TableTurn, type TurnContext, type TurnTable } from './table-turn.ts';
@@ -91,9 +92,13 @@ export class SnapshotRunner {
     const described = await this.#catalogOf(table);
     const known = this.#context.progress.snapshot(label);
     const { sql, facts } = this.#context;
-    const size = await estimate(sql, table, known?.where ?? null, facts.flavor);
+    const { kind, where } = known ?? { kind: 'initial', where: null };
+    const size = await estimate(sql, table, where, facts.flavor);
+    const pushed = pushedFilters(this.#context.options, label, described.catalog, { kind, where });
+    const rows =
+      pushed.length === 0 ? size.rows : (await estimate(sql, table, pushed.join(' AND '), facts.flavor)).rows;
     const release = await this.#context.gate.hold(signal);
-    const state = this.#stateOf(label, described.order, size.rows);
+    const state = this.#stateOf(label, described.order, rows);
     release();
     if (state === null) return;
     this.pace.begin(label, size.bytes, size.rows);

@@ -134,7 +134,7 @@ export class TableTurn {
   async #begin(from: PendingChunk['from'], signal: AbortSignal): Promise<void> {
     const { progress, gate, pace } = this.#context;
     const { table, order } = this.#table;
-    const { where, absent } = this.#state;
+    const { where, absent, kind } = this.#state;
     const to = await (await this.#bounds()).next(from, pace.chunkRows, where);
     const asked = to === null ? absent : [];
     const chunk = new PendingChunk(from, to, asked);
@@ -144,7 +144,7 @@ export class TableTurn {
     const { gtid, file, pos } = progress.position;
     const since = { gtid, file, pos };
     release();
-    const done = this.#read({ table, chunk, order, since, where, absent: asked }, signal);
+    const done = this.#read({ table, chunk, order, since, state: { kind, where }, absent: asked }, signal);
     const reading: Reading = { chunk, done, isDone: false };
     // What goes wrong is told where it is asked for.
     done.then(() => (reading.isDone = true)).catch(() => {});

@@ -11,6 +11,7 @@ import { describeTable } from './descriptions.ts';
 import { KeyOrder } from './key-order.ts';
 import { quoteLiteral, quoteName, type SourceOptions } from './names.ts';
 import { type CapturedTable, fromTable, type Publication, publishedNow } from './publication.ts';
+import { pushedFilters } from './pushed-filters.ts';
 import type { SnapshotConnections } from './snapshot-connections.ts';
 import { frontier, type Key, type Reading, type SnapshotState, withRange } from './snapshot-state.ts';
 import { gap } from './source-errors.ts';
@@ -139,7 +140,8 @@ async function readHeld(
   const { isAllInline } = described.catalog.storage;
   signal.throwIfAborted();
   const { filter } = published;
-  const read = await write(context, round, workers, { schema, texts, facts, isAllInline, filter }, signal);
+  const pushed = await pushedFilters(options, { ...table, catalog: described.catalog }, state, rows);
+  const read = await write(context, round, workers, { schema, texts, facts, isAllInline, filter, pushed }, signal);
   return { rows: read, heldMs: clock.monotonic() - from };
 }
 
@@ -169,6 +171,8 @@ interface Reader {
   readonly isAllInline: boolean;
   /** Row filter of the publication. */
   readonly filter: string | null;
+  /** Filters of the rules. */
+  readonly pushed: readonly string[];
 }
 
 /** Invariant 4: the rows, the markers and the position behind them are one transaction of the output. */
@@ -249,16 +253,18 @@ async function writeDeletes(
   }
 }
 
-/** The rows and columns that the stream has too. */
+/** The rows and columns that the stream has too, but for rows that the rules would refuse. */
 function copySql(
   { table, order, keys }: Round,
-  { schema: { columns }, facts: { exported }, filter }: Reader,
+  { schema: { columns }, facts: { exported }, filter, pushed }: Reader,
   from: Key | null,
   to: Key | null,
 ): string {
   const names = columns.map(({ name }) => quoteName(name)).join(', ');
   const within = keys === null ? order.within(from, to) : order.among(keys);
-  const conditions = [filter, within].filter((condition) => condition !== null).map((condition) => `(${condition})`);
+  const conditions = [filter, ...pushed, within]
+    .filter((condition) => condition !== null)
+    .map((condition) => `(${condition})`);
   const where = conditions.length === 0 ? '' : ` WHERE ${conditions.join(' AND ')}`;
   // The planner knows little of row values: whole scans for a part of the table would add up.
   const settings = within === null ? '' : 'SET LOCAL enable_seqscan = off; ';

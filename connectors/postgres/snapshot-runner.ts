@@ -9,6 +9,7 @@ import { waitForOlderTransactions } from './older-transactions.ts';
 import { comparesSnapshots, isPaused } from './position.ts';
 import type { CapturedTable, Publication } from './publication.ts';
 import { withoutKey } from './publication-problems.ts';
+import { pushedFilters } from './pushed-filters.ts';
 import { absentKeys, conditionOf, type RowsWanted } from './row-condition.ts';
 import { SnapshotConnections } from './snapshot-connections.ts';
 import { SnapshotPace } from './snapshot-pace.ts';
@@ -147,8 +148,11 @@ export class SnapshotRunner {
     if (!this.#ready.has(label)) await waitForOlderTransactions(options, sql, signal);
     this.#ready.add(label);
     const finder = new BoundaryFinder(sql, table, order);
-    const estimate = await finder.estimate(begun?.where ?? null);
-    this.pace.begin(label, await finder.bytes(), estimate);
+    const rows: Rows = (text, values) => sql.rows(text, values);
+    const pushed = await pushedFilters(options, table, progress.snapshot(label), rows);
+    const all = await finder.estimate(begun?.where ?? null);
+    const estimate = pushed.length === 0 ? all : await finder.estimate(pushed.join(' AND '));
+    this.pace.begin(label, await finder.bytes(), all);
     while (this.#isToRead(label) && progress.touched !== null) {
       signal.throwIfAborted();
       const known = progress.snapshot(label) ?? newState(order, estimate, 'initial');

@@ -8,6 +8,7 @@ import type { LogReader } from './operations.ts';
 import type { InstancePlan, PipelinePlan } from './plan.ts';
 import type { Finding, Logger } from './plugin.ts';
 import type { PluginAuthoring } from './plugin-authoring.ts';
+import type { FilterPlace } from './predicate.ts';
 import type { Registry } from './registry.ts';
 import type { LoadedFiles, Reloadable } from './reload.ts';
 import type { RunRuleTests } from './rule-tests.ts';
@@ -33,6 +34,8 @@ export interface CheckResult {
   readonly findings: readonly Finding[];
   /** Of a source: what its tables' columns show to be wrong in the rules; paths as `lint` gives them. */
   readonly problems: readonly Problem[];
+  /** Of a source whose steps begin with filters: where it evaluates each condition. */
+  readonly filters?: readonly FilterPlace[];
 }
 
 /** What became of one source. */

@@ -1,6 +1,7 @@
 /** Manifests: all that the rest of the product knows of a connector. Built-in ones get exactly what third-party ones get. */
 import type { ZodType } from 'zod';
 import type { ErrorCode } from './errors.ts';
+import type { FilterPlace } from './predicate.ts';
 import type { HeldState, SinkRebuild } from './rebuild.ts';
 import type { Op, Value } from './row.ts';
 import type { TableDescription } from './schema.ts';
@@ -74,6 +75,8 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
    * no patterns.
    */
   tables?(options: SourceOpenOptions<C>): Promise<readonly FoundTable[]>;
+  /** Where it would evaluate each of the conditions in `filters`. Changes nothing. Throws as `check` connects. Absent: nowhere. */
+  filterPlaces?(options: SourceOpenOptions<C>): Promise<readonly FilterPlace[]>;
   /** To look at its tables beside the stream. Absent: targets of this source cannot be verified. */
   inspect?(options: SourceOpenOptions<C>): Promise<SourceInspector>;
 }

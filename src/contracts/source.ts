@@ -1,5 +1,6 @@
 /** What a source connector implements and what the runtime gives it. */
 import type { ConnectorContext } from './plugin.ts';
+import type { TableFilters } from './predicate.ts';
 import type { RowWriter } from './row.ts';
 import type { TableDescription, TableSchema } from './schema.ts';
 import type { SnapshotCommand, UpstreamStatus } from './upstream.ts';
@@ -104,5 +105,11 @@ export interface SourceOpenOptions<C> {
    */
   readonly loose?: readonly string[];
   readonly snapshot: 'initial' | 'never';
+  /**
+   * What the rules ask of each row before it is kept. A source may leave out rows for which a predicate is not true where its own
+   * answer is exactly that of the rules: of a table that it reads from the beginning, between the markers, whose end sweeps what
+   * was not read. What it sends is asked once more. Absent: nothing is known.
+   */
+  readonly filters?: TableFilters;
   readonly context: ConnectorContext;
 }

@@ -4,9 +4,11 @@ import { TailraceError } from '../contracts/errors.ts';
 import type { Lineage } from '../contracts/log.ts';
 import type { InstancePlan, PipelinePlan, SourcePlan } from '../contracts/plan.ts';
 import type { ConnectorContext, Finding } from '../contracts/plugin.ts';
+import type { FilterPlace } from '../contracts/predicate.ts';
 import type { Rules } from '../contracts/rules.ts';
 import type { TableDescription } from '../contracts/schema.ts';
 import { isPattern, matchesName } from '../lib/name-pattern.ts';
+import { filterPlaces, placeTexts, sourceFilters } from './source-filters.ts';
 import { labelOf } from './stored-names.ts';
 import { declaredTables, looseTables, TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
@@ -48,6 +50,7 @@ async function checkSource(
 ): Promise<CheckResult> {
   const { manifest, path, name, config, snapshot } = declared;
   let described: readonly TableDescription[] = [];
+  let filters: readonly FilterPlace[] = [];
   let plan = declared;
   const findings = await asFindings(async () => {
     const matched = await matchedTables(instance, declared, context);
@@ -55,12 +58,15 @@ async function checkSource(
     const { tables } = plan;
     const options = { config, name, instance: instance.instance, tables, ...looseTables(plan), snapshot, context };
     const found = await manifest.check(options);
-    if (!found.some(({ level }) => level === 'problem')) described = await manifest.describe(options);
-    return [...found.map((one) => asDeclared(one, plan)), ...matched.findings];
+    if (found.some(({ level }) => level === 'problem')) return [...declaredFindings(found, plan), ...matched.findings];
+    described = await manifest.describe(options);
+    filters = await filterPlaces(plan, { ...options, ...sourceFilters(plan, described, rules) });
+    const shown = placeTexts(filters).map((message): Finding => ({ level: 'ok', message }));
+    return [...declaredFindings(found, plan), ...matched.findings, ...shown];
   });
   const problems = rules.lintTables(tableRules(pipeline, plan, described));
   const part = `source ${labelOf(declared)} (${manifest.type})`;
-  return { pipeline: labelOf(pipeline), part, path, findings, problems };
+  return { pipeline: labelOf(pipeline), part, path, findings, problems, ...(filters.length > 0 && { filters }) };
 }
 
 /** The source with the tables that its patterns stand for, and what is left out of them. */
@@ -84,6 +90,8 @@ async function matchedTables(
   const pipeline = { name: '', file: '', sources: [plan], transform: [], sinks: [] };
   return { plan: directory.apply([pipeline])[0]!.sources[0]!, findings };
 }
+
+const declaredFindings = (found: readonly Finding[], plan: SourcePlan) => found.map((one) => asDeclared(one, plan));
 
 /** A finding of a table points at what stands for it in the file. */
 function asDeclared(finding: Finding, { declared, tables }: SourcePlan): Finding {

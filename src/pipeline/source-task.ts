@@ -19,6 +19,7 @@ import { keepEveryChange } from './rehydrate/keep-every-change.ts';
 import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
 import type { Rehydration, UnbrokenSince, UnsentRules } from './rehydrate/rehydration.ts';
 import { shownPosition } from './shown-position.ts';
+import { sourceFilters } from './source-filters.ts';
 import { LogSourceOutput, type SourceCheckpoint, type SourceCommit } from './source-output.ts';
 import { ensureTopic } from './source-topics.ts';
 import { refuseRowsOfSplit } from './split-tables.ts';
@@ -201,9 +202,10 @@ export class SourceTask {
   }
 
   async #readOnce(outer: AbortSignal, afresh: boolean): Promise<void> {
-    const { plan, log, instance, context } = this.#options;
+    const { plan, log, instance, context, rules } = this.#options;
     const { config, name, tables, snapshot } = plan;
     this.#tables ??= await this.#describe();
+    const filters = sourceFilters(plan, this.#tables, rules);
     const epoch = await log.fence(sourceCheckpoint(name));
     const saved = log.checkpoints.get(sourceCheckpoint(name));
     const checkpoint = saved === undefined ? null : (JSON.parse(saved) as SourceCheckpoint);
@@ -213,7 +215,7 @@ export class SourceTask {
     const from = afresh ? null : this.#position;
     const kept = await this.#kept(from, checkpoint, outer);
     const reader = await plan.manifest
-      .open({ config, name, instance, tables, ...looseTables(plan), snapshot, context })
+      .open({ config, name, instance, tables, ...looseTables(plan), ...filters, snapshot, context })
       .catch((error: unknown) => {
         kept.rehydration?.close();
         throw error;

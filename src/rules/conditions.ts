@@ -13,6 +13,7 @@ export function conditions(step: StepSource): readonly StepSource[] {
   return joined(parsed).map(({ at, end }) => ({ ...step, config: config.slice(at, end) }));
 }
 
-function joined(node: Node): readonly Node[] {
+/** The operands of `and`, also of one within another. */
+export function joined(node: Node): readonly Node[] {
   return node.kind === 'and' ? node.operands.flatMap(joined) : [node];
 }

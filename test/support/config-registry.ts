@@ -48,6 +48,7 @@ export const testRegistry: Registry = {
     lintTable: () => [],
     lintTables: () => [],
     conditions: () => [],
+    sourceFilters: () => [],
     compile: () => {
       throw new Error('not compiled in these tests');
     },

@@ -54,9 +54,10 @@ interface PlacedPart {
   readonly part: string;
   readonly findings: readonly (Omit<Finding, 'path'> & { readonly place: string | null })[];
   readonly problems: readonly PlacedProblem[];
+  readonly filters?: CheckResult['filters'];
 }
 
-function placed({ pipeline, part, path, findings, problems }: CheckResult, project: Project): PlacedPart {
+function placed({ pipeline, part, path, findings, problems, filters }: CheckResult, project: Project): PlacedPart {
   const { redact } = project;
   const found = findings.map(({ path: below, remedy, ...finding }) => ({
     ...finding,
@@ -64,7 +65,16 @@ function placed({ pipeline, part, path, findings, problems }: CheckResult, proje
     ...(remedy === undefined ? {} : { remedy: redact(remedy) }),
     place: finding.level === 'ok' ? null : placeOf(project, pipeline, [...path, ...(below ?? [])]),
   }));
-  return { pipeline, part, findings: found, problems: problems.map((problem) => project.place(pipeline, problem)) };
+  const shown = problems.map((problem) => project.place(pipeline, problem));
+  return {
+    pipeline,
+    part,
+    findings: found,
+    problems: shown,
+    ...(filters !== undefined && {
+      filters: filters.map((place) => ({ ...place, condition: redact(place.condition) })),
+    }),
+  };
 }
 
 function placeOf(project: Project, pipeline: string, path: readonly (string | number)[]): string {
