@@ -23,6 +23,8 @@ export interface SourceDriver {
   wrongCredential?(origin: SourceOrigin, password: string): Promise<SourceSettings>;
   /** Settings of a user who gets in and may not read. */
   missingPermission?(origin: SourceOrigin): Promise<SourceSettings>;
+  /** `change` takes `newId`. */
+  readonly changesKeys?: true;
   /** Makes the system unreachable, as when its server is down, until the returned function is called. */
   interrupt?(origin: SourceOrigin): Promise<() => Promise<void>>;
   /** Removes from the system the changes that no reader has acknowledged yet. */
@@ -42,6 +44,8 @@ export interface SourceOrigin {
 export interface SourceChange {
   readonly op: 'insert' | 'update' | 'delete';
   readonly id: string;
+  /** Of an update: the key that the row gets. */
+  readonly newId?: string;
   /** Not of a delete. */
   readonly a?: string | null;
   readonly b?: string | null;

@@ -1,5 +1,7 @@
 /** A source with a new origin, read into an output that keeps everything, in short words for the cases. */
 import assert from 'node:assert/strict';
+import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import type { SourceManifest } from '../../contracts/plugin.ts';
 import type { Position, SourceOpenOptions, SourceReader } from '../../contracts/source.ts';
 import { type LogLine, openOptions } from '../made-changes.ts';
@@ -12,6 +14,11 @@ export interface SourceSubject {
   readonly source: SourceManifest;
   readonly driver: SourceDriver;
 }
+
+const POLL_MS = 5;
+const SETTLE_MS = 100;
+const PATIENCE_MS = 20_000;
+const END = 'snapshot-end';
 
 export type SourceCase = CaseDefinition<SourceSubject, SourceDriver>;
 
@@ -32,7 +39,7 @@ export async function onOrigin<T>(
   work: (bench: SourceBench) => Promise<T>,
 ): Promise<T> {
   const origin = await driver.origin();
-  const bench = new SourceBench(source, origin);
+  const bench = new SourceBench(source, driver, origin);
   try {
     return await work(bench);
   } finally {
@@ -46,11 +53,15 @@ export class SourceBench {
   readonly origin: SourceOrigin;
   /** What was logged by all readers. */
   readonly lines: LogLine[] = [];
-  readonly #source: SourceManifest;
+  readonly source: SourceManifest;
+  readonly driver: SourceDriver;
+  /** Of what the source makes upstream: each case has its own. */
+  readonly #name = `kit_${randomUUID().slice(0, 8)}`;
   readonly #open: Reading[] = [];
 
-  constructor(source: SourceManifest, origin: SourceOrigin) {
-    this.#source = source;
+  constructor(source: SourceManifest, driver: SourceDriver, origin: SourceOrigin) {
+    this.source = source;
+    this.driver = driver;
     this.origin = origin;
   }
 
@@ -61,8 +72,8 @@ export class SourceBench {
       this.lines.push(lines.at(-1)!);
     };
     return {
-      config: this.#source.config.parse(settings),
-      name: 'kit',
+      config: this.source.config.parse(settings),
+      name: this.#name,
       instance: 'main',
       tables: [this.origin.table],
       snapshot: 'initial',
@@ -72,9 +83,19 @@ export class SourceBench {
 
   /** Starts to read. @param acknowledges each position at once, as if it was durable; else none ever */
   async read(from: Position | null = null, acknowledges = true): Promise<Reading> {
-    const reading = new Reading(await this.#source.open(this.options()), from, acknowledges);
+    const reading = new Reading(this.source, await this.open(), from, acknowledges);
     this.#open.push(reading);
     return reading;
+  }
+
+  /** A reader that does not run. */
+  open(): Promise<SourceReader> {
+    return this.source.open(this.options());
+  }
+
+  /** Long enough for a reader that does not wait to read on. */
+  async settled(): Promise<void> {
+    await sleep(SETTLE_MS);
   }
 
   /** Ends what the case has left open. */
@@ -91,7 +112,10 @@ export class Reading {
   readonly ended: Promise<void>;
   readonly #stop = new AbortController();
 
-  constructor(reader: SourceReader, from: Position | null, acknowledges: boolean) {
+  readonly #hasSnapshots: boolean;
+
+  constructor({ emits }: SourceManifest, reader: SourceReader, from: Position | null, acknowledges: boolean) {
+    this.#hasSnapshots = emits.includes(END);
     this.reader = reader;
     if (acknowledges) this.output.onPosition = (position) => reader.acknowledge(position);
     this.ended = reader.run(from, this.output, this.#stop.signal);
@@ -100,9 +124,33 @@ export class Reading {
 
   /** Waits until so many rows have come in ended transactions; rejects when the reader ends before. */
   async rows(count: number): Promise<readonly Seen[]> {
-    const early = this.ended.then(() => assert.fail(`the reader ended with ${this.seen().length} of ${count} rows`));
-    await Promise.race([this.output.until(() => this.output.rows().length >= count), early]);
+    await this.whenTrue(() => this.output.rows().length >= count, `${count} rows do not come`);
     return this.seen();
+  }
+
+  /** Waits until the snapshot of the empty table is over. */
+  async begun(): Promise<void> {
+    const isOver = () => this.output.transactions.some(({ markers }) => markers.some((one) => one.startsWith(END)));
+    const isPlaced = () => this.output.lastPosition !== null;
+    await this.whenTrue(this.#hasSnapshots ? isOver : isPlaced, 'the snapshot of an empty table does not end');
+  }
+
+  async until(condition: (seen: readonly Seen[]) => boolean): Promise<void> {
+    await this.whenTrue(() => condition(this.seen()), 'what was awaited does not come');
+  }
+
+  /** Asked again and again; rejects when the reader ends before. */
+  async whenTrue(condition: () => boolean, what: string): Promise<void> {
+    let hasEnded = false;
+    this.ended.then(
+      () => (hasEnded = true),
+      () => (hasEnded = true),
+    );
+    for (const end = performance.now() + PATIENCE_MS; !condition(); await sleep(POLL_MS)) {
+      if (hasEnded) await this.ended;
+      if (!hasEnded && performance.now() < end) continue;
+      assert.fail(`${what}; ${hasEnded ? 'the reader ended; ' : ''}so far: ${JSON.stringify(this.seen().slice(-20))}`);
+    }
   }
 
   seen(): readonly Seen[] {

@@ -7,8 +7,11 @@ import { SwitchProxy } from '../../support/switch-proxy.ts';
 import { columnTexts, exactJson } from './json-texts.ts';
 
 interface Found {
+  readonly _scroll_id?: string;
   readonly hits?: { readonly hits: readonly { readonly _source: object }[] };
 }
+
+const PAGE = 10_000;
 
 const OWN = /^_tr_/;
 /** The longest term, in bytes, that can be indexed is shorter. */
@@ -30,9 +33,8 @@ export function elasticsearchSinkDriver(server: () => SearchServer): SinkDriver 
         async rows({ table, columns }) {
           const json = columns.filter(({ kind }) => kind === 'json').map(({ name }) => name);
           await client.send('POST', `/${prefix}-${table}/_refresh`);
-          const query = { size: 1_000, query: { match_all: {} } };
-          const { hits } = exactJson(await client.send('POST', `/${prefix}-${table}/_search`, query)) as Found;
-          return (hits?.hits ?? []).map(({ _source }) => ({ values: columnTexts(withoutOwn(_source), json) }));
+          const found = await allHits(client, `${prefix}-${table}`);
+          return found.map((source) => ({ values: columnTexts(withoutOwn(source), json) }));
         },
         async remove() {
           await proxy.off();
@@ -52,6 +54,19 @@ export function elasticsearchSinkDriver(server: () => SearchServer): SinkDriver 
     },
     poison: async () => POISON,
   };
+}
+
+/** None of an index that is not there. */
+async function allHits(client: ElasticsearchClient, index: string): Promise<readonly object[]> {
+  const all: object[] = [];
+  let page = exactJson(await client.send('POST', `/${index}/_search?scroll=1m`, { size: PAGE })) as Found;
+  while (page.hits !== undefined && page.hits.hits.length > 0) {
+    all.push(...page.hits.hits.map(({ _source }) => _source));
+    if (page.hits.hits.length < PAGE) break;
+    const body = { scroll: '1m', scroll_id: page._scroll_id };
+    page = exactJson(await client.send('POST', '/_search/scroll', body)) as Found;
+  }
+  return all;
 }
 
 function withoutOwn(source: object): object {
