@@ -1,7 +1,7 @@
 /** Reading a partition: segments first, then what only the write-ahead log holds. Segments may be replaced meanwhile. */
 import { TailraceError } from '../contracts/errors.ts';
 import type { ReadMemory } from '../contracts/log.ts';
-import { HEADER_BYTES, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
+import { HEADER_BYTES, isLent, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
 import type { Hole, Partition, RecentBatch } from './partition.ts';
 import type { Segment } from './segment.ts';
 import { isEmptyBatch, type SegmentBatch } from './segment-batches.ts';
@@ -22,7 +22,7 @@ export async function readBatches(
     const hole = partition.holes.find(({ from, to }) => at >= from && at < to);
     if (hole !== undefined) throw lost(partition, hole);
     if (at >= partition.flushed) {
-      const recent = await unlessMoved(partition, at, () => recentFrom(partition, at, maxBytes));
+      const recent = await unlessMoved(partition, at, () => recentFrom(partition, at, maxBytes, memory));
       if (recent === null) continue;
       return recent;
     }
@@ -61,7 +61,7 @@ export async function firstSince(partition: Partition, from: bigint, time: numbe
   }
   for (const batch of partition.recent.slice(firstRecent(partition, at))) {
     const found = await unlessMoved(partition, batch.base, async () => ({
-      batch: (await timeOf(batch)) < time ? null : await placed(batch),
+      batch: (await timeOf(batch)) < time ? null : await kept(batch),
     }));
     if (found === null) return firstSince(partition, batch.base, time);
     if (found.batch !== null) return found.batch;
@@ -104,7 +104,7 @@ async function unlessReplaced<T>(
   }
 }
 
-/** Null when a batch that was read from a staged file has gone into a segment meanwhile: to be tried again. */
+/** Null when a batch that was read from a staged file or from memory has gone into a segment meanwhile: to be tried again. */
 async function unlessMoved<T>(partition: Partition, offset: bigint, read: () => Promise<T>): Promise<T | null> {
   try {
     return await read();
@@ -125,7 +125,12 @@ function firstRecent({ recent }: Partition, offset: bigint): number {
   return low;
 }
 
-async function recentFrom(partition: Partition, offset: bigint, maxBytes: number): Promise<readonly SegmentBatch[]> {
+async function recentFrom(
+  partition: Partition,
+  offset: bigint,
+  maxBytes: number,
+  memory: ReadMemory | undefined,
+): Promise<readonly SegmentBatch[]> {
   const { recent } = partition;
   const wanted: RecentBatch[] = [];
   for (let bytes = 0, i = firstRecent(partition, offset); i < recent.length; i++) {
@@ -135,13 +140,37 @@ async function recentFrom(partition: Partition, offset: bigint, maxBytes: number
     wanted.push(batch);
     bytes += batch.size;
   }
+  // Before anything is waited for: what is in a segment after that is not there any more.
+  if (memory === undefined) for (const batch of wanted) batch.kept = true;
+  const copies = memory === undefined ? null : copied(wanted, memory);
   const found: SegmentBatch[] = [];
-  for (const batch of wanted) found.push(await placed(batch));
+  for (const batch of wanted) found.push(copies?.get(batch) ?? (await placed(batch)));
   return found;
+}
+
+/** The batches whose memory may be used again while the reader has them. */
+function copied(batches: readonly RecentBatch[], memory: ReadMemory): ReadonlyMap<RecentBatch, SegmentBatch> {
+  const lent = batches.filter(({ at }) => at instanceof Uint8Array && isLent(at));
+  const bytes = memory.take(lent.reduce((sum, { size }) => sum + size, 0));
+  const copies = new Map<RecentBatch, SegmentBatch>();
+  let at = 0;
+  for (const batch of lent) {
+    bytes.set(batch.at as Uint8Array, at);
+    copies.set(batch, { base: batch.base, next: batch.next, bytes: bytes.subarray(at, at + batch.size) });
+    at += batch.size;
+  }
+  return copies;
+}
+
+/** For a reader that may have it for any time. */
+function kept(batch: RecentBatch): Promise<SegmentBatch> {
+  batch.kept = true;
+  return placed(batch);
 }
 
 /** The batch with its bytes, which carry its place. */
 export async function placed({ base, next, size, at }: RecentBatch): Promise<SegmentBatch> {
+  if (at === null) throw moved();
   if (at instanceof Uint8Array) return { base, next, bytes: at };
   const bytes = Buffer.allocUnsafe(size);
   // What a damaged file no longer has is no batch; it keeps its room, so that those behind it are found.
@@ -152,11 +181,15 @@ export async function placed({ base, next, size, at }: RecentBatch): Promise<Seg
 }
 
 async function timeOf({ at }: RecentBatch): Promise<number> {
+  if (at === null) throw moved();
   if (at instanceof Uint8Array) return readBatchHeader(at, 0).maxTimestamp;
   const header = Buffer.allocUnsafe(HEADER_BYTES);
   await at.file.read(header, at.position);
   return readBatchHeader(header, 0).maxTimestamp;
 }
+
+/** Whoever reads it looks for the segment then. */
+const moved = () => new TailraceError('internal.bug', 'a batch was read from memory after it had gone into a segment');
 
 /** Not covered by the batch's checksum, and known. */
 function restoreEpoch(partition: Partition, { base, bytes }: SegmentBatch): void {

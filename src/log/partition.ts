@@ -4,6 +4,7 @@
  */
 import type { ReadMemory } from '../contracts/log.ts';
 import type { Files } from '../lib/files.ts';
+import { recycleBatch } from '../wire/record-batch.ts';
 import type { OpenFiles } from './open-files.ts';
 import { placed, readBatches } from './partition-read.ts';
 import { Segment, type StoredSegment } from './segment.ts';
@@ -15,8 +16,10 @@ export interface RecentBatch {
   readonly base: bigint;
   readonly next: bigint;
   readonly size: number;
-  /** Placed; or where it lies in a staged file, unplaced. */
-  readonly at: Uint8Array | { readonly file: StagedFile; readonly position: number; readonly leaderEpoch: number };
+  /** Placed; or where it lies in a staged file, unplaced. Null: it is in a segment, and its memory is used for something else. */
+  at: Uint8Array | { readonly file: StagedFile; readonly position: number; readonly leaderEpoch: number } | null;
+  /** A reader may have its bytes for any time. */
+  kept?: boolean;
 }
 
 /** Offsets that were acknowledged and are lost: [from, to). */
@@ -232,7 +235,7 @@ export class Partition {
       await segment.append(part);
       if (this.#dropped) break;
       this.flushed = part.at(-1)!.next;
-      this.recent.splice(0, part.length);
+      for (const batch of this.recent.splice(0, part.length)) letGo(batch);
       const moved = part.reduce((sum, batch) => sum + batch.bytes.length, 0);
       this.#recentBytes -= moved;
       bytes += moved;
@@ -330,4 +333,9 @@ export class Partition {
     this.#rolled = false;
     return segment;
   }
+}
+
+/** Of a batch that a segment has now. */
+function letGo(batch: RecentBatch): void {
+  if (batch.at instanceof Uint8Array && batch.kept !== true && recycleBatch(batch.at)) batch.at = null;
 }

@@ -2,6 +2,7 @@
  * Cuts a byte stream into frames: `size int32 · bytes`. Holds only what has arrived: nothing is allocated by a declared
  * size.
  */
+import { takeFrame } from '../wire/buffer-pool.ts';
 import { malformed } from '../wire/primitives.ts';
 
 const SIZE_BYTES = 4;
@@ -57,7 +58,7 @@ export class FrameReader {
       this.#drop(0, first, length);
       return first.subarray(0, length);
     }
-    const taken = Buffer.allocUnsafeSlow(length);
+    const taken = takeFrame(length);
     let at = 0;
     let used = 0;
     while (at < length) {

@@ -2,6 +2,7 @@
 import { TailraceError } from '../contracts/errors.ts';
 import type { EndOffsets, LogTransaction, TopicPartition } from '../contracts/log.ts';
 import { writeBigInt64 } from '../lib/bytes.ts';
+import { lendFrame } from '../wire/buffer-pool.ts';
 import { KafkaError } from '../wire/messages/error-codes.ts';
 import type { BatchHeader } from '../wire/record-batch.ts';
 import type { Broker } from './broker.ts';
@@ -64,7 +65,8 @@ export async function appendAll(broker: Broker, entries: readonly Entry[]): Prom
   try {
     const ends = await broker.writer.commit(async (transaction) => {
       for (const entry of entries) {
-        if (entry.batch !== null && (await stage(broker, entry, entry.batch, transaction, durable))) {
+        const alone = entries.length === 1;
+        if (entry.batch !== null && (await stage(broker, { entry, alone }, entry.batch, transaction, durable))) {
           appended.push(entry.batch);
         }
       }
@@ -83,7 +85,7 @@ export async function appendAll(broker: Broker, entries: readonly Entry[]): Prom
 /** Whether the batch has been appended; else the entry has its outcome. */
 async function stage(
   broker: Broker,
-  entry: Entry,
+  { entry, alone }: { readonly entry: Entry /** In its request. */; readonly alone: boolean },
   batch: Accepted,
   transaction: LogTransaction,
   durable: Promise<EndOffsets>,
@@ -100,6 +102,7 @@ async function stage(
   entry.outcome = offset;
   // The log counts from 0 and gives the batch its place; clients write anything here.
   writeBigInt64(batch.bytes, 0, 0n);
+  if (alone) lendFrame(batch.bytes);
   await transaction.append(batch.topic, batch.partition, batch.bytes);
   if (!isIdempotent(batch)) return true;
   const evicted = broker.producers.append(batch, batch.header, offset, batch.from, broker.clock.now());

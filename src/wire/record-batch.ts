@@ -1,7 +1,7 @@
 /** Kafka record batches, format 2: what the log and the envelope use of the codec. */
 export type { BatchHeader } from './batch-header.ts';
 export { checkBatch, HEADER_BYTES, placeBatch, readBatchHeader } from './batch-header.ts';
-export { recycleBatch } from './buffer-pool.ts';
+export { isLent, recycleBatch } from './buffer-pool.ts';
 export { GrowingBuffer } from './growing-buffer.ts';
 export type { RecordHeader } from './record-batch-builder.ts';
 export { RecordBatchBuilder } from './record-batch-builder.ts';
