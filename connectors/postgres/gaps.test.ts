@@ -199,6 +199,34 @@ test('invariant 5: a publication that was altered to leave out deletes', async (
   const made = await stopped();
   await made.client.query(`alter publication ${made.publication} set (publish = 'insert, update')`);
   await expectEnd(made, 'source.gap', 'leaves out some kinds of changes');
+  // What was left out meanwhile does not come back with them.
+  await made.client.query(`alter publication ${made.publication} set (publish = 'insert, update, delete, truncate')`);
+  await expectEnd(made, 'source.gap', 'was altered');
+});
+
+test('invariant 5: a publication that was made anew is gone on with where somebody vouches for it, unless something was written meanwhile', async () => {
+  const made = await stopped(['public.t']);
+  const { client, publication, options } = made;
+  const makeAnew = async (between: string, position: Position) => {
+    await client.query(`drop publication ${publication}`);
+    await client.query(between);
+    await client.query(`create publication ${publication} for table only t`);
+    const { remedy } = (await read(options, position).failed) as TailraceError;
+    await client.query(/COMMENT ON PUBLICATION .*';/.exec(remedy!)![0]);
+  };
+  await makeAnew('select', made.position);
+  await client.query('insert into t values (3)');
+  const reading = read(options, made.position);
+  await reading.until(() => reading.output.rows().length === 1);
+  await reading.stop();
+  const position = lastPosition(reading.output);
+  await makeAnew('insert into t values (4)', position);
+  const again = read(options, position);
+  expect(await again.failed).toMatchObject({
+    code: 'source.gap',
+    message: expect.stringContaining('at the next change'),
+  });
+  expect([...rowTexts(reading.output), ...rowTexts(again.output)]).toEqual(['c null {"id":"3"}']);
 });
 
 test('a captured table that was dropped and made anew', async () => {
@@ -302,7 +330,8 @@ test('a slot that another reader uses: told with its process, and tried again', 
   const first = read(made.options, made.position);
   await made.client.query('insert into t values (3)');
   await first.until(() => first.output.transactions.length === 1);
-  const second = read(made.options, made.position);
+  const hurried = { ...hastyClock, monotonic: () => 30 * systemClock.monotonic() };
+  const second = read({ ...made.options, context: { ...context, clock: hurried } }, made.position);
   expect(await second.failed).toMatchObject({
     code: 'source.unreachable',
     message: expect.stringMatching(/in use by the server process \d+/),

@@ -13,6 +13,7 @@ export const source = defineSource({
   check: async (options) => (await import('./source-check.ts')).checkSource(options),
   describe: async (options) => (await import('./source-check.ts')).describeSource(options),
   tables: async (options) => (await import('./found-tables.ts')).tablesOfSource(options),
+  mended: async (options, position) => (await import('./mended.ts')).isSourceMended(options, position),
   filterPlaces: async (options) => (await import('./filter-places.ts')).filterPlacesOf(options),
   open: async (options) => new (await import('./reader.ts')).PostgresReader(options),
   teardown: async (options) => (await import('./teardown.ts')).teardownSource(options),

@@ -20,6 +20,8 @@ const format = z.strictObject({
   slot: z.string(),
   /** Its oid; null before a reader has seen it. */
   publication: z.string().nullable(),
+  /** Transaction id that last altered it; null: not known. */
+  altered: z.string().nullable().default(null),
   /** Everything that committed below has been delivered; `X/Y`. */
   lsn: z.string(),
   /** Captured tables, by `schema.table`. */

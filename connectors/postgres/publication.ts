@@ -19,6 +19,8 @@ export interface PublishedTable {
   readonly listed: boolean;
   /** Row filter, an SQL expression. */
   readonly filter: string | null;
+  /** Transaction id that put it there; null where its schema is published. */
+  readonly xmin: string | null;
   /** Columns that its row filter uses, also where `filter` has no effect because its schema is published as well. */
   readonly filterColumns: readonly string[];
 }
@@ -27,6 +29,9 @@ export interface Publication {
   readonly name: string;
   /** Another one when it was dropped and made again. */
   readonly oid: string;
+  /** Transaction id that made it, or altered what it publishes or whose it is. */
+  readonly xmin: string;
+  readonly comment: string | null;
   /** Inserts, updates, deletes and truncates, all of them. */
   readonly whole: boolean;
   /** Stored generated columns are published where no column list says otherwise. */
@@ -36,7 +41,8 @@ export interface Publication {
 
 const PUBLICATION_SQL = `
   SELECT oid::int8::text AS oid, pubinsert AND pubupdate AND pubdelete AND pubtruncate AS whole,
-    coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false) AS generated
+    coalesce(to_jsonb(p) ->> 'pubgencols' = 's', false) AS generated, p.xmin::text AS xmin,
+    obj_description(p.oid, 'pg_publication') AS comment
   FROM pg_publication p WHERE pubname = $1`;
 
 /** Of the entry `r` and the table `c`: its expression tree names columns by their numbers. */
@@ -51,11 +57,11 @@ const FILTER_COLUMNS = `
 const TABLES_SQL = `
   SELECT p.schemaname || '.' || p.tablename AS label, c.oid::int8::text AS oid,
     coalesce(r.oid, s.oid, 0::oid)::int8::text AS entry, to_jsonb(p) ->> 'rowfilter' AS filter,
-    to_jsonb(r) ->> 'prattrs' IS NOT NULL AS listed, ${FILTER_COLUMNS} AS "filterColumns",
+    CASE WHEN s.oid IS NULL THEN coalesce(r.xmin, o.xmin)::text END AS xmin, to_jsonb(r) ->> 'prattrs' IS NOT NULL AS listed, ${FILTER_COLUMNS} AS "filterColumns",
     (SELECT jsonb_agg(a.attname ORDER BY a.attnum) FROM pg_attribute a
      WHERE a.attrelid = c.oid AND to_jsonb(p) -> 'attnames' ? a.attname::text
        AND (a.attgenerated = '' OR current_setting('server_version_num')::int >= 180000)) AS columns
-  FROM pg_publication_tables p JOIN pg_namespace n ON n.nspname = p.schemaname
+  FROM pg_publication_tables p JOIN pg_publication o ON o.oid = $2::int8::oid JOIN pg_namespace n ON n.nspname = p.schemaname
   JOIN pg_class c ON c.relnamespace = n.oid AND c.relname = p.tablename
   LEFT JOIN pg_publication_rel r ON r.prpubid = $2::int8::oid AND r.prrelid = c.oid
   LEFT JOIN LATERAL (
@@ -67,7 +73,7 @@ const TABLES_SQL = `
 
 /** Undefined when there is no such publication. */
 export async function findPublication(sql: SqlSession, name: string): Promise<Publication | undefined> {
-  const [found] = await sql.rows<{ oid: string; whole: boolean; generated: boolean }>(PUBLICATION_SQL, [name]);
+  const [found] = await sql.rows<Omit<Publication, 'name' | 'tables'>>(PUBLICATION_SQL, [name]);
   if (found === undefined) return undefined;
   const tables = await sql.rows<PublishedTable & { oid: string }>(TABLES_SQL, [name, found.oid]);
   return { name, ...found, tables: tables.map((table) => ({ ...table, oid: Number(table.oid) })) };

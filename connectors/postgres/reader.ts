@@ -1,6 +1,7 @@
 /** The source's reader: set-up, snapshots of tables that were not read yet, then the stream. */
 import { join } from 'node:path';
 import type pg from 'pg';
+import { classOf } from '../../src/contracts/errors.ts';
 import { diskFiles } from '../../src/lib/files.ts';
 import {
   type FoundTable,
@@ -14,7 +15,7 @@ import {
 import { snapshotStatuses } from '../../src/sdk/source/snapshot-status.ts';
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
-import { checkContinuity, goneTables, walPosition } from './continuity.ts';
+import { goneTables, requireContinuity, walPosition, withWayOut } from './continuity.ts';
 import { DdlEvents, ddlTable } from './ddl-events.ts';
 import { FailoverWatch } from './failover.ts';
 import { foundTables } from './found-tables.ts';
@@ -29,7 +30,7 @@ import { ReplicationStream } from './replication-stream.ts';
 import { type Prepared, prepare } from './set-up.ts';
 import { obey } from './snapshot-commands.ts';
 import { SnapshotRunner } from './snapshot-runner.ts';
-import { asSourceError, asStreamError } from './source-errors.ts';
+import { asSourceError, asStreamError, withRange } from './source-errors.ts';
 import { SourceProgress } from './source-progress.ts';
 import { SpillSpace } from './spill-space.ts';
 import { StreamDecoder } from './stream-decoder.ts';
@@ -106,7 +107,8 @@ export class PostgresReader implements SourceReader {
       if (from === null) output.heartbeat(prepared.position);
       await this.#streaming(prepared, output, signal);
     } catch (error) {
-      if (!signal.aborted) throw asSourceError(error, config.url);
+      const after = this.#acknowledged ?? (from === null ? null : String(from.lsn));
+      if (!signal.aborted) throw withRange(asSourceError(error, config.url), after);
     }
   }
 
@@ -173,7 +175,8 @@ export class PostgresReader implements SourceReader {
       const beside = [this.#snapshots(runner, ended.signal), this.#watch(prepared, progress, ended.signal)];
       await Promise.race([stream.done, ...beside]);
     } catch (error) {
-      throw asStreamError(error, this.#options.config.url);
+      const { name } = publicationOf(this.#options);
+      throw await withWayOut(asStreamError(error, this.#options.config.url), this.#sql, name, tables, position);
     } finally {
       ended.abort();
       stream.stop();
@@ -282,8 +285,14 @@ export class PostgresReader implements SourceReader {
       if (gone === null) continue;
       await this.#leave(gone, progress);
       const there = tables.filter((table) => !gone.includes(table));
-      checkContinuity(publication ?? name, there, { ...position, lsn: since });
-      since = acknowledged;
+      await requireContinuity(this.#sql, name, publication, there, { ...position, lsn: since }).then(
+        () => {
+          since = acknowledged;
+        },
+        (error) => {
+          if (classOf(error) === 'gap') throw error;
+        },
+      );
     }
   }
 }

@@ -5,7 +5,7 @@ import { closeSocket, takeSocket } from './connections.ts';
 import { formatLsn } from './lsn.ts';
 import { MessageSocket, type Pause, queryMessage, responseFields, serverError } from './message-socket.ts';
 import { quoteName } from './names.ts';
-import { gap } from './source-errors.ts';
+import { PublicationGap } from './source-errors.ts';
 
 const COPY_DATA = 0x64; // d
 const COPY_DONE = 0x63; // c
@@ -145,7 +145,9 @@ export class ReplicationStream {
 function notice(buf: Buffer, from: number, to: number): undefined {
   const { severity, code } = responseFields(buf, from, to);
   if (severity === 'WARNING' && code === '55000') {
-    throw gap('the publication did not exist at the position that is read: it was dropped, or dropped and made anew');
+    throw new PublicationGap(
+      'the publication did not exist at the next change: it was dropped, or dropped and made anew',
+    );
   }
   return undefined;
 }

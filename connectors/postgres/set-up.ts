@@ -3,7 +3,7 @@ import type pg from 'pg';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { catalogTable, type Rows } from './catalog.ts';
 import { connectReplication, type SqlSession } from './connections.ts';
-import { checkContinuity } from './continuity.ts';
+import { requireContinuity } from './continuity.ts';
 import { ensureTriggers } from './ddl-trigger.ts';
 import { ensurePublication } from './ensure-publication.ts';
 import { makeFailover, refuseFailover } from './failover.ts';
@@ -74,6 +74,7 @@ async function prepareAfresh(
     ...incarnation,
     slot,
     publication: publication.oid,
+    altered: publication.xmin,
     lsn,
     tables: states,
     private: null,
@@ -98,13 +99,19 @@ async function prepareToResume(
     return state?.oid !== table.catalog.oid && isLoose(options, table) ? undefined : state;
   };
   const same = tables.filter((table) => known(table) !== undefined);
-  checkContinuity((await findPublication(sql, named.name)) ?? named.name, same, from);
+  await requireContinuity(sql, named.name, await findPublication(sql, named.name), same, from);
   const publication = await ensurePublication(sql, named, tables);
   await ensureTriggers(options, sql);
   const states = Object.fromEntries(tables.map((table) => [table.label, known(table) ?? pending(publication, table)]));
   const kept = new Set(same.map(({ label }) => label));
   const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => kept.has(label));
-  let position: PostgresPosition = { ...from, publication: publication.oid, tables: states, private: null };
+  let position: PostgresPosition = {
+    ...from,
+    publication: publication.oid,
+    altered: publication.xmin,
+    tables: states,
+    private: null,
+  };
   position = withPause(position, isPaused(from));
   for (const [label, state] of snapshots) position = withSnapshot(position, label, state);
   return { position, publication, tables, isFirst: false };

@@ -14,6 +14,8 @@ export interface Slot {
   readonly database: string | null;
   readonly pid: number | null;
   readonly confirmed: string | null;
+  /** Transaction ids below ended before what the slot has confirmed. */
+  readonly catalog_xmin: string | null;
   /** `reserved`, `extended`, `unreserved`, `lost`; null for one that never reserved anything. */
   readonly status: string | null;
   readonly ours: boolean;
@@ -25,7 +27,7 @@ export interface Slot {
 
 export async function findSlot(sql: SqlSession, name: string): Promise<Slot | undefined> {
   const [slot] = await sql.rows<Slot>(
-    `SELECT plugin::text, database::text, active_pid AS pid, confirmed_flush_lsn::text AS confirmed, wal_status AS status,
+    `SELECT plugin::text, database::text, active_pid AS pid, catalog_xmin::text, confirmed_flush_lsn::text AS confirmed, wal_status AS status,
        two_phase, (to_jsonb(s) ->> 'failover')::bool AS failover, coalesce(database = current_database() AND plugin = 'pgoutput' AND NOT temporary, false) AS ours
      FROM pg_replication_slots s WHERE slot_name = $1`,
     [name],

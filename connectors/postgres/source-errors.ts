@@ -1,4 +1,5 @@
 /** Server and network errors of the source as typed errors: the SQLSTATE decides (PostgreSQL manual, appendix A). */
+import { classOf } from '../../src/contracts/errors.ts';
 import { TailraceError } from '../../src/sdk/index.ts';
 import { placeOf } from './sink-errors.ts';
 
@@ -20,6 +21,21 @@ const TOO_LARGE_REMEDY =
 /** A lost stretch of history (Invariant 5). */
 export function gap(message: string, remedy: string = RESNAPSHOT): TailraceError {
   return new TailraceError('source.gap', message, { remedy });
+}
+
+/** A gap that may be none, if what was published since is known: there may be a way out without a new snapshot. */
+export class PublicationGap extends TailraceError {
+  constructor(message: string) {
+    super('source.gap', message, { remedy: RESNAPSHOT });
+  }
+}
+
+/** A gap says where it begins. @param after the last position that was saved; null: there is none */
+export function withRange(error: TailraceError, after: string | null): TailraceError {
+  const { code, message, remedy, detail, cause } = error;
+  if (classOf(error) !== 'gap' || after === null || / after [0-9A-F]+\/[0-9A-F]+/.test(message)) return error;
+  const told = { ...(remedy === undefined ? {} : { remedy }), ...(detail === undefined ? {} : { detail }), cause };
+  return new TailraceError(code, `${message}: changes after ${after} are not captured`, told);
 }
 
 /** Any error of a statement on the source's server; typed ones pass. Server texts may hold values: `detail` only. */
@@ -64,7 +80,9 @@ export function asStreamError(error: unknown, url: string): TailraceError {
     const where = placeOf(url);
     const detail = message;
     if (code === '42704') {
-      return gap(`the slot or the publication that is read at ${where} does not exist any more`);
+      return new PublicationGap(
+        `the publication that is read at ${where} did not exist at the next change: it was dropped, or dropped and made anew`,
+      );
     }
     if (code === '58P01' || (code === '55000' && !/wal_level/.test(message))) {
       return gap(`the replication slot at ${where} was invalidated: the server removed write-ahead log that it needs`);

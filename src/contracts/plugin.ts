@@ -6,7 +6,7 @@ import type { HeldState, SinkRebuild } from './rebuild.ts';
 import type { Op, Value } from './row.ts';
 import type { TableDescription } from './schema.ts';
 import type { OpenSink, SinkOpenOptions } from './sink.ts';
-import type { FoundTable, SourceOpenOptions, SourceReader } from './source.ts';
+import type { FoundTable, Position, SourceOpenOptions, SourceReader } from './source.ts';
 import type { SinkInspector, SourceInspector } from './verification.ts';
 
 export type LogLevel = 'debug' | 'info' | 'warn' | 'error';
@@ -68,6 +68,12 @@ export interface SourceManifest<C = unknown> extends PluginManifest<C> {
   /** The named tables as the stream will describe them, so that rules can be checked against them. Changes nothing. Throws as `check` connects. */
   describe(options: SourceOpenOptions<C>): Promise<readonly TableDescription[]>;
   open(options: SourceOpenOptions<C>): Promise<SourceReader>;
+  /**
+   * Asked once at a start after the source had stopped at a gap: whether the stream can go on from that position, because of what
+   * somebody has done since. The reader that is then opened looks for itself. Changes nothing. Throws `source.gap` where there is
+   * something else to be done by now. Absent: a gap stays one until the tables are read again.
+   */
+  mended?(options: SourceOpenOptions<C>, position: Position): Promise<boolean>;
   /** Removes what the source created upstream (slot, publication). Must work when open never ran, and twice. */
   teardown(options: SourceOpenOptions<C>): Promise<void>;
   /**

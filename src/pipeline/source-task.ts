@@ -1,7 +1,7 @@
 /**
  * Runs one source: opens a reader, feeds it the saved position, reconnects with backoff, and stops durably at a gap.
  */
-import type { SourceStatus } from '../contracts/control.ts';
+import type { SourceStatus, TaskProblem } from '../contracts/control.ts';
 import type { Envelope } from '../contracts/envelope.ts';
 import { classOf, TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
@@ -153,10 +153,10 @@ export class SourceTask {
     const { log, plan } = this.#options;
     const recorded = log.checkpoints.get(gapCheckpoint('source', plan.name));
     if (recorded !== undefined && plan.onGap === 'stop') {
-      this.#keeper.restore('gap', JSON.parse(recorded));
-      return new TailraceError('source.gap', this.#keeper.problem?.message ?? 'history lost');
+      const rest = await this.#restAgain(JSON.parse(recorded));
+      if (rest !== null) return rest;
     }
-    let afresh = recorded !== undefined;
+    let afresh = recorded !== undefined && plan.onGap === 'resnapshot';
     while (!signal.aborted) {
       try {
         await this.#readOnce(signal, afresh);
@@ -171,6 +171,25 @@ export class SourceTask {
     }
     this.#keeper.enter('stopped');
     return null;
+  }
+
+  /** At a gap that an earlier process has recorded; null when it was mended since. */
+  async #restAgain(problem: TaskProblem): Promise<unknown> {
+    const { plan, log, instance, context } = this.#options;
+    const { manifest, config, name, tables, snapshot } = plan;
+    const saved = log.checkpoints.get(sourceCheckpoint(name));
+    if (saved !== undefined && manifest.mended !== undefined) {
+      const { position } = JSON.parse(saved) as SourceCheckpoint;
+      const options = { config, name, instance, tables, ...looseTables(plan), snapshot, context };
+      try {
+        if (await manifest.mended(options, position)) return null;
+      } catch (error) {
+        // Of anything else, a server that is away say, nothing is told: the gap is what has to be known.
+        if (classOf(error) === 'gap') return this.#rest(error);
+      }
+    }
+    this.#keeper.restore('gap', problem);
+    return new TailraceError('source.gap', problem.message);
   }
 
   get name(): string {

@@ -8,6 +8,22 @@ const DDL = 'connectors/postgres/ddl.test.ts';
 
 export const postgresMutants: readonly Mutant[] = [
   {
+    // A publication that was made anew is taken for the former one, though nobody says so.
+    invariant: 5,
+    file: 'connectors/postgres/continuity.ts',
+    find: `publication.comment === vouching(publication);`,
+    replace: `publication.comment === vouching(publication) || true;`,
+    test: [GAPS, 'invariant 5: a publication that was dropped'],
+  },
+  {
+    // What was left out for a while is forgotten.
+    invariant: 5,
+    file: 'connectors/postgres/continuity.ts',
+    find: `position.altered !== null && xmin !== position.altered) return`,
+    replace: `position.altered === 'never') return`,
+    test: [GAPS, 'invariant 5: a publication that was altered'],
+  },
+  {
     // The position of a transaction is given out when it begins.
     invariant: 4,
     file: 'connectors/postgres/stream-decoder.ts',
@@ -68,8 +84,8 @@ export const postgresMutants: readonly Mutant[] = [
     // A table that was unpublished for a while is taken for one that always was.
     invariant: 5,
     file: 'connectors/postgres/continuity.ts',
-    find: `    if (entry !== known.entry) {`,
-    replace: `    if (known.entry === '') {`,
+    find: `    if (entry !== position.tables[label]!.entry) {`,
+    replace: `    if (label === '') {`,
     test: [GAPS, 'invariant 5: a table that left the publication'],
   },
   {

@@ -44,6 +44,14 @@ export interface VerificationScene {
   readonly log: Log;
   /** Resolves when every sink has what the log has. */
   caughtUp(): Promise<void>;
+  /** Before the test's end, which does it otherwise. */
+  close(): Promise<void>;
+}
+
+/** For one that is stopped and started again. */
+export interface ScenePlace {
+  readonly dir: string;
+  readonly instance: string;
 }
 
 /** Between two transactions of a writer: what is verified must have something of the machine too. */
@@ -58,9 +66,10 @@ export async function verificationScene(
   tables: readonly string[],
   sinks: readonly SceneSink[],
   more: Partial<SourcePlan> = {},
+  place: Partial<ScenePlace> = {},
 ): Promise<VerificationScene> {
-  const dir = await mkdtemp(join(tmpdir(), 'tailrace-verify-'));
-  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const dir = place.dir ?? (await mkdtemp(join(tmpdir(), 'tailrace-verify-')));
+  if (place.dir === undefined) onTestFinished(() => rm(dir, { recursive: true, force: true }));
   const clock = systemClock;
   const silent = () => {};
   const log = await openLog({ dir, clock, random: Math.random, log: silent });
@@ -71,7 +80,7 @@ export async function verificationScene(
   const context = { log: silent, clock, failpoint: () => {}, random: Math.random };
   const instance = await Instance.start({
     instance: {
-      instance: basename(new URL(url).pathname),
+      instance: place.instance ?? basename(new URL(url).pathname),
       dataDir: dir,
       http: null,
       kafka: null,
@@ -94,6 +103,12 @@ export async function verificationScene(
   const client = new pg.Client(url);
   await client.connect();
   onTestFinished(() => client.end().catch(() => {}));
+  const close = async () => {
+    await verifications.stop();
+    await instance.stop();
+    await log.close();
+    await client.end();
+  };
   const background = () => {
     const options = { log, context, pipelines, running: instance, verifications, lookMs: 20 };
     const made = new BackgroundVerification(options);
@@ -101,14 +116,14 @@ export async function verificationScene(
     return made;
   };
   const commands = new SinkControl({ log, envelope, context, running: instance });
-  return { ...sceneOf(instance, verifications, client), background, commands, log };
+  return { ...sceneOf(instance, verifications, client), close, background, commands, log };
 }
 
 function sceneOf(
   instance: Instance,
   verification: Verifications,
   client: pg.Client,
-): Omit<VerificationScene, 'background' | 'commands' | 'log'> {
+): Omit<VerificationScene, 'close' | 'background' | 'commands' | 'log'> {
   const isOver = ({ state }: VerificationStatus) => state !== 'running';
   return {
     instance,
