@@ -3,6 +3,7 @@ import { basename, extname } from 'node:path';
 import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { RuleTest } from '../contracts/rule-tests.ts';
 import { quoted } from '../lib/printable.ts';
+import { checkRoutes } from './check-routes.ts';
 import type { ConfigFile } from './config-file.ts';
 import { type ReadContext, readSink, readSource } from './parts.ts';
 import { NAME, NAME_RULE, pipelineKeys } from './pipeline-keys.ts';
@@ -60,6 +61,7 @@ export function readPipeline(context: ReadContext, path: string): PipelineFile |
     transform,
     sinks: sinks.filter((sink) => sink !== null),
   };
+  checkRoutes(context, plan);
   return { plan, tests: readTests(file, keys?.tests ?? []) };
 }
 

@@ -178,6 +178,22 @@ describe('dead letters', () => {
     await session.stop();
   });
 
+  test('invariant 6: behind a step that needs every change, later ones of a poison row wait', async () => {
+    const upstream = new Upstream();
+    const target = new Target();
+    target.poison.add(2);
+    upstream.add({ rows: [1, 2, 3].map((id) => ({ op: 'c', id, v: `v${id}` })) });
+    const transform = [{ verb: 'route', config: { t: { other: 'id = 2' } }, path: ['sink', 'transform', 0] }];
+    const session = await start(upstream, target, { transform });
+    await until(() => caughtUp(session).lag === 0 && target.rows().size === 2, 'the good rows');
+    target.poison.clear();
+    upstream.add({ rows: [{ op: 'u', id: 2, v: 'later' }] });
+    await until(() => caughtUp(session).sink.deadLetters === 2 && caughtUp(session).lag === 0, 'it waits');
+    expect(target.rows().has(2)).toBe(false);
+    expect((await letters(session.log)).at(-1)).toMatchObject({ state: 'held' });
+    await session.stop();
+  });
+
   test('a burst pauses the sink instead of emptying the topic into the dead letters', async () => {
     const upstream = new Upstream();
     const target = new Target();

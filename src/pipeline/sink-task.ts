@@ -93,14 +93,16 @@ export class SinkTask {
     this.#schemas = new SchemaFeed(log, envelope, sources);
     this.#group = sinkGroup(pipeline, plan.name);
     this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
-    this.#rules = new SinkRules([...pipelineTransform, ...plan.transform], rules, rulesContext);
+    const steps = [...pipelineTransform, ...plan.transform];
+    this.#rules = new SinkRules(steps, rules, rulesContext);
     this.#snapshots = plan.consistency === 'transactional' ? new OpenSnapshots(log, this.#group) : null;
     this.#positions = this.#places.committed();
-    this.#guard = new ReadGuard(log, this.#group, plan.manifest.keeps === 'append');
+    const everyChange = plan.manifest.keeps === 'append' || rules.needEveryChange?.(steps) === true;
+    this.#guard = new ReadGuard(log, this.#group, everyChange);
     this.#guard.moved(this.#positions);
     const names = { log, envelope, clock: context.clock, pipeline, sink: plan.name };
     this.#store = new LetterStore({ ...names, sent: () => this.#reader?.wake() });
-    const usual = plan.manifest.keeps === 'append' ? 'block_key' : 'skip';
+    const usual = everyChange ? 'block_key' : 'skip';
     // A transaction with a record left aside would be a state that the source never had.
     const policy = plan.consistency === 'transactional' ? 'stop' : (plan.deadLetters ?? usual);
     this.#letters = new DeadLetters({ ...names, policy, maxPerMinute: plan.maxDeadLettersPerMinute }, this.#store);

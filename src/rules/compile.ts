@@ -8,11 +8,13 @@ import { didYouMean } from '../lib/did-you-mean.ts';
 import { quoted } from '../lib/printable.ts';
 import { canonicalSchema, schemaId } from '../lib/schema-id.ts';
 import { OutboxTransform } from './outbox-transform.ts';
+import { routeSteps } from './route-transform.ts';
 import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
 import { lookup, lookupOf } from './steps/lookup.ts';
 import { isOutboxOf, outboxOf } from './steps/outbox.ts';
+import { isRouteOf } from './steps/route.ts';
 import { split } from './steps/split.ts';
 import { type Step, StepUse } from './steps/step.ts';
 import { CompiledTransform, type Program } from './transform.ts';
@@ -61,6 +63,8 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
     const above = compileSteps(steps.slice(0, end), table, maskKey);
     return new OutboxTransform(above, outboxOf(steps[end]!));
   }
+  const routed = steps.findIndex((step) => isRouteOf(step, `${table.schema}.${table.table}`));
+  if (routed >= 0) return routeSteps(steps, routed, table, (part, of) => compileSteps(part, of, maskKey));
   const cut = steps.findIndex(({ verb }) => verb === split.verb);
   if (cut >= 0) return splitSteps(steps, cut, table, (part, of) => compileSteps(part, of, maskKey));
   const program = programOf(stage, table);

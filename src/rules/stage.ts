@@ -41,6 +41,9 @@ export class Stage implements ExpressionScope {
   #isOpen: boolean;
   /** Rows go no further than the step that ended it. */
   isEnded = false;
+  /** Tables that its rows go to, and where that is said. */
+  readonly routes: { readonly from: string; readonly table: string; readonly path: readonly (string | number)[] }[] =
+    [];
   /** How many steps were run over it. */
   stepsRun = 0;
   /** Other tables behind the same steps, by name; null: not known. Absent: none is. */

@@ -69,4 +69,14 @@ export const rulesMutants: readonly Mutant[] = [
     replace: 'fail(`${text} is not a value of type ${name}`)',
     test: [EXAMPLES, 'invariant 12'],
   },
+  {
+    // A row whose old place is not known is left there.
+    invariant: 7,
+    file: 'src/rules/route-transform.ts',
+    find: `(old === null || place === old));
+    return`,
+    replace: `(place === old));
+    return`,
+    test: ['src/rules/route.test.ts', 'invariant 7'],
+  },
 ];

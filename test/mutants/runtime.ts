@@ -105,4 +105,12 @@ export const runtimeMutants: readonly Mutant[] = [
     replace: `if (this.#exists(kind, '')) throw`,
     test: ['src/pipeline/stored-names.test.ts', 'invariant 5'],
   },
+  {
+    // Behind a step that looks at old rows a change is passed over.
+    invariant: 6,
+    file: 'src/pipeline/sink-task.ts',
+    find: ` || rules.needEveryChange?.(steps) === true;`,
+    replace: `;`,
+    test: ['src/pipeline/pipeline.test.ts', 'invariant 6: behind a step that needs every change'],
+  },
 ];

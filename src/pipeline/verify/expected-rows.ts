@@ -44,6 +44,11 @@ export class ExpectedRows {
     return isSplit(this.targetOf(description), description);
   }
 
+  /** Its rows are rows of several tables in the target. */
+  routes(description: TableDescription): boolean {
+    return this.#of({ ...description, id: schemaIdOf(canonicalSchema(description)) }).toSink.routes === true;
+  }
+
   /** None of the rows is in the log. */
   areMessages(description: TableDescription): boolean {
     return this.#of({ ...description, id: schemaIdOf(canonicalSchema(description)) }).toLog.messages !== undefined;

@@ -7,6 +7,7 @@ import { mask } from './mask.ts';
 import { outbox } from './outbox.ts';
 import { parse } from './parse.ts';
 import { rename } from './rename.ts';
+import { route } from './route.ts';
 import { select } from './select.ts';
 import { set } from './set.ts';
 import { split } from './split.ts';
@@ -25,5 +26,6 @@ export const stepCatalogue: readonly Step[] = [
   flatten,
   split,
   outbox,
+  route,
   ts,
 ];
