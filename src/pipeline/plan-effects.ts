@@ -1,7 +1,8 @@
 /** A plan with numbers: rows whose outcome changes, records that are sent, and about how long that takes. */
 import type { Envelope } from '../contracts/envelope.ts';
+import { TailraceError } from '../contracts/errors.ts';
 import type { Log } from '../contracts/log.ts';
-import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
+import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { PlanChange, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules, RulesContext } from '../contracts/rules.ts';
 import { STAYS } from './plan-changes.ts';
@@ -18,6 +19,8 @@ export interface PlanEffects {
   records(pipeline: PipelinePlan, sink: SinkPlan): number;
   /** Of sinks of a type: records a second; null: not known. */
   rate(type: string): number | null;
+  /** Where the filters of a source run, a line each. Throws as the source connects. */
+  filters(source: SourcePlan): Promise<readonly string[]>;
 }
 
 export async function withEffects(
@@ -28,10 +31,31 @@ export async function withEffects(
 ): Promise<ReloadPlan> {
   const changes: PlanChange[] = [];
   for (const change of plan.changes) {
-    const now = sinkOf(after, change);
-    changes.push(now === null ? change : { ...change, consequences: await consequences(change, before, now, effects) });
+    const [source, sink] = [sourceOf(after, change), sinkOf(after, change)];
+    const texts =
+      source !== null
+        ? [...change.consequences, ...(await filterTexts(source, effects))]
+        : sink !== null
+          ? await consequences(change, before, sink, effects)
+          : change.consequences;
+    changes.push({ ...change, consequences: texts });
   }
   return { ...plan, changes };
+}
+
+function sourceOf(plans: readonly PipelinePlan[], { kind, pipeline: name, name: own }: PlanChange): SourcePlan | null {
+  const pipeline = kind === 'source' ? plans.find((plan) => plan.name === name) : undefined;
+  return pipeline?.sources.find((one) => one.name === own) ?? null;
+}
+
+/** A plan is of use while the source cannot be asked. */
+async function filterTexts(source: SourcePlan, effects: PlanEffects): Promise<readonly string[]> {
+  try {
+    return await effects.filters(source);
+  } catch (error) {
+    if (!(error instanceof TailraceError)) throw error;
+    return [`where its filters run is not known: ${error.message}`];
+  }
 }
 
 interface PlannedSink {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, onTestFinished, test } from 'vitest';
 import { scriptedSink, scriptedSource, Target, Upstream } from '../../test/support/scripted-connectors.ts';
+import { TailraceError } from '../contracts/errors.ts';
 import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import { createEnvelope } from '../envelope/index.ts';
 import { systemClock } from '../lib/clock.ts';
@@ -94,6 +95,39 @@ describe('in a running instance', () => {
       (await described.manifest.describe(options)).map((table) => ({ ...table, columns: [...table.columns, w] }));
     const altered = { ...described, manifest: { ...described.manifest, describe } };
     await expect(instance.checkRules([pipelineOf([altered], [sink])])).resolves.toBeUndefined();
+  });
+
+  test('a plan says of each condition of a source where it runs', async () => {
+    const [upstream, target] = [new Upstream(), new Target()];
+    upstream.add(row(1, 'a'));
+    const instance = await started([pipelineOf([sourceOf(upstream)], [sinkOf(target)])]);
+    const transform = [step('filter', `v = 'a' and lower(v) = 'a'`)];
+    const scripted = sourceOf(upstream, { transform });
+    const asks: SourcePlan['manifest']['filterPlaces'] = async ({ filters }) =>
+      [...filters!].flatMap(([table, conditions]) =>
+        conditions.map((one) => {
+          const why = 'hindrance' in one ? one.hindrance : null;
+          return { table, condition: one.text, snapshot: why, stream: why ?? 'all are sent' };
+        }),
+      );
+    const consequences = async (manifest: SourcePlan['manifest']) => {
+      const after = [pipelineOf([{ ...scripted, manifest }], [sinkOf(target)])];
+      const { changes } = await instance.withEffects(instance.planReload(after), after);
+      return changes.flatMap((change) => change.consequences).slice(2);
+    };
+    expect(await consequences({ ...scripted.manifest, filterPlaces: asks })).toEqual([
+      `filter v = 'a' of public.t: runs in the database where tables are read, here for changes (all are sent)`,
+      `filter lower(v) = 'a' of public.t: runs here (it calls lower())`,
+    ]);
+    expect((await consequences(scripted.manifest))[0]).toBe(
+      `filter v = 'a' of public.t: runs here (a ${scripted.manifest.type} source takes no conditions)`,
+    );
+    const away = async () => {
+      throw new TailraceError('source.unreachable', 'nobody answers');
+    };
+    expect(await consequences({ ...scripted.manifest, describe: away })).toEqual([
+      'where its filters run is not known: nobody answers',
+    ]);
   });
 
   test('a plan says how many rows come out otherwise, and its hash stays while more come in', async () => {

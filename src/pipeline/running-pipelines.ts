@@ -14,6 +14,7 @@ import { withEffects } from './plan-effects.ts';
 import { checkRules } from './rules-check.ts';
 import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
+import { plannedFilters } from './source-filters.ts';
 import { SourceTask } from './source-task.ts';
 import { labelOf } from './stored-names.ts';
 import type { TableDirectory } from './table-directory.ts';
@@ -196,6 +197,7 @@ export class RunningPipelines implements Reloadable {
           .filter(({ plan: { manifest } }) => manifest.type === type);
         return tasks.map(({ task }) => task.rate).find((rate) => rate !== null) ?? null;
       },
+      filters: (source) => plannedFilters(source, instance.instance, options.context, options.rules),
     });
   }
 

@@ -1,9 +1,11 @@
 /** Filters that a source may run itself: what it is told of them, and where it says that it runs them. */
 import type { SourcePlan } from '../contracts/plan.ts';
+import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { FilterPlace, TableFilters } from '../contracts/predicate.ts';
 import type { Rules } from '../contracts/rules.ts';
 import type { TableDescription } from '../contracts/schema.ts';
 import type { SourceOpenOptions } from '../contracts/source.ts';
+import { looseTables } from './table-directory.ts';
 
 /** For the options of `open`. Nothing when the source has no filter before its other steps. */
 export function sourceFilters(
@@ -57,4 +59,19 @@ function placeText({ condition, snapshot, stream }: FilterPlace, tables: readonl
   if (snapshot === null) return `${what}: runs in the database where tables are read, here for changes (${stream})`;
   if (stream === null) return `${what}: runs in the database for changes, here where tables are read (${snapshot})`;
   return `${what}: runs here (${snapshot})`;
+}
+
+/** Of a source that need not be at work. Throws as the source connects. */
+export async function plannedFilters(
+  plan: SourcePlan,
+  instance: string,
+  context: ConnectorContext,
+  rules: Rules,
+): Promise<readonly string[]> {
+  const [first] = plan.transform;
+  if (first === undefined || rules.conditions(first).length === 0) return [];
+  const { manifest, config, name, tables, snapshot } = plan;
+  const options = { config, name, instance, tables, ...looseTables(plan), snapshot, context };
+  const described = await manifest.describe(options);
+  return placeTexts(await filterPlaces(plan, { ...options, ...sourceFilters(plan, described, rules) }));
 }
