@@ -56,6 +56,8 @@ export interface RowTransform {
    * `apply`. Absent: they stay rows.
    */
   messages?(change: Change): readonly Message[];
+  /** Changes come out as changes of several tables, and a change of one row may be one of two. Absent: they do not. */
+  readonly routes?: true;
 }
 
 /** The steps that a table goes through on one way (source, pipeline, sink), in their order. */
@@ -86,6 +88,8 @@ export interface Rules {
   /** As `lintTable` over all tables and their ways, each problem once; and columns that a step names but none of its tables has. */
   lintTables(uses: readonly TableRules[]): readonly Problem[];
   compile(steps: readonly StepSource[], table: TableSchema, context: RulesContext): RowTransform;
+  /** Whether what they make of a change is right only where they have seen the one before it. Absent: it never is. */
+  needEveryChange?(steps: readonly StepSource[]): boolean;
   /**
    * The conditions that a filter joins with `and`, each as a filter of its own, in order; of other steps none. For telling
    * which of them dropped a row.

@@ -3,9 +3,11 @@ import type { Problem, Rules, StepSource, TableRules } from '../contracts/rules.
 import { addStep, compileSteps, fileVerbs, runSteps, statefulStep, verbs } from './compile.ts';
 import { conditions } from './conditions.ts';
 import { sourceFilters } from './pushdown/source-filters.ts';
+import { RoutedTables } from './routed-tables.ts';
 import { Stage } from './stage.ts';
 import { isNamed } from './steps/arguments.ts';
 import { pluginStep } from './steps/plugin-step.ts';
+import { route } from './steps/route.ts';
 
 export function createRules(): Rules {
   return {
@@ -22,9 +24,10 @@ export function createRules(): Rules {
     lintTable: (steps, table) => runSteps(steps, Stage.of(table), undefined).problems,
     lintTables,
     conditions,
-    sourceFilters,
     stateful: statefulStep,
+    sourceFilters,
     compile: (steps, table, { maskKey }) => compileSteps(steps, table, maskKey),
+    needEveryChange: (steps) => steps.some(({ verb }) => verb === route.verb),
   };
 }
 
@@ -36,10 +39,12 @@ function lintTables(uses: readonly TableRules[]): readonly Problem[] {
   const found = new Map<string, Problem>();
   const absent = new Map<string, { problem: Problem; step: string; tables: number }>();
   const tablesOfStep = new Map<string, number>();
+  const places = new RoutedTables();
   for (const { steps, table, mayLackColumns = false, others = [] } of uses) {
     const stage = Stage.of(table, mayLackColumns);
     stage.others = (name, above) => behindSteps(name, above, others);
     const { problems, absences, stepsRun } = runSteps(steps, stage, undefined);
+    places.add(steps, table, stage.routes);
     for (const step of new Set(steps.slice(0, stepsRun).map(stepName)))
       tablesOfStep.set(step, (tablesOfStep.get(step) ?? 0) + 1);
     for (const problem of problems) found.set(problemName(problem), problem);
@@ -58,6 +63,7 @@ function lintTables(uses: readonly TableRules[]): readonly Problem[] {
   for (const [name, { problem, step, tables }] of absent) {
     if (tables === tablesOfStep.get(step)) found.set(name, problem);
   }
+  for (const problem of places.problems()) found.set(problemName(problem), problem);
   return [...found.values()];
 }
 
