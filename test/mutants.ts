@@ -12,6 +12,7 @@ import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
 import { snapshotMutants } from './mutants/snapshots.ts';
+import { verifyMutants } from './mutants/verify.ts';
 
 export type { Mutant };
 export const mutants: readonly Mutant[] = [
@@ -27,4 +28,5 @@ export const mutants: readonly Mutant[] = [
   ...protocolMutants,
   ...operationsMutants,
   ...rehydrateMutants,
+  ...verifyMutants,
 ];

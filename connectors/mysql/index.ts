@@ -13,6 +13,7 @@ export const source = defineSource({
   check: async (options) => (await import('./source-check.ts')).checkSource(options),
   describe: async (options) => (await import('./source-check.ts')).describeSource(options),
   filterPlaces: async (options) => (await import('./filter-places.ts')).filterPlacesOf(options),
+  inspect: async (options) => new (await import('./inspect-source.ts')).MysqlInspector(options),
   open: async (options) => new (await import('./reader.ts')).MysqlReader(options),
   // Nothing was made on the server.
   teardown: async () => {},

@@ -17,7 +17,8 @@ export async function conditionOf(
 ): Promise<string | null> {
   if (rows === null || rows === undefined) return null;
   const where = 'keys' in rows ? amongTexts(rows.keys, table, order) : rows.where;
-  if (!isOneExpression(where))
+  // What we made ourselves is quoted.
+  if (!('keys' in rows) && !isOneExpression(where))
     throw wrong(table, 'has a comment, a semicolon, or parentheses or quotes without their end');
   // As a statement with parameters, of which the server takes only one at a time.
   const tried = `SELECT FROM ${fromTable(table)} WHERE (${where}\n) AND $1::bool LIMIT 0`;
@@ -28,30 +29,24 @@ export async function conditionOf(
   return where;
 }
 
-/**
- * Keys that become deletes where there is no row. Throws `source.not_ready` for a key whose texts in the log are
- * not those of the server.
- */
-export function absentKeys(rows: RowsWanted, table: CapturedTable, order: KeyOrder): Key[] {
+/** Keys that become deletes where there is no row. */
+export function absentKeys(rows: RowsWanted, order: KeyOrder): Key[] {
   if (rows === null || rows === undefined || !('keys' in rows) || rows.absent === undefined) return [];
-  if (order.natives.includes('bytea')) {
-    throw new TailraceError(
-      'source.not_ready',
-      `rows of ${table.label} cannot be deleted by their key, which is binary`,
-      {
-        remedy: 'delete them in the target, or read the whole table again',
-      },
-    );
-  }
-  return rows.keys.map(encoded);
+  return rows.keys.map((key) => encoded(key, order));
 }
 
-const encoded = (key: readonly string[]): Key => key.map((text) => Buffer.from(text).toString('base64'));
+/** The log has bytes in base64, the server reads and writes them in hexadecimal. */
+function encoded(key: readonly string[], { natives }: KeyOrder): Key {
+  const texts = key.map((text, i) =>
+    natives[i] === 'bytea' ? `\\x${Buffer.from(text, 'base64').toString('hex')}` : text,
+  );
+  return texts.map((text) => Buffer.from(text).toString('base64'));
+}
 
 function amongTexts(keys: readonly (readonly string[])[], table: CapturedTable, order: KeyOrder): string {
   const odd = keys.some((key) => key.length !== order.names.length);
   if (odd) throw wrong(table, `needs a text for each of ${order.names.join(', ')}`);
-  return order.among(keys.map(encoded));
+  return order.among(keys.map((key) => encoded(key, order)));
 }
 
 function wrong({ label }: CapturedTable, what: string): TailraceError {

@@ -89,7 +89,7 @@ export class SnapshotRunner {
     const { options, progress } = this.#options;
     const order = await this.#orderOf(table);
     const where = await conditionOf(rows, table, order, this.#options.sql);
-    const absent = absentKeys(rows, table, order);
+    const absent = absentKeys(rows, order);
     while (progress.snapshot(table.label) !== undefined) {
       this.#options.ask();
       await options.context.clock.sleep(RETRY_MS);

@@ -3,7 +3,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { setImmediate as turn } from 'node:timers/promises';
-import type { Change, HeldRow, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
+import type { Change, HeldRow, Kind, Row, SinkInspector, SinkOpenOptions, TableSchema } from '../../src/sdk/index.ts';
 import { quoteIdentifier as quote } from '../../src/sdk/sql-target/identifiers.ts';
 import { fillTemplate } from '../../src/sdk/table-template.ts';
 import { heldRow } from '../../src/sdk/target/held-row.ts';
@@ -82,13 +82,14 @@ class SqliteInspector implements SinkInspector {
   async *keys(table: TableSchema): AsyncIterable<readonly string[]> {
     const rowid = await this.#guarded(() => this.#pageSql(table));
     if (rowid === null) return;
+    const kinds = keyIndexes(table).map((index) => table.columns[index]!.kind);
     for (let after: readonly SqlValue[] | null = null; ; ) {
       const rows = await this.#guarded(() => this.#page(rowid, after));
       if (rows.length > 0)
         yield rows.map((row) =>
           keyJson(
             table,
-            rowid.keys.map((_, i) => String(row[`c${i}`])),
+            kinds.map((kind, i) => keyText(row[`c${i}`]!, kind)),
           ),
         );
       if (rows.length < PAGE_ROWS) return;
@@ -164,6 +165,12 @@ class SqliteInspector implements SinkInspector {
       throw asSinkError(error, this.#path);
     }
   }
+}
+
+/** Canonical text of a key's value, from what is stored of it. */
+function keyText(value: SqlValue, kind: Kind): string {
+  if (value instanceof Uint8Array) return Buffer.from(value).toString('base64');
+  return kind === 'bool' ? String(value !== 0n) : String(value);
 }
 
 /** As SQLite stores it: of numbers, 1 and 1.0 are two values where the column has no type. */

@@ -96,3 +96,28 @@ test('a sink is compared in the background, no faster than its rate, through pau
   await until('a later round finds what was taken away', async () => verified().percent !== 100);
   expect(verified()).toMatchObject({ percent: 99.5, differing: 1, unsettled: 0 });
 }, 60_000);
+
+test('one that was cancelled goes on where it was, with another rate', async () => {
+  const { url } = await scenes(
+    ['public.items'],
+    `create table items (id int primary key, name text); insert into items select i, 'x' from generate_series(1, ${ROWS}) i`,
+  );
+  const dir = await mkdtemp(join(tmpdir(), 'tailrace-resumed-'));
+  onTestFinished(() => rm(dir, { recursive: true, force: true }));
+  const seen = watched();
+  const target = { name: 'copy', manifest: sqlite, config: { path: join(dir, 'copy.db') } };
+  const scene = await verificationScene(url, ['public.items'], [target], { manifest: seen.manifest });
+  await scene.caughtUp();
+  expect(scene.cancel()).toBe(false);
+  const first = scene.verify({ rate: 80 });
+  await until('some pages were read', async () => (seen.readings[0]?.length ?? 0) > 2);
+  expect(scene.cancel()).toBe(true);
+  expect(await first).toMatchObject([{ state: 'cancelled', problem: null }]);
+  const [second] = await scene.verify({ resume: true });
+  expect(second).toMatchObject({ state: 'done', counts: { missing: 0, different: 0, extra: 0 }, problem: null });
+  const [{ after }] = seen.readings[1] as [Reading];
+  expect(after).not.toBeNull();
+  // Without that it begins at the beginning.
+  await scene.verify();
+  expect(seen.readings[2]![0]!.after).toBeNull();
+}, 60_000);

@@ -2,8 +2,10 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
 import { createConnection as connect } from 'mysql2/promise';
-import { expect, onTestFinished, test } from 'vitest';
+import pg from 'pg';
+import { afterAll, expect, onTestFinished, test } from 'vitest';
 import { sink as elasticsearch } from '../../connectors/elasticsearch/index.ts';
 import { sink as file } from '../../connectors/file/index.ts';
 import { sink as mysql } from '../../connectors/mysql/index.ts';
@@ -89,6 +91,7 @@ async function foundAndRepaired(url: string, targets: readonly Target[]): Promis
 }
 
 const redisServer = await needServer('redis', () => startRedis({ own: true }));
+afterAll(() => redisServer?.stop());
 
 test('planted differences are found, and nothing else, while rows change', { timeout: 120_000 }, async () => {
   const { url, server } = await scenes(['public.items'], ITEMS);
@@ -103,7 +106,6 @@ test('planted differences are found, and nothing else, while rows change', { tim
     { name: 'lite', manifest: sqlite, config: { path }, plant: plantInSqlite(path) },
   ];
   if (redisServer !== null) {
-    onTestFinished(() => redisServer.stop());
     const hashes = { url: redisServer.url, key: 'item:{id}' };
     const documents = { url: redisServer.url, key: 'doc:{id}', as: 'json' };
     targets.push(
@@ -112,6 +114,55 @@ test('planted differences are found, and nothing else, while rows change', { tim
     );
   }
   await foundAndRepaired(url, targets);
+});
+
+const ODD = `
+  create table odd (id uuid, raw bytea, at timestamptz, word text, price numeric, flag bool, day date, big int8, n int,
+    primary key (id, raw, at, word, price, flag, day, big));
+  insert into odd select 'A0EEBC99-9C0B-4EF8-BB6D-6BB9BD380A11', '\\x00ff'::bytea || int4send(i), '2026-01-02 03:04:05.000006+02',
+    'ä"{}:\\' || i, 1.50, i % 2 = 0, '2024-02-29', 9007199254740993 + i, i from generate_series(1, 40) i;
+  insert into odd values ('00000000-0000-0000-0000-000000000000', '', '1970-01-01 00:00:00+00', '', 0, false, '0001-01-01', -1, 0)`;
+
+test('keys of many columns and kinds: a row of each kind of difference is found and repaired', async () => {
+  const { url, server } = await scenes(['public.odd'], ODD);
+  const copy = await server.createDatabase('verify_odd');
+  const path = join(await temporary(), 'odd.db');
+  const redisUrl = redisServer?.url ?? '';
+  const key = 'odd:{id}:{raw}:{at}:{word}:{price}:{flag}:{day}:{big}';
+  const targets: SceneSink[] = [
+    { name: 'lite', manifest: sqlite, config: { path } },
+    { name: 'pg', manifest: postgres, config: { url: copy } },
+    ...(redisServer === null ? [] : [{ name: 'hashes', manifest: redis, config: { url: redisUrl, key } }]),
+  ];
+  const scene = await verificationScene(url, ['public.odd'], targets);
+  await scene.caughtUp();
+  expect(counts(await scene.verify())).toEqual(all(targets, 0, 0, 0));
+  const changes = [
+    'delete from odd where n = 1',
+    'update odd set n = 20 where n = 2',
+    `insert into odd (id, raw, at, word, price, flag, day, big, _tr_version)
+       select id, raw, at, 'more', price, flag, day, big, 1 from odd where n in (0, 3)`,
+  ];
+  const plants: Readonly<Record<string, () => Promise<void>>> = {
+    async lite() {
+      const database = new DatabaseSync(path, { timeout: 5_000 });
+      for (const sql of changes) database.exec(sql);
+      database.close();
+    },
+    async pg() {
+      const client = new pg.Client(copy);
+      await client.connect();
+      for (const sql of changes) await client.query(sql);
+      await client.end();
+    },
+  };
+  // One after the other: what mends one goes through the log to all.
+  for (const [name, plant] of Object.entries(plants)) {
+    await plant();
+    const [found] = (await scene.verify({ sink: name, repair: true })).filter(({ sink }) => sink === name);
+    expect(found).toMatchObject({ counts: { missing: 1, different: 1, extra: 2 }, repaired: 4, problem: null });
+  }
+  expect(counts(await scene.verify())).toEqual(all(targets, 0, 0, 0));
 });
 
 async function newDatabase(url: string, name: string): Promise<string> {

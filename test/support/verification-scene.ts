@@ -31,7 +31,7 @@ export interface SceneSink {
 
 export interface VerificationScene {
   readonly instance: Instance;
-  /** Of the source's database. */
+  /** Of the source's database, where that is PostgreSQL. */
   readonly client: pg.Client;
   verify(request?: Partial<VerifyRequest>): Promise<VerificationStatus[]>;
   verifications(): readonly VerificationStatus[];
@@ -101,7 +101,7 @@ export async function verificationScene(
   const verifications = new Verifications(options);
   onTestFinished(() => verifications.stop());
   const client = new pg.Client(url);
-  await client.connect();
+  if (url.startsWith('postgres')) await client.connect();
   onTestFinished(() => client.end().catch(() => {}));
   const close = async () => {
     await verifications.stop();
@@ -166,7 +166,7 @@ function pipelineOf(
   const from = {
     name: 'p',
     manifest: source,
-    config: source.config.parse({ url }),
+    config: (more.manifest ?? source).config.parse({ url }),
     tables,
     snapshot: 'initial' as const,
     onGap: 'stop' as const,
