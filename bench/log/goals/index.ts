@@ -4,7 +4,14 @@ import { currentCommit, publish } from '../../report.ts';
 import { childFigures } from './child-figures.ts';
 import { inDirectory } from './goal.ts';
 
-export const GOALS = ['in-process', 'active-partitions', 'idle-partitions'] as const;
+export const GOALS = [
+  'in-process',
+  'active-partitions',
+  'idle-partitions',
+  'long-polls',
+  'large-log',
+  'compaction-under-load',
+] as const;
 
 export async function runGoal(name: (typeof GOALS)[number]): Promise<void> {
   const program = built('bench/log/goals/child-process.ts');
