@@ -12,6 +12,7 @@ import { rulesMutants } from './mutants/rules.ts';
 import { runtimeMutants } from './mutants/runtime.ts';
 import { sinkMutants } from './mutants/sinks.ts';
 import { snapshotMutants } from './mutants/snapshots.ts';
+import { stageMutants } from './mutants/stage.ts';
 import { verifyMutants } from './mutants/verify.ts';
 
 export type { Mutant };
@@ -28,5 +29,6 @@ export const mutants: readonly Mutant[] = [
   ...protocolMutants,
   ...operationsMutants,
   ...rehydrateMutants,
+  ...stageMutants,
   ...verifyMutants,
 ];

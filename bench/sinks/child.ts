@@ -27,7 +27,7 @@ const plan = {
 const options = {
   plan,
   pipeline: SOURCE,
-  pipelineTransform: [],
+  steps: [],
   sources: [SOURCE],
   topics: [envelope.topicOf(SOURCE, TABLE.schema, TABLE.table)],
   log,

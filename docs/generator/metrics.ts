@@ -71,6 +71,10 @@ export function sampleMeasured(): Measured {
               },
             },
           ],
+          stage: {
+            ...{ state: 'running', problem: null, records: 10, sent: 12, errors: 0, retries: 0 },
+            ...{ lagRecords: 2, lagMs: 500 },
+          },
           sinks: [
             {
               ...{ name: sink, type: 'b', state: 'running', problem: null, records: 5, deadLetters: 2, refused: 2 },

@@ -31,6 +31,8 @@ export async function untilHealthy(look: () => Promise<InstanceStatus>, timeoutM
 }
 
 export function healthOf({ running, pipelines }: InstanceStatus) {
-  const states = pipelines.flatMap(({ sources, sinks }) => [...sources, ...sinks].map(({ state }) => state));
+  const states = pipelines.flatMap(({ sources, stage, sinks }) =>
+    [...sources, ...(stage ? [stage] : []), ...sinks].map(({ state }) => state),
+  );
   return { isRunning: running, states };
 }

@@ -4,6 +4,7 @@ import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { RuleTest } from '../contracts/rule-tests.ts';
 import { quoted } from '../lib/printable.ts';
 import { checkRoutes } from './check-routes.ts';
+import { checkStage, stagedOf } from './check-stage.ts';
 import type { ConfigFile } from './config-file.ts';
 import { type ReadContext, readSink, readSource } from './parts.ts';
 import { NAME, NAME_RULE, pipelineKeys } from './pipeline-keys.ts';
@@ -59,9 +60,11 @@ export function readPipeline(context: ReadContext, path: string): PipelineFile |
     file: path,
     sources: sources.filter((source) => source !== null),
     transform,
+    ...stagedOf(context, transform),
     sinks: sinks.filter((sink) => sink !== null),
   };
   checkRoutes(context, plan);
+  if (plan.staged !== undefined) checkStage(context, transform, plan.sinks, tables);
   return { plan, tests: readTests(file, keys?.tests ?? []) };
 }
 

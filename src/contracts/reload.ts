@@ -5,8 +5,8 @@ import type { PipelinePlan } from './plan.ts';
 export interface PlanChange {
   readonly change: 'added' | 'removed' | 'changed';
   readonly pipeline: string;
-  readonly kind: 'pipeline' | 'source' | 'sink';
-  /** Of the source or sink; of a pipeline its own. */
+  readonly kind: 'pipeline' | 'source' | 'stage' | 'sink';
+  /** Of the source or sink; of a pipeline, and of its stage, that of the pipeline. */
   readonly name: string;
   /** Which keys are others. */
   readonly fields: readonly ChangedField[];

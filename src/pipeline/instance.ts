@@ -6,10 +6,17 @@ import type { PipelinePlan, SinkPlan } from '../contracts/plan.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
 import type { DeskSink } from './dead-letters/desk.ts';
-import { ensureTopics, type InstanceOptions, type PipelineTasks, RunningPipelines } from './running-pipelines.ts';
+import {
+  type AnyTask,
+  ensureTopics,
+  type InstanceOptions,
+  type PipelineTasks,
+  RunningPipelines,
+} from './running-pipelines.ts';
 import type { ControlledSink, ControlledSinks } from './sink-control.ts';
 import type { SinkTask } from './sink-task.ts';
 import type { SourceTask } from './source-task.ts';
+import type { StageTask } from './stage/stage-task.ts';
 import { recordNames, type StoredNames, withStoredNames } from './stored-names.ts';
 import { TableDirectory } from './table-directory.ts';
 import { topicStatus } from './topic-status.ts';
@@ -93,8 +100,13 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
     return this.#tasks.find(({ name }) => name === pipeline)?.sources ?? [];
   }
 
+  /** Null: the sinks of the pipeline read what its sources write. */
+  stage(pipeline: string): StageTask | null {
+    return this.#tasks.find(({ name }) => name === pipeline)?.stage ?? null;
+  }
+
   /** Stops sources or sinks, acts, and starts them again. One at a time. */
-  whileStopped<T>(tasks: readonly (SinkTask | SourceTask)[], act: () => Promise<T>): Promise<T> {
+  whileStopped<T>(tasks: readonly AnyTask[], act: () => Promise<T>): Promise<T> {
     return this.#running.whileStopped(tasks, act);
   }
 
@@ -129,9 +141,10 @@ export class Instance implements Control, SnapshotControl, Reloadable, Controlle
       running: true,
       pid: process.pid,
       startedMs: this.#startedMs,
-      pipelines: this.#tasks.map(({ label: name, sources, sinks }) => ({
+      pipelines: this.#tasks.map(({ label: name, sources, stage, sinks }) => ({
         name,
         sources: sources.map((task) => task.status()),
+        ...(stage === null ? {} : { stage: stage.status() }),
         sinks: sinks.map((task) => task.status()),
       })),
     };

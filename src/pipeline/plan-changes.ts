@@ -5,6 +5,7 @@ import type { PipelinePlan, SinkPlan, SourcePlan } from '../contracts/plan.ts';
 import type { ChangedField, PlanChange } from '../contracts/reload.ts';
 import type { StepSource } from '../contracts/rules.ts';
 import { sinkTakes } from './sink-tables.ts';
+import { isStaged, stagedSteps } from './stage/stage-plan.ts';
 import { labelOf } from './stored-names.ts';
 
 /** Of a sink whose rules change; who counts the rows says it of them instead. */
@@ -52,6 +53,7 @@ function wholePipeline(old: PipelinePlan | null, now: PipelinePlan | null, count
     ...plan.sources.map((source) =>
       sourceChange(labelOf(plan), now === null ? source : null, now === null ? null : source),
     ),
+    stageChange(old, now),
     ...plan.sinks.map((sink) => sinkChange(old, now, now === null ? sink : null, now === null ? null : sink, count)),
   ];
   return [{ ...head, consequences: [] }, ...parts.flatMap((part) => part ?? [])];
@@ -60,7 +62,7 @@ function wholePipeline(old: PipelinePlan | null, now: PipelinePlan | null, count
 function pipelineChanges(old: PipelinePlan, now: PipelinePlan, count: CountRecords): PlanChange[] {
   const sources = matched(old.sources, now.sources).map(([a, b]) => sourceChange(labelOf(now), a, b));
   const sinks = matched(old.sinks, now.sinks).map(([a, b]) => sinkChange(old, now, a, b, count));
-  return [...sources, ...sinks].flatMap((change) => change ?? []);
+  return [...sources, stageChange(old, now), ...sinks].flatMap((change) => change ?? []);
 }
 
 function sourceChange(pipeline: string, old: SourcePlan | null, now: SourcePlan | null): PlanChange | null {
@@ -86,6 +88,43 @@ function sourceChange(pipeline: string, old: SourcePlan | null, now: SourcePlan 
     ...(isSame(old.transform, now.transform) ? [] : ['rows in the log stay as the old steps made them']),
   ];
   return { ...head, change: 'changed', fields, consequences, remedy: null };
+}
+
+/** Steps that look at other rows, and those above them. */
+function stageChange(old: PipelinePlan | null, now: PipelinePlan | null): PlanChange | null {
+  const name = labelOf(now ?? old!);
+  const head = { pipeline: name, kind: 'stage' as const, name };
+  const [was, is] = [old !== null && isStaged(old), now !== null && isStaged(now)];
+  if (!was && !is) return null;
+  if (!was) {
+    const consequences = ['reads what the log has of its tables, and writes them once more for the sinks'];
+    return { ...head, change: 'added', fields: [], consequences, remedy: null };
+  }
+  if (!is) {
+    const consequences = ['what it wrote stays in the log'];
+    const moved = 'the sinks read the topics of the sources again, from where they last stood in them';
+    return {
+      ...head,
+      change: 'removed',
+      fields: [],
+      consequences: [...consequences, ...(now === null ? [] : [moved])],
+      remedy: null,
+    };
+  }
+  const fields = changedFields(stageFields(old!), stageFields(now!));
+  if (fields.length === 0) return null;
+  const sent = 'sends every row that it keeps once more, as the steps make it now';
+  const isOther = fields.some(({ name: field }) => field === 'steps');
+  const consequences = ['restarts; goes on from its committed position', ...(isOther ? [sent] : [])];
+  return { ...head, change: 'changed', fields, consequences, remedy: null };
+}
+
+function stageFields(pipeline: PipelinePlan): Fields {
+  const tables = pipeline.sources.flatMap(({ name, tables: all }) => all.map((table) => `${name}.${table}`));
+  return new Map<string, FieldValue>([
+    ['tables', shown(tables)],
+    ['steps', shown(steps(stagedSteps(pipeline)))],
+  ]);
 }
 
 function sinkChange(
@@ -133,11 +172,12 @@ function renamed(fields: readonly ChangedField[], old: Parameters<typeof labelOf
 /** `source shop`, `sink shop/search`: those that nothing of the change touches. */
 export function untouched(pipelines: readonly PipelinePlan[], changes: readonly PlanChange[]): string[] {
   return pipelines.flatMap((plan) => {
-    const { name: pipeline, sources, sinks } = plan;
-    const isChanged = (kind: PlanChange['kind'], part: SourcePlan | SinkPlan) =>
+    const { name: pipeline, staged, sources, sinks } = plan;
+    const isChanged = (kind: PlanChange['kind'], part: SourcePlan | SinkPlan | PipelinePlan) =>
       changes.some((one) => one.kind === kind && one.pipeline === labelOf(plan) && one.name === labelOf(part));
     return [
       ...sources.filter((source) => !isChanged('source', source)).map(({ name }) => `source ${name}`),
+      ...((staged ?? 0) > 0 && !isChanged('stage', plan) ? [`stage ${pipeline}`] : []),
       ...sinks.filter((sink) => !isChanged('sink', sink)).map(({ name }) => `sink ${pipeline}/${name}`),
     ];
   });
@@ -148,6 +188,7 @@ export function planHash(pipelines: readonly PipelinePlan[], changes: readonly P
   const content = pipelines.map((pipeline) => ({
     name: pipeline.name,
     sources: pipeline.sources.map((source) => [source.name, ...sourceFields(source)]),
+    stage: [...stageFields(pipeline)],
     sinks: pipeline.sinks.map((sink) => [sink.name, ...sinkFields(pipeline, sink)]),
   }));
   // What comes of them is left out: it has numbers that change while rows come in.

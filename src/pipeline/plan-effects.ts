@@ -7,6 +7,7 @@ import type { PlanChange, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules, RulesContext } from '../contracts/rules.ts';
 import { STAYS } from './plan-changes.ts';
 import { effectTexts, ruleEffects } from './rule-effects.ts';
+import { readFrom, stepsOfSink } from './stage/stage-plan.ts';
 import { isCalled } from './stored-names.ts';
 
 export interface PlanEffects {
@@ -86,14 +87,14 @@ async function consequences(
   if (old === null || sink.manifest.keeps === 'append' || !change.consequences.includes(STAYS)) {
     return [...change.consequences, ...again];
   }
-  const sources = pipeline.sources.map(({ name }) => name);
+  const sources = pipeline.sources.map(({ name }) => readFrom(pipeline, name));
   const options = { ...effects, sources, topics: effects.topics(pipeline, sink) };
   const found = await ruleEffects(options, stepsOf(old), stepsOf(now));
   return [...change.consequences.flatMap((text) => (text === STAYS ? effectTexts(found) : [text])), ...again];
 }
 
 function stepsOf({ pipeline, sink }: PlannedSink) {
-  return [...pipeline.transform, ...sink.transform];
+  return stepsOfSink(pipeline, sink);
 }
 
 function timeText(records: number, rate: number | null): string | null {

@@ -8,6 +8,8 @@ import type { InstancePlan, PipelinePlan, SinkPlan, SourcePlan } from '../contra
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Reloadable, Reloaded, ReloadPlan } from '../contracts/reload.ts';
 import type { Rules } from '../contracts/rules.ts';
+import type { TableSchema } from '../contracts/schema.ts';
+import { schemaId } from '../lib/schema-id.ts';
 import { pausedCheckpoint, schemasTopic } from './checkpoint-names.ts';
 import { planChanges, planHash, untouched } from './plan-changes.ts';
 import { withEffects } from './plan-effects.ts';
@@ -16,6 +18,8 @@ import { sinkTakes } from './sink-tables.ts';
 import { SinkTask } from './sink-task.ts';
 import { plannedFilters } from './source-filters.ts';
 import { SourceTask } from './source-task.ts';
+import { isStaged, namesTable, readFrom, stepsOfSink, topicForSinks } from './stage/stage-plan.ts';
+import { StageTask } from './stage/stage-task.ts';
 import { labelOf } from './stored-names.ts';
 import type { TableDirectory } from './table-directory.ts';
 import { tableRules } from './table-rules.ts';
@@ -44,10 +48,14 @@ export interface PipelineTasks {
   /** What people call it. */
   readonly label: string;
   readonly sources: readonly SourceTask[];
+  /** Null: its sinks read what the sources write. */
+  readonly stage: StageTask | null;
   readonly sinks: readonly SinkTask[];
 }
 
-/** A source or sink at work, with what was asked for. */
+export type AnyTask = SourceTask | StageTask | SinkTask;
+
+/** A source, stage or sink at work, with what was asked for. */
 interface Part<P, T> {
   readonly plan: P;
   readonly task: T;
@@ -57,12 +65,13 @@ interface Part<P, T> {
 interface PipelineParts {
   readonly plan: PipelinePlan;
   readonly sources: readonly Part<SourcePlan, SourceTask>[];
+  readonly stage: Part<PipelinePlan, StageTask> | null;
   readonly sinks: readonly Part<SinkPlan, SinkTask>[];
 }
 
 export class RunningPipelines implements Reloadable {
   readonly #options: Omit<InstanceOptions, 'pipelines'>;
-  readonly #tasks = new TaskSet<SourceTask | SinkTask>();
+  readonly #tasks = new TaskSet<AnyTask>();
   readonly #salt = randomBytes(8).toString('hex');
   #parts: readonly PipelineParts[];
   #reloading: Promise<unknown> = Promise.resolve();
@@ -83,10 +92,11 @@ export class RunningPipelines implements Reloadable {
   }
 
   get tasks(): readonly PipelineTasks[] {
-    return this.#parts.map(({ plan, plan: { name }, sources, sinks }) => ({
+    return this.#parts.map(({ plan, plan: { name }, sources, stage, sinks }) => ({
       name,
       label: labelOf(plan),
       sources: sources.map(({ task }) => task),
+      stage: stage?.task ?? null,
       sinks: sinks.map(({ task }) => task),
     }));
   }
@@ -122,8 +132,8 @@ export class RunningPipelines implements Reloadable {
     };
   }
 
-  #begin(task: SourceTask | SinkTask, onError: (error: unknown) => void = () => {}): void {
-    if (task instanceof SinkTask && this.isPaused(task)) {
+  #begin(task: AnyTask, onError: (error: unknown) => void = () => {}): void {
+    if (!(task instanceof SourceTask) && this.isPaused(task)) {
       task.pause();
       return;
     }
@@ -133,8 +143,8 @@ export class RunningPipelines implements Reloadable {
     });
   }
 
-  /** Whether somebody has paused the sink. */
-  isPaused({ group }: SinkTask): boolean {
+  /** Whether somebody has paused the sink, or the stage with its pipeline. */
+  isPaused({ group }: { readonly group: string }): boolean {
     return this.#options.log.checkpoints.get(pausedCheckpoint(group)) !== undefined;
   }
 
@@ -142,7 +152,7 @@ export class RunningPipelines implements Reloadable {
    * Stops sources or sinks, acts while nobody writes to them or for them, and starts them again, those too that had stopped by
    * themselves; paused ones stay so. One at a time, and never beside a reload.
    */
-  whileStopped<T>(tasks: readonly (SourceTask | SinkTask)[], act: () => Promise<T>): Promise<T> {
+  whileStopped<T>(tasks: readonly AnyTask[], act: () => Promise<T>): Promise<T> {
     const next = this.#reloading.then(async () => {
       if (this.#isStopping) throw new TailraceError('instance.not_running', 'the instance is stopping');
       let result: T | undefined;
@@ -238,7 +248,7 @@ export class RunningPipelines implements Reloadable {
         ended.map(([, task]) => task),
         reason,
       );
-      for (const [, task] of ended) if (task instanceof SinkTask) task.release();
+      for (const [, task] of ended) if (!(task instanceof SourceTask)) task.release();
       this.#parts = after;
       if (!this.#isStopping) for (const [, task] of begun) this.#begin(task);
     });
@@ -252,8 +262,15 @@ export class RunningPipelines implements Reloadable {
 
   /** @param running parts that go on as they are */
   #build(pipelines: readonly PipelinePlan[], running: readonly PipelineParts[]): PipelineParts[] {
-    const total = pipelines.flatMap(({ sources, sinks }) => [...sources, ...sinks]).length;
-    const going = running.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
+    const total = pipelines.reduce(
+      (sum, one) => sum + one.sources.length + one.sinks.length + Number(isStaged(one)),
+      0,
+    );
+    const going = running.flatMap(({ sources, stage, sinks }) => [
+      ...sources,
+      ...(stage === null ? [] : [stage]),
+      ...sinks,
+    ]);
     const used = going.reduce((sum, { maxBytes }) => sum + maxBytes, 0);
     // Invariant 10: what goes on keeps its share, the others have what is left.
     const left = this.#options.instance.memoryBytes / 2 - used;
@@ -265,6 +282,7 @@ export class RunningPipelines implements Reloadable {
       const sinkOf = (name: string) => old?.sinks.find((part) => part.plan.name === name);
       return {
         plan,
+        stage: isStaged(plan) ? (old?.stage ?? this.#stage(plan, maxBytes)) : null,
         sources: plan.sources.map((source) => sourceOf(source.name) ?? this.#source(plan, source, maxBytes)),
         sinks: plan.sinks.map((sink) => sinkOf(sink.name) ?? this.#sink(plan, sink, maxBytes)),
       };
@@ -289,6 +307,28 @@ export class RunningPipelines implements Reloadable {
     return { plan, task, maxBytes };
   }
 
+  #stage(plan: PipelinePlan, maxBytes: number): Part<PipelinePlan, StageTask> {
+    const { instance, log, envelope, rules, context } = this.#options;
+    const rulesContext = { maskKey: instance.maskKey };
+    const shared = { log, envelope, rules, context, maxBytes, rulesContext, dataDir: instance.dataDir };
+    const topics = plan.sources.flatMap((source) => sourceTopics(envelope, source));
+    const task = new StageTask({ ...shared, pipeline: plan, topics, described: (name) => this.#described(plan, name) });
+    return { plan, task, maxBytes };
+  }
+
+  /** A table as it stands in the log, behind the steps of its source; null: its source has not been asked yet. */
+  #described({ sources }: PipelinePlan, name: string): TableSchema | null {
+    const { rules, instance } = this.#options;
+    for (const { name: source, transform } of sources) {
+      const task = this.tasks.flatMap((one) => one.sources).find((one) => one.name === source);
+      const table = task?.described?.find((one) => namesTable(name, one));
+      if (table === undefined) continue;
+      const described = { ...table, source };
+      return rules.compile(transform, { id: schemaId(described), ...described }, { maskKey: instance.maskKey }).output;
+    }
+    return null;
+  }
+
   #sink(pipeline: PipelinePlan, plan: SinkPlan, maxBytes: number): Part<SinkPlan, SinkTask> {
     const { instance, log, envelope, rules, context } = this.#options;
     const shared = { log, envelope, rules, context, maxBytes, rulesContext: { maskKey: instance.maskKey } };
@@ -297,8 +337,8 @@ export class RunningPipelines implements Reloadable {
       plan,
       pipeline: pipeline.name,
       label: labelOf(pipeline),
-      pipelineTransform: pipeline.transform,
-      sources: pipeline.sources.map((source) => source.name),
+      steps: stepsOfSink(pipeline, plan),
+      sources: pipeline.sources.map((source) => readFrom(pipeline, source.name)),
       topics: sinkTopics(envelope, pipeline, plan),
     });
     return { plan, task, maxBytes };
@@ -316,11 +356,12 @@ export class RunningPipelines implements Reloadable {
   }
 }
 
-/** Tasks by `source NAME` and `sink PIPELINE/NAME`. */
-function named(all: readonly PipelineParts[]): Map<string, SourceTask | SinkTask> {
-  return new Map<string, SourceTask | SinkTask>(
-    all.flatMap(({ plan: { name }, sources, sinks }) => [
+/** Tasks by `source NAME`, `stage PIPELINE` and `sink PIPELINE/NAME`. */
+function named(all: readonly PipelineParts[]): Map<string, AnyTask> {
+  return new Map<string, AnyTask>(
+    all.flatMap(({ plan: { name }, sources, stage, sinks }) => [
       ...sources.map(({ plan, task }) => [`source ${plan.name}`, task] as const),
+      ...(stage === null ? [] : [[`stage ${name}`, stage.task] as const]),
       ...sinks.map(({ plan, task }) => [`sink ${name}/${plan.name}`, task] as const),
     ]),
   );
@@ -328,8 +369,9 @@ function named(all: readonly PipelineParts[]): Map<string, SourceTask | SinkTask
 
 /** What a plan leaves untouched. */
 function kept(running: readonly PipelineParts[], { untouched: names }: ReloadPlan): PipelineParts[] {
-  return running.map(({ plan, sources, sinks }) => ({
+  return running.map(({ plan, sources, stage, sinks }) => ({
     plan,
+    stage: names.includes(`stage ${plan.name}`) ? stage : null,
     sources: sources.filter((source) => names.includes(`source ${source.plan.name}`)),
     sinks: sinks.filter((sink) => names.includes(`sink ${plan.name}/${sink.plan.name}`)),
   }));
@@ -357,7 +399,13 @@ function isSetup(error: unknown): boolean {
 }
 
 function pipelineTopics(envelope: Envelope, pipeline: PipelinePlan): string[] {
-  return pipeline.sources.flatMap((source) => [...sourceTopics(envelope, source), schemasTopic(source.name)]);
+  const prefixes = (source: string) => new Set([source, readFrom(pipeline, source)]);
+  return pipeline.sources.flatMap(({ name, tables }) =>
+    [...prefixes(name)].flatMap((prefix) => [
+      ...tables.map((table) => tableTopic(envelope, prefix, table)),
+      schemasTopic(prefix),
+    ]),
+  );
 }
 
 /** Topics of the tables that a source captures. */
@@ -367,6 +415,8 @@ function sourceTopics(envelope: Envelope, { name, tables }: SourcePlan): string[
 
 function sinkTopics(envelope: Envelope, pipeline: PipelinePlan, sink: SinkPlan): string[] {
   return pipeline.sources.flatMap((source) =>
-    source.tables.filter((table) => sinkTakes(sink, table)).map((table) => tableTopic(envelope, source.name, table)),
+    source.tables
+      .filter((table) => sinkTakes(sink, table))
+      .map((table) => topicForSinks(envelope, pipeline, source.name, table)),
   );
 }

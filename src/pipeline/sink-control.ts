@@ -21,8 +21,9 @@ import { type Replay, readReplay, writeReplay } from './replay-state.ts';
 import { serviceCommit } from './service-commit.ts';
 import type { SinkTask } from './sink-task.ts';
 import type { SourceTask } from './source-task.ts';
+import { readFrom, topicForSinks } from './stage/stage-plan.ts';
+import type { StageTask } from './stage/stage-task.ts';
 import { isCalled } from './stored-names.ts';
-import { tableTopic } from './table-topic.ts';
 
 /** A sink of the instance, at work or not. */
 export interface ControlledSink {
@@ -36,8 +37,10 @@ export interface ControlledSinks {
   readonly sinks: () => readonly ControlledSink[];
   /** Tasks of the sources of a pipeline. */
   sources(pipeline: string): readonly SourceTask[];
+  /** Null: the sinks of the pipeline read what its sources write. */
+  stage(pipeline: string): StageTask | null;
   /** As `RunningPipelines.whileStopped`. */
-  whileStopped<T>(tasks: readonly (SinkTask | SourceTask)[], act: () => Promise<T>): Promise<T>;
+  whileStopped<T>(tasks: readonly (SinkTask | StageTask | SourceTask)[], act: () => Promise<T>): Promise<T>;
   snapshots: SnapshotControl['snapshots'];
   /** A sink beside those of its pipeline; whoever asks for it runs it. */
   sinkBeside(pipeline: PipelinePlan, plan: SinkPlan): SinkTask;
@@ -89,14 +92,12 @@ export class SinkControl implements SinkCommands {
 
   async pause(pipeline: string, sink: string | null): Promise<readonly string[]> {
     const now = String(this.#options.context.clock.now());
-    return this.#each(pipeline, sink, ({ task }, transaction) =>
-      transaction.checkpoint(pausedCheckpoint(task.group), now),
-    );
+    return this.#each(pipeline, sink, ({ group }, transaction) => transaction.checkpoint(pausedCheckpoint(group), now));
   }
 
   async resume(pipeline: string, sink: string | null): Promise<readonly string[]> {
-    return this.#each(pipeline, sink, ({ task }, transaction) =>
-      transaction.checkpoint(pausedCheckpoint(task.group), null),
+    return this.#each(pipeline, sink, ({ group }, transaction) =>
+      transaction.checkpoint(pausedCheckpoint(group), null),
     );
   }
 
@@ -182,23 +183,23 @@ export class SinkControl implements SinkCommands {
         remedy: 'name tables as they stand under tables: of the source',
       });
     }
-    const sources = pipeline.sources.map(({ name }) => name);
+    const sources = pipeline.sources.map(({ name }) => readFrom(pipeline, name));
     return replayRanges({ log, envelope, sources, positions, everyChange }, from, to);
   }
 
   async #each(
     pipeline: string,
     sink: string | null,
-    stage: (sink: ControlledSink, transaction: LogTransaction) => void,
+    stage: (task: { readonly group: string }, transaction: LogTransaction) => void,
   ): Promise<readonly string[]> {
     const found = this.#named(pipeline, sink);
     const { log, running } = this.#options;
-    await running.whileStopped(
-      found.map(({ task }) => task),
-      () =>
-        serviceCommit(log, `control/${pipeline}`, (transaction) => {
-          for (const one of found) stage(one, transaction);
-        }),
+    const own = sink === null ? running.stage(pipeline) : null;
+    const tasks = [...(own === null ? [] : [own]), ...found.map(({ task }) => task)];
+    await running.whileStopped(tasks, () =>
+      serviceCommit(log, `control/${pipeline}`, (transaction) => {
+        for (const task of tasks) stage(task, transaction);
+      }),
     );
     return found.map(({ plan }) => `${pipeline}/${plan.name}`);
   }
@@ -225,11 +226,11 @@ function onwardFrom(ranges: ReplayRanges, positions: SinkPositions, toTheEnd: bo
   return { ...ranges, topics: Object.fromEntries(topics) };
 }
 
-function topicsOf(envelope: Envelope, { sources }: PipelinePlan, tables: readonly string[]): ReadonlySet<string> {
+function topicsOf(envelope: Envelope, pipeline: PipelinePlan, tables: readonly string[]): ReadonlySet<string> {
   const isWanted = (table: string) => tables.includes(table) || tables.includes(table.slice(table.indexOf('.') + 1));
   return new Set(
-    sources.flatMap((source) =>
-      source.tables.filter(isWanted).map((table) => tableTopic(envelope, source.name, table)),
+    pipeline.sources.flatMap((source) =>
+      source.tables.filter(isWanted).map((table) => topicForSinks(envelope, pipeline, source.name, table)),
     ),
   );
 }

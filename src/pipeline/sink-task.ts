@@ -36,7 +36,8 @@ export interface SinkTaskOptions {
   readonly pipeline: string;
   /** What people call the pipeline. Absent: by its name. */
   readonly label?: string;
-  readonly pipelineTransform: readonly StepSource[];
+  /** Those of the pipeline that no stage runs, then those of the sink. */
+  readonly steps: readonly StepSource[];
   readonly sources: readonly string[];
   /** Topics this sink reads, all of partition 0; they exist. */
   readonly topics: readonly string[];
@@ -85,7 +86,7 @@ export class SinkTask {
   #busyMs = 0;
 
   constructor(options: SinkTaskOptions) {
-    const { plan, pipeline, pipelineTransform, log, envelope, context, sources, topics, rules, rulesContext } = options;
+    const { plan, pipeline, steps, log, envelope, context, sources, topics, rules, rulesContext } = options;
     this.#options = options;
     this.#keeper = new TaskStateKeeper(context.log, context.clock, {
       sink: `${options.label ?? pipeline}/${labelOf(plan)}`,
@@ -93,7 +94,6 @@ export class SinkTask {
     this.#schemas = new SchemaFeed(log, envelope, sources);
     this.#group = sinkGroup(pipeline, plan.name);
     this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
-    const steps = [...pipelineTransform, ...plan.transform];
     this.#rules = new SinkRules(steps, rules, rulesContext);
     this.#snapshots = plan.consistency === 'transactional' ? new OpenSnapshots(log, this.#group) : null;
     this.#positions = this.#places.committed();

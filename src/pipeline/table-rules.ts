@@ -11,10 +11,16 @@ export function tableRules(
   tables: readonly TableDescription[],
 ): readonly TableRules[] {
   const mayLackColumns = source.manifest.rehydrates?.(source.config) !== true;
+  const others = tables.map((table) => ({ table, steps: source.transform }));
   return tables.flatMap((table) => {
     const takers = pipeline.sinks.filter((sink) => sinkTakes(sink, `${table.schema}.${table.table}`));
     const ends = takers.length > 0 ? takers.map(({ transform }) => transform) : [[]];
-    return ends.map((end) => ({ steps: [...source.transform, ...pipeline.transform, ...end], table, mayLackColumns }));
+    return ends.map((end) => ({
+      steps: [...source.transform, ...pipeline.transform, ...end],
+      table,
+      others,
+      mayLackColumns,
+    }));
   });
 }
 

@@ -59,7 +59,7 @@ async function scene(type: string, port: number, more: object) {
   const plan = { name, manifest, config, from: null, transform: [], batch, maxDeadLettersPerMinute: 0, path: [] };
   const context = { log: () => {}, clock: systemClock, failpoint: () => {}, random: Math.random };
   const topics = [envelope.topicOf(SOURCE, TABLE.schema, TABLE.table)];
-  const rules = { rules: createRules(), rulesContext: { maskKey: null }, pipelineTransform: [] };
+  const rules = { rules: createRules(), rulesContext: { maskKey: null }, steps: [] };
   const options = { plan, pipeline: 'outage', sources: [SOURCE], topics, log, envelope, ...rules, context };
   const task = new SinkTask({ ...options, maxBytes: 4 << 20 });
   const stop = new AbortController();

@@ -36,7 +36,7 @@ async function main({ dataDir, type, config, consistency, records }: TransfersJo
   const task = new SinkTask({
     plan: { ...plan, maxDeadLettersPerMinute: 0, consistency, path: [] },
     pipeline: BANK,
-    pipelineTransform: [],
+    steps: [],
     sources: [BANK],
     topics: TABLES.map((table) => envelope.topicOf(BANK, 'public', table)),
     log,

@@ -1,6 +1,13 @@
 /** What the status of an instance looks like in answers: the contract of `contracts/control.ts` as schemas. */
 import { z } from 'zod';
-import type { InstanceStatus, PipelineStatus, SinkStatus, SourceStatus, TaskProblem } from '../../contracts/control.ts';
+import type {
+  InstanceStatus,
+  PipelineStatus,
+  SinkStatus,
+  SourceStatus,
+  StageStatus,
+  TaskProblem,
+} from '../../contracts/control.ts';
 import type { ReplayProgress } from '../../contracts/replay.ts';
 import type { SnapshotStatus, UpstreamStatus } from '../../contracts/upstream.ts';
 import type { VerifiedStatus } from '../../contracts/verification.ts';
@@ -100,9 +107,21 @@ const sink: z.ZodType<SinkStatus> = z.object({
   lagMs: z.number().describe('age of the oldest of them, ms'),
 });
 
+const stage: z.ZodType<StageStatus> = z.object({
+  state: taskState,
+  problem: problem.nullable(),
+  records: z.number().describe('records read since the process started'),
+  sent: z.number().describe('changes written since then'),
+  errors: z.number().describe('failures since then'),
+  retries: z.number().describe('of them, tried again'),
+  lagRecords: z.number().describe('records of its sources that it has not read'),
+  lagMs: z.number().describe('age of the oldest of them, ms'),
+});
+
 export const pipelineAnswer: z.ZodType<PipelineStatus> = z.object({
   name: z.string(),
   sources: z.array(source),
+  stage: stage.exactOptional().describe('of a pipeline with steps that look at other rows'),
   sinks: z.array(sink),
 });
 

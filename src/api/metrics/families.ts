@@ -1,5 +1,5 @@
 /** What `/metrics` tells, from the status of the instance. Labels are names of the configuration, never row values (Invariant 12). */
-import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import type { InstanceStatus, SinkStatus, SourceStatus, StageStatus, TaskState } from '../../contracts/control.ts';
 import type { Distribution, Measures, RowCounts, SinkMeasures, SourceMeasures } from '../../contracts/measures.ts';
 import type { GroupSummary } from '../../contracts/operations.ts';
 import type { Family, Sample } from './exposition.ts';
@@ -27,11 +27,15 @@ export function families({ status, measures, groups, groupTimes, version, now }:
   const sinks = pipelines.flatMap(({ name: pipeline, sinks }) =>
     sinks.map((sink) => [{ pipeline, sink: sink.name }, sink] as const),
   );
+  const stages = pipelines.flatMap(({ name: pipeline, stage }) =>
+    stage === undefined ? [] : [[{ pipeline }, stage] as const],
+  );
   return [
     one('tailrace_info', 'gauge', 'What runs; always 1.', [[{ instance: status.instance, version }, 1]]),
-    health(sources, sinks),
+    health(sources, stages, sinks),
     ...sourceFamilies(sources, now),
     ...snapshotFamilies(sources),
+    ...stageFamilies(stages),
     ...sinkFamilies(sinks, now),
     ...sourceMeasures(measures.sources),
     ...sinkMeasures(measures.sinks, now),
@@ -73,16 +77,17 @@ const HEALTH_OF: Readonly<Record<TaskState, (typeof HEALTH)[number]>> = {
   gap: 'broken',
 };
 
-/** A state set: of each source and sink one of the states is 1. */
-function health(sources: Labelled<SourceStatus>, sinks: Labelled<SinkStatus>): Family {
+/** A state set: of each source, stage and sink one of the states is 1. */
+function health(sources: Labelled<SourceStatus>, stages: Labelled<StageStatus>, sinks: Labelled<SinkStatus>): Family {
   const all = [
     ...sources.map(([{ pipeline }, { name, state }]) => ({ kind: 'source', name: `${pipeline}/${name}`, state })),
+    ...stages.map(([{ pipeline }, { state }]) => ({ kind: 'stage', name: `${pipeline}`, state })),
     ...sinks.map(([{ pipeline }, { name, state }]) => ({ kind: 'sink', name: `${pipeline}/${name}`, state })),
   ];
   const samples = all.flatMap(({ kind, name, state }) =>
     HEALTH.map((status) => [{ kind, name, status }, HEALTH_OF[state] === status ? 1 : 0] as const),
   );
-  return one('tailrace_health', 'gauge', 'Health of each source and sink: the status that holds is 1.', samples);
+  return one('tailrace_health', 'gauge', 'Health of each source, stage and sink: the status that holds is 1.', samples);
 }
 
 function sourceFamilies(sources: Labelled<SourceStatus>, now: number): Family[] {
@@ -143,6 +148,17 @@ function snapshotFamilies(sources: Labelled<SourceStatus>): Family[] {
     ),
     each('tailrace_snapshot_eta_seconds', 'gauge', 'Until the table is read.', tables, ({ etaSeconds }) => etaSeconds),
     one('tailrace_snapshot_state', 'gauge', 'State of each table: the one that holds is 1.', states),
+  ];
+}
+
+function stageFamilies(stages: Labelled<StageStatus>): Family[] {
+  return [
+    each('tailrace_stage_records_total', 'counter', 'Records read.', stages, ({ records }) => records),
+    each('tailrace_stage_changes_total', 'counter', 'Changes written for the sinks.', stages, ({ sent }) => sent),
+    each('tailrace_stage_errors_total', 'counter', 'Failures.', stages, ({ errors }) => errors),
+    each('tailrace_stage_retries_total', 'counter', 'Of them, tried again.', stages, ({ retries }) => retries),
+    each('tailrace_stage_lag_records', 'gauge', 'Records of its sources not read.', stages, (s) => s.lagRecords),
+    each('tailrace_stage_lag_seconds', 'gauge', 'Age of the oldest of them.', stages, ({ lagMs }) => lagMs / 1_000),
   ];
 }
 

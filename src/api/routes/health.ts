@@ -10,6 +10,7 @@ const NOT_YET: readonly TaskState[] = [...BROKEN, 'starting', 'stopped'];
 const task = z.object({
   pipeline: z.string(),
   source: z.string().optional(),
+  stage: z.string().optional(),
   sink: z.string().optional(),
   state: z.string(),
   code: z.string().nullable(),
@@ -46,8 +47,12 @@ export const ready = route({
 });
 
 function tasksIn({ pipelines }: InstanceStatus, states: readonly TaskState[]) {
-  return pipelines.flatMap(({ name: pipeline, sources, sinks }) =>
-    [...sources.map((task) => ({ kind: 'source', task })), ...sinks.map((task) => ({ kind: 'sink', task }))]
+  return pipelines.flatMap(({ name: pipeline, sources, stage, sinks }) =>
+    [
+      ...sources.map((task) => ({ kind: 'source', task })),
+      ...(stage === undefined ? [] : [{ kind: 'stage', task: { ...stage, name: pipeline } }]),
+      ...sinks.map((task) => ({ kind: 'sink', task })),
+    ]
       .filter(({ task }) => states.includes(task.state))
       .map(({ kind, task }) => ({
         pipeline,

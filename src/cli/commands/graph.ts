@@ -30,9 +30,14 @@ export const graph: AnswerCommand = {
   },
 };
 
+/** Of the stage of its own that the pipeline has. Empty: it has none. */
+function stagedOf({ transform, staged = 0 }: PipelinePlan): string[] {
+  return verbs(transform.slice(0, staged));
+}
+
 /** Numbered as `tap --step` counts them. */
-function stepsOf(pipeline: PipelinePlan, sink: SinkPlan): string[] {
-  return [...pipeline.transform, ...sink.transform].map(({ verb }, i) => `${i + 1} ${verb}`);
+function stepsOf({ transform, staged = 0 }: PipelinePlan, sink: SinkPlan): string[] {
+  return [...transform.slice(staged), ...sink.transform].map(({ verb }, i) => `${i + 1} ${verb}`);
 }
 
 function shape(pipeline: PipelinePlan) {
@@ -44,6 +49,7 @@ function shape(pipeline: PipelinePlan) {
       tables,
       steps: verbs(transform),
     })),
+    stage: stagedOf(pipeline),
     sinks: pipeline.sinks.map((sink) => ({
       name: sink.name,
       type: sink.manifest.type,
@@ -62,12 +68,14 @@ function treeText(pipeline: PipelinePlan, { paint, signs }: Style): string {
     const steps = transform.length === 0 ? '' : `    before the log: ${verbs(transform).map(printable).join(', ')}\n`;
     return `  ${printable(name)}  ${manifest.type}  ${tables.map(printable).join(', ')}\n${steps}`;
   });
+  const staged = stagedOf(pipeline);
+  const stage = staged.length === 0 ? '' : `  ${signs.arrow} stage  ${staged.map(printable).join(', ')}\n`;
   const sinks = pipeline.sinks.map((sink) => {
     const from = sink.from === null ? '' : `  from ${sink.from.map(printable).join(', ')}`;
     const steps = stepsOf(pipeline, sink).map((step) => `    step ${printable(step)}\n`);
     return `  ${signs.arrow} ${printable(sink.name)}  ${sink.manifest.type}${from}\n${steps.join('')}`;
   });
-  return `${paint('bold', printable(pipeline.name))}\n${[...sources, ...sinks].join('')}`;
+  return `${paint('bold', printable(pipeline.name))}\n${[...sources, stage, ...sinks].join('')}`;
 }
 
 function mermaidText(pipelines: readonly PipelinePlan[]): string {
@@ -78,10 +86,14 @@ function mermaidText(pipelines: readonly PipelinePlan[]): string {
       const edge = transform.length === 0 ? '-->' : `-- ${label(verbs(transform).join(', '))} -->`;
       lines.push(`    p${p}s${s}[${label(`${name} (${manifest.type})`)}] ${edge} p${p}log`);
     }
+    const staged = stagedOf(pipeline);
+    if (staged.length > 0)
+      lines.push(`    p${p}log -- ${label(staged.join(', '))} --> p${p}stage[(${label('log, behind the stage')})]`);
+    const read = staged.length > 0 ? 'stage' : 'log';
     for (const [t, sink] of pipeline.sinks.entries()) {
       const steps = stepsOf(pipeline, sink);
       const edge = steps.length === 0 ? '-->' : `-- ${label(steps.join(', '))} -->`;
-      lines.push(`    p${p}log ${edge} p${p}t${t}[${label(`${sink.name} (${sink.manifest.type})`)}]`);
+      lines.push(`    p${p}${read} ${edge} p${p}t${t}[${label(`${sink.name} (${sink.manifest.type})`)}]`);
     }
     lines.push('  end');
   }

@@ -1,4 +1,4 @@
-import type { InstanceStatus, SinkStatus, SourceStatus, TaskState } from '../../contracts/control.ts';
+import type { InstanceStatus, SinkStatus, SourceStatus, StageStatus, TaskState } from '../../contracts/control.ts';
 import type { VerifiedStatus } from '../../contracts/verification.ts';
 import { printable } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
@@ -12,7 +12,7 @@ import { healthOf, isHealthy, untilHealthy } from '../until-healthy.ts';
 export const status: AnswerCommand = {
   kind: 'answer',
   name: 'status',
-  summary: 'show health, lag and problems of every source and sink',
+  summary: 'show health, lag and problems of every source, stage and sink',
   arguments: '[path]',
   details: `${LOOK_DETAILS} The path is that of the
 project (default: the working directory), whose tailrace.yaml names the data directory.
@@ -41,19 +41,22 @@ instance is.`,
   },
 };
 
-function tasksOf({ pipelines }: InstanceStatus): (SourceStatus | SinkStatus)[] {
-  return pipelines.flatMap(({ sources, sinks }) => [...sources, ...sinks]);
+type TaskStatus = SourceStatus | StageStatus | SinkStatus;
+
+function tasksOf({ pipelines }: InstanceStatus): TaskStatus[] {
+  return pipelines.flatMap(({ sources, stage, sinks }) => [...sources, ...(stage ? [stage] : []), ...sinks]);
 }
 
 function statusText(found: InstanceStatus, now: number, style: Style): string {
   const since = found.startedMs === null ? '' : ` for ${duration(now - found.startedMs)}`;
   const head = found.running ? `running${since} (pid ${found.pid})` : 'stopped';
-  const pipelines = found.pipelines.map(({ name, sources, sinks }) => {
+  const pipelines = found.pipelines.map(({ name, sources, stage, sinks }) => {
     const rows = [
       ...sources.map((source) => ['source', source.name, source.type, source.state, ...sourceCells(source, now)]),
+      ...(stage ? [['stage', name, '', stage.state, ...stageCells(stage)]] : []),
       ...sinks.map((sink) => ['sink', sink.name, sink.type, sink.state, ...sinkCells(sink, now)]),
     ];
-    return withProblems(`${printable(name)}\n`, rows, [...sources, ...sinks], style);
+    return withProblems(`${printable(name)}\n`, rows, [...sources, ...(stage ? [stage] : []), ...sinks], style);
   });
   return `${style.paint('bold', printable(found.instance))}  ${head}\n${pipelines.join('')}`;
 }
@@ -62,7 +65,7 @@ function statusText(found: InstanceStatus, now: number, style: Style): string {
 function withProblems(
   head: string,
   rows: readonly (readonly string[])[],
-  tasks: readonly (SourceStatus | SinkStatus)[],
+  tasks: readonly TaskStatus[],
   style: Style,
 ): string {
   const lines = table(rows, 2).split('\n');
@@ -75,7 +78,7 @@ function withProblems(
 }
 
 /** What a source is reading, and what will become a problem. */
-function upstreamText(task: SourceStatus | SinkStatus, style: Style): string {
+function upstreamText(task: TaskStatus, style: Style): string {
   if (!('upstream' in task) || task.upstream === undefined) return '';
   const { snapshots, warnings } = task.upstream;
   const warned = warnings.map((one) => problemText(style.signs.warning, 'warning', one, style));
@@ -108,9 +111,16 @@ function sourceCells({ rows, transactions, lastCommitMs }: SourceStatus, now: nu
   return [counted(rows, 'row'), counted(transactions, 'transaction'), last];
 }
 
+function stageCells({ records, lagRecords, lagMs }: StageStatus): string[] {
+  return [counted(records, 'record'), lagText(lagRecords, lagMs)];
+}
+
+function lagText(records: number, ms: number): string {
+  return records === 0 ? 'no lag' : `${count(records)} behind${ms > 0 ? `, ${duration(ms)}` : ''}`;
+}
+
 function sinkCells(sink: SinkStatus, now: number): string[] {
   const { records, lagRecords, lagMs, deadLetters, replay, notYetTransactional, verified } = sink;
-  const lag = lagRecords === 0 ? 'no lag' : `${count(lagRecords)} behind${lagMs > 0 ? `, ${duration(lagMs)}` : ''}`;
   const replayed = replay === undefined ? '' : `replay ${replay.percent} %`;
   const letters = deadLetters === 0 ? '' : counted(deadLetters, 'dead letter');
   const notes = [
@@ -118,7 +128,7 @@ function sinkCells(sink: SinkStatus, now: number): string[] {
     ...(notYetTransactional ? ['not yet transactional'] : []),
     ...(verified === undefined ? [] : [verifiedText(verified, now)]),
   ];
-  return [counted(records, 'record'), lag, letters, ...notes];
+  return [counted(records, 'record'), lagText(lagRecords, lagMs), letters, ...notes];
 }
 
 /** `verified 99.98 % within 6h`: all rows have been compared since then, and so many were equal. */

@@ -15,6 +15,7 @@ import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../../contracts/rules.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import { SinkRules } from '../sink-rules.ts';
+import { readFrom, stepsOfSink } from '../stage/stage-plan.ts';
 import { isCalled } from '../stored-names.ts';
 import { editedEntry } from './edit.ts';
 import { byVersion, type Entry, ended, ownerOf, retryOf, summaryOf, withAct } from './entry.ts';
@@ -148,7 +149,7 @@ export class Desk extends LetterReader implements DeadLetterDesk {
     const feed = new SchemaFeed(
       log,
       envelope,
-      pipeline.sources.map(({ name }) => name),
+      pipeline.sources.map(({ name }) => readFrom(pipeline, name)),
     );
     await feed.catchUp();
     return feed;
@@ -157,7 +158,7 @@ export class Desk extends LetterReader implements DeadLetterDesk {
   async #trial(sink: DeskSink) {
     const { log, envelope, rules, rulesContext, context } = this.#options;
     const { pipeline, plan } = sink;
-    const steps = new SinkRules([...pipeline.transform, ...plan.transform], rules, rulesContext);
+    const steps = new SinkRules(stepsOfSink(pipeline, plan), rules, rulesContext);
     const { store: schemas } = await this.#schemas(sink);
     return { log, envelope, schemas, context, pipeline: pipeline.name, plan, rules: steps };
   }

@@ -19,6 +19,7 @@ import { quoted } from '../../lib/printable.ts';
 import { groupCheckpoint, sinkGroup } from '../checkpoint-names.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import { sinkTakes } from '../sink-tables.ts';
+import { isStaged, readFrom, stepsOfSink, topicForSinks } from '../stage/stage-plan.ts';
 import { isCalled } from '../stored-names.ts';
 import { tableTopic } from '../table-topic.ts';
 import { isKey } from './key-words.ts';
@@ -42,6 +43,8 @@ interface Captured {
   /** `schema.table`. */
   readonly table: string;
   readonly topic: string;
+  /** The sinks read something else: what a stage makes of it. */
+  readonly isStaged?: boolean;
 }
 
 interface Found {
@@ -66,8 +69,8 @@ export class LogInspector implements Inspector {
     const sink = request.sink === null ? null : sinkOf(pipeline, request.sink);
     const chain = sink === null ? null : this.#chain(pipeline, sink);
     checkStep(request, chain);
-    const captured = this.#captured([pipeline], request.table).filter(
-      ({ table }) => sink === null || sinkTakes(sink, table),
+    const captured = this.#captured([pipeline], request.table).filter(({ table, isStaged: before = false }) =>
+      sink === null ? before === isStaged(pipeline) : !before && sinkTakes(sink, table),
     );
     const reading = this.#reading([pipeline], request.key);
     const cursors = captured.flatMap(({ topic }) => cursorsOf(reading, topic, request.last));
@@ -94,7 +97,7 @@ export class LogInspector implements Inspector {
 
   /** @param chains of the sinks so far: their rules are compiled once */
   #traced(
-    { pipeline, source, table }: Captured,
+    { pipeline, source, table, isStaged: isBefore = false }: Captured,
     { place, change, error }: SeenRecord,
     chains: Map<SinkPlan, StepChain>,
   ): TracedChange {
@@ -103,7 +106,7 @@ export class LogInspector implements Inspector {
       chains.set(sink, chain);
       return chain;
     };
-    const sinks = pipeline.sinks.filter((sink) => sinkTakes(sink, table));
+    const sinks = isBefore ? [] : pipeline.sinks.filter((sink) => sinkTakes(sink, table));
     return {
       ...place,
       pipeline: pipeline.name,
@@ -125,12 +128,14 @@ export class LogInspector implements Inspector {
 
   #chain(pipeline: PipelinePlan, sink: SinkPlan): StepChain {
     const { rules, rulesContext } = this.#options;
-    return new StepChain([...pipeline.transform, ...sink.transform], rules, rulesContext);
+    return new StepChain(stepsOfSink(pipeline, sink), rules, rulesContext);
   }
 
   #reading(pipelines: readonly PipelinePlan[], key: readonly string[] | null): Reading {
     const { log, envelope } = this.#options;
-    const sources = pipelines.flatMap((pipeline) => pipeline.sources.map(({ name }) => name));
+    const sources = pipelines.flatMap((pipeline) =>
+      pipeline.sources.flatMap(({ name }) => [...new Set([name, readFrom(pipeline, name)])]),
+    );
     const schemas = new SchemaFeed(log, envelope, sources);
     return { log, envelope, schemas, wants: (text) => key === null || isKey(text, key) };
   }
@@ -146,7 +151,7 @@ export class LogInspector implements Inspector {
   #captured(pipelines: readonly PipelinePlan[], table: string | null): readonly Captured[] {
     const all = pipelines.flatMap((pipeline) =>
       pipeline.sources.flatMap((source) =>
-        source.tables.map((name) => this.#capturedTable(pipeline, source.name, name)),
+        source.tables.flatMap((name) => this.#capturedTable(pipeline, source.name, name)),
       ),
     );
     if (table === null) return all;
@@ -161,8 +166,12 @@ export class LogInspector implements Inspector {
     });
   }
 
-  #capturedTable(pipeline: PipelinePlan, source: string, table: string): Captured {
-    return { pipeline, source, table, topic: tableTopic(this.#options.envelope, source, table) };
+  /** As its source wrote it, and as its sinks read it. */
+  #capturedTable(pipeline: PipelinePlan, source: string, table: string): Captured[] {
+    const { envelope } = this.#options;
+    const read = { pipeline, source, table, topic: topicForSinks(envelope, pipeline, source, table) };
+    if (!isStaged(pipeline)) return [read];
+    return [{ ...read, topic: tableTopic(envelope, source, table), isStaged: true }, read];
   }
 }
 

@@ -20,6 +20,7 @@ export interface OurShape {
 
 interface TheirShape {
   readonly key: readonly number[];
+  /** -1: this version of the table does not have the column. */
   readonly taken: readonly number[];
 }
 
@@ -96,9 +97,9 @@ export class LookupShapes {
     const other = this.#otherTable();
     const { key, taken: places } = this.theirs(other);
     for (const [i, column] of ours.entries()) judgePair(table.columns[column]!, other.columns[key[i]!]!, table, other);
-    const taken = places.map((place, i): Column => {
-      const { keyOrdinal: _, unsent: __, ...column } = other.columns[place]!;
-      return { ...column, name: step.take[i]!.as, nullable: true };
+    const taken = step.take.map(({ as, theirs }, i): Column => {
+      const { keyOrdinal: _, unsent: __, ...column } = other.columns[places[i]!] ?? this.#newColumn(other, theirs);
+      return { ...column, name: as, nullable: true };
     });
     const clash = taken.find(({ name }) => table.columns.some((column) => column.name === name));
     if (clash !== undefined)
@@ -107,6 +108,13 @@ export class LookupShapes {
     const made = { source, schema, table: name, columns: [...table.columns, ...taken] };
     const output = { id: schemaId(made), ...made };
     return { input: table, output, ours, taken, isKeyed: keyColumns(table).length > 0 };
+  }
+
+  /** One that the records so far do not have. */
+  #newColumn(other: TableSchema, name: string): Column {
+    const column = this.#options.described()?.columns.find((one) => one.name === name);
+    if (column !== undefined) return column;
+    throw misfit(`${nameOf(other)} has no column ${quoted(name)}`, 'name one that it has');
   }
 
   #otherTable(): TableSchema {
@@ -121,11 +129,7 @@ export class LookupShapes {
     const known = this.#theirs.get(table.id);
     if (known !== undefined) return known;
     const { step } = this.#options;
-    const place = (name: string) => {
-      const at = table.columns.findIndex((column) => column.name === name);
-      if (at < 0) throw misfit(`${nameOf(table)} has no column ${quoted(name)}`, 'name one that it has');
-      return at;
-    };
+    const place = (name: string) => table.columns.findIndex((column) => column.name === name);
     const key = step.on.map(({ theirs }) => place(theirs));
     const names = keyColumns(table).map(({ name }) => name);
     if (names.length !== key.length || step.on.some(({ theirs }) => !names.includes(theirs)))

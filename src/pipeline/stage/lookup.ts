@@ -82,7 +82,7 @@ export class Lookup {
     if (change.op === 'delete') rows.removeTheir(named);
     else {
       // Invariant 9: what was not sent is what it was.
-      const cells = taken.map((column, i) => row!.bytes(column) ?? old?.cells[i]);
+      const cells = taken.map((column, i) => (column < 0 ? undefined : row!.bytes(column)) ?? old?.cells[i]);
       now = { named, key: change.key, version: change.version, cells };
       rows.putTheir(now);
     }

@@ -9,6 +9,7 @@ import type { TableDescription } from '../../contracts/schema.ts';
 import type { SinkInspector, SourceInspector, VerifyRequest } from '../../contracts/verification.ts';
 import { sinkGroup } from '../checkpoint-names.ts';
 import { sinkTakes } from '../sink-tables.ts';
+import { isStaged } from '../stage/stage-plan.ts';
 import { tableTopic } from '../table-topic.ts';
 import { Confirmation, type Confirmed, type FoundDifference } from './confirmation.ts';
 import { ExpectedRows } from './expected-rows.ts';
@@ -161,6 +162,7 @@ export class Verification {
   async #tables(): Promise<readonly WantedTable[]> {
     const { pipeline, sink, request, instance, context } = this.#options;
     const found: WantedTable[] = [];
+    if (isStaged(pipeline)) throw unsupported(`rows of ${pipeline.name}, which a step makes of other rows too,`);
     for (const source of pipeline.sources) {
       const { manifest, config, name, snapshot } = source;
       const taken = source.tables.filter((label) => sinkTakes(sink, label));

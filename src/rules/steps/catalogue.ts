@@ -3,6 +3,7 @@ import { cast } from './cast.ts';
 import { drop } from './drop.ts';
 import { filter } from './filter.ts';
 import { flatten } from './flatten.ts';
+import { lookup } from './lookup.ts';
 import { mask } from './mask.ts';
 import { outbox } from './outbox.ts';
 import { parse } from './parse.ts';
@@ -25,6 +26,7 @@ export const stepCatalogue: readonly Step[] = [
   parse,
   flatten,
   split,
+  lookup,
   outbox,
   route,
   ts,
