@@ -6,6 +6,7 @@
 import { join } from 'node:path';
 import type { StageStatus } from '../../contracts/control.ts';
 import type { Envelope } from '../../contracts/envelope.ts';
+import { TailraceError } from '../../contracts/errors.ts';
 import type { Log } from '../../contracts/log.ts';
 import type { PipelinePlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
@@ -22,7 +23,7 @@ import { TransactionReader } from '../transaction-reader.ts';
 import { catchUp, coverOf, setCover } from './catch-up.ts';
 import { Chain, REFRESH_BEGIN, type RefreshPlace } from './chain.ts';
 import { StageOutput } from './stage-output.ts';
-import { readFrom, stagedSteps } from './stage-plan.ts';
+import { namesTable, readFrom, stagedSteps } from './stage-plan.ts';
 import { positionsOf, readStage, stepsHash } from './stage-state.ts';
 import { removeStageStore, StageStore } from './stage-store.ts';
 
@@ -171,6 +172,7 @@ export class StageTask {
         store = StageStore.open(path);
         cover = {};
       }
+      this.#judgeHistory(cover);
       const makeRow = envelope.row;
       const chain = new Chain({ steps: stagedSteps(pipeline), rules, rulesContext, store, makeRow, described });
       const shared = { log, envelope, schemas: this.#schemas, store, chain };
@@ -181,6 +183,33 @@ export class StageTask {
     } catch (error) {
       store.close();
       throw error;
+    }
+  }
+
+  /** Invariant 5: of a table whose older rows are gone from the log nothing can be looked up, and NULL would be wrong. */
+  #judgeHistory(cover: Readonly<Record<string, string>>): void {
+    const { pipeline, log, envelope, rules } = this.#options;
+    const steps = stagedSteps(pipeline).flatMap((source) => rules.stateful?.(source) ?? []);
+    const tables = pipeline.sources.flatMap(({ name: source, tables }) =>
+      tables.map((name) => ({
+        source,
+        schema: name.slice(0, name.indexOf('.')),
+        table: name.slice(name.indexOf('.') + 1),
+      })),
+    );
+    for (const table of tables.filter((one) => steps.some(({ from }) => namesTable(from, one)))) {
+      const topic = envelope.topicOf(table.source, table.schema, table.table);
+      const info = log.topics.get(topic);
+      const isWhole =
+        info === undefined || info.settings.cleanup === 'compact' || info.partitions[0]?.startOffset === 0n;
+      if (isWhole || cover[topic] !== undefined) continue;
+      throw new TailraceError(
+        'log.compacted',
+        `${topic} no longer holds all rows of its table: nothing can be looked up`,
+        {
+          remedy: 'have the source fill in what updates leave out (toast: store), so that its topics are compacted',
+        },
+      );
     }
   }
 
