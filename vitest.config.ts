@@ -7,13 +7,7 @@ export default defineConfig({
   // As a package of its own finds them.
   resolve: { alias: { 'tailrace/sdk': own('src/sdk/index.ts'), 'tailrace/testkit': own('src/testkit/index.ts') } },
   test: {
-    include: [
-      'src/**/*.test.ts',
-      'connectors/**/*.test.ts',
-      'demo/**/*.test.ts',
-      'examples/**/*.test.ts',
-      'test/**/*.test.ts',
-    ],
+    include: ['src/**/*.test.ts', 'connectors/**/*.test.ts', 'demo/**/*.test.ts', 'test/**/*.test.ts'],
     pool: 'forks',
     // Two cores: more workers only make the real servers of the integration tests fight each other.
     maxWorkers: 2,

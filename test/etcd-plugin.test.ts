@@ -1,9 +1,14 @@
 /** The example plugin `examples/tailrace-plugin-etcd` does what every built-in sink of its kind must do, against a real etcd. */
-import { afterAll, describe, expect, test } from 'vitest';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startEtcd } from '../demo/servers/etcd.ts';
 import etcd from '../examples/tailrace-plugin-etcd/src/index.ts';
 import { NOT_SENT } from '../src/contracts/row.ts';
-import { change, column, table } from '../src/testkit/made-changes.ts';
+import { pluginSuites } from '../src/testkit/index.ts';
+import { change, column, openOptions, table } from '../src/testkit/made-changes.ts';
 import { lastValueSuite } from './support/last-value-suite.ts';
 import {
   apply,
@@ -21,6 +26,8 @@ import { byJson } from './support/table-model.ts';
 
 const server = await needServer('etcd', () => startEtcd());
 afterAll(() => server?.stop());
+// The driver of the plugin reads it.
+process.env.ETCD_URL = server?.url;
 
 const sink = etcd.sink!;
 const base64 = (text: string) => Buffer.from(text).toString('base64');
@@ -117,6 +124,45 @@ describe.skipIf(server === null)('the etcd plugin', () => {
     expect(again.kvs[0]!.lease).toBeUndefined();
   });
 
+  test('a cluster with users: a session goes on when its token is gone; what is refused is told apart', async () => {
+    const dataDir = mkdtempSync(join(tmpdir(), 'tailrace-etcd-users-'));
+    onTestFinished(() => rmSync(dataDir, { recursive: true, force: true }));
+    const own = await startEtcd({ dataDir });
+    onTestFinished(() => own.stop());
+    const ask = async (path: string, body: unknown) => {
+      const answer = await fetch(`${own.url}/v3/auth/${path}`, { method: 'POST', body: JSON.stringify(body) });
+      expect(await answer.json()).not.toHaveProperty('error');
+    };
+    for (const [user, role] of [
+      ['root', 'root'],
+      ['reader', 'reader'],
+    ] as const) {
+      await ask('user/add', { name: user, password: 'canary' });
+      await ask('role/add', { name: role });
+      await ask('user/grant', { user, role });
+    }
+    await ask('role/grant', { name: 'reader', perm: { permType: 'READ', key: base64('\0'), range_end: base64('\0') } });
+    await ask('enable', {});
+    const config = sink.config.parse({ url: own.url, user: 'root', password: 'canary', prefix: 'a/{table}/' });
+    const opened = await sink.open(openOptions(config));
+    await apply(opened, [insert(1, '1', 'a', 'b')]);
+    // A server that was started again knows no token.
+    await own.stop();
+    const again = await startEtcd({ dataDir, port: Number(new URL(own.url).port) });
+    onTestFinished(() => again.stop());
+    await apply(opened, [insert(2, '2', 'a', 'b')], 1);
+    await opened.sink.close();
+    const codes = async (login: object) => {
+      const found = await sink.check(openOptions(sink.config.parse({ url: own.url, ...login })));
+      expect(JSON.stringify(found)).not.toContain('canary');
+      return found.map(({ level, code }) => code ?? level);
+    };
+    expect(await codes({ user: 'root', password: 'canary' })).toEqual(['ok']);
+    expect(await codes({ user: 'root', password: 'canary2' })).toEqual(['sink.auth']);
+    expect(await codes({})).toEqual(['sink.auth']);
+    expect(await codes({ user: 'reader', password: 'canary' })).toEqual(['sink.not_ready']);
+  });
+
   test('lint: a prefix that is none is told at its place', () => {
     const wrong = (config: object) => sink.config.safeParse({ url: server!.url, ...config }).error?.issues[0]?.message;
     expect(wrong({})).toBeUndefined();
@@ -125,4 +171,18 @@ describe.skipIf(server === null)('the etcd plugin', () => {
     expect(wrong({ url: 'etcd:2379' })).toMatch(/must be an address/);
     expect(wrong({ url: 'http://u:canary@h:2379' })).toMatch(/may hold no user/);
   });
+});
+
+describe.skipIf(server === null)('the acceptance kit on the etcd plugin', async () => {
+  const drivers = await import('../examples/tailrace-plugin-etcd/test/driver.ts');
+  const module = fileURLToPath(new URL('../examples/tailrace-plugin-etcd/src/index.ts', import.meta.url));
+  for (const suite of pluginSuites(etcd, drivers, module)) {
+    beforeAll(() => suite.start());
+    afterAll(() => suite.stop());
+    for (const { id, title, skip, isLong, run: runCase } of suite.cases) {
+      // Those that kill processes run in full runs, and with `tailrace plugin test`.
+      const isLeftOut = skip !== null || (isLong && !process.env.TAILRACE_FULL);
+      test.skipIf(isLeftOut)(`${id}: ${title}`, async ({ signal }) => void (await runCase(signal)));
+    }
+  }
 });

@@ -27,6 +27,7 @@ const yaml = (dir: string) => readFileSync(join(dir, 'tailrace.yaml'), 'utf8');
 test('new: what is written builds, passes its tests and can be added', async () => {
   await Promise.all([
     newPlugin('sink', 'mine-2', 'tailrace-plugin-mine-2'),
+    newPlugin('source', 'mine', 'tailrace-plugin-mine'),
     newPlugin('step', 'shout', 'tailrace-plugin-shout'),
   ]);
 });

@@ -1,0 +1,92 @@
+/** How the acceptance kit makes, reads and breaks etcd: the one at ETCD_URL, or on this machine. */
+import { connect, createServer, type Server, type Socket } from 'node:net';
+import { documentMembers, type TableSchema } from 'tailrace/sdk';
+import type { SinkDriver, TargetRow } from 'tailrace/testkit';
+
+const SERVER = new URL(process.env.ETCD_URL ?? 'http://127.0.0.1:2379');
+
+const base64 = (text: string) => Buffer.from(text).toString('base64');
+const textOf = (encoded = '') => Buffer.from(encoded, 'base64').toString();
+
+async function call(path: string, body: object): Promise<{ readonly kvs?: readonly { readonly value?: string }[] }> {
+  const response = await fetch(new URL(path, SERVER), { method: 'POST', body: JSON.stringify(body) });
+  return (await response.json()) as { kvs?: { value?: string }[] };
+}
+
+/** Before the server, so that it can be cut off. */
+class Relay {
+  readonly #sockets = new Set<Socket>();
+  readonly #server: Server = createServer((client) => {
+    const server = connect(Number(SERVER.port), SERVER.hostname);
+    for (const [from, to] of [[client, server] as const, [server, client] as const]) {
+      this.#sockets.add(from);
+      from.pipe(to);
+      from.on('error', () => to.destroy()).on('close', () => to.destroy());
+    }
+  });
+
+  async listen(port = 0): Promise<number> {
+    await new Promise<void>((resolve) => this.#server.listen(port, '127.0.0.1', resolve));
+    const address = this.#server.address();
+    return address !== null && typeof address === 'object' ? address.port : 0;
+  }
+
+  async close(): Promise<void> {
+    const closed = new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+    await closed;
+  }
+}
+
+const relays = new Map<unknown, { readonly relay: Relay; readonly port: number }>();
+
+export const sink: SinkDriver = {
+  // The plugin's own is known to whoever runs the kit.
+  module: null,
+  async target() {
+    const relay = new Relay();
+    const port = await relay.listen();
+    const prefix = `kit/${crypto.randomUUID()}/`;
+    const settings = { url: `http://127.0.0.1:${port}`, prefix: `${prefix}{schema}/{table}/` };
+    relays.set(settings.prefix, { relay, port });
+    return {
+      settings,
+      rows: (table) => rowsOf(prefix, table),
+      async remove() {
+        await call('/v3/kv/deleterange', { key: base64(prefix), range_end: base64(`${prefix}\uffff`) });
+        await relay.close().catch(() => {});
+      },
+    };
+  },
+  wrongHost: async ({ settings }) => ({ ...settings, url: 'http://127.0.0.1:1' }),
+  wrongCredential: async ({ settings }, password) => ({ ...settings, user: 'nobody', password }),
+  async interrupt({ settings }) {
+    const { relay, port } = relays.get(settings.prefix)!;
+    await relay.close();
+    return async () => void (await relay.listen(port));
+  },
+  // Larger than a request may be.
+  poison: async () => 'x'.repeat(1_600_000),
+  notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
+};
+
+async function rowsOf(prefix: string, { schema, table, columns }: TableSchema): Promise<readonly TargetRow[]> {
+  const encode = (name: string) => name.replaceAll('%', '%25').replaceAll('/', '%2F');
+  const own = `${prefix}${encode(schema)}/${encode(table)}/`;
+  const { kvs = [] } = await call('/v3/kv/range', { key: base64(own), range_end: base64(`${own.slice(0, -1)}0`) });
+  return kvs.map(({ value }) => {
+    const members = documentMembers(textOf(value));
+    return {
+      values: Object.fromEntries(
+        columns.map(({ name, kind }) => [name, canonical(members?.get(name) ?? 'null', kind)]),
+      ),
+    };
+  });
+}
+
+/** Numbers as their digits, which a JavaScript number might not hold. */
+function canonical(json: string, kind: string): string | null {
+  if (json === 'null') return null;
+  return json.startsWith('"') && kind !== 'json' ? (JSON.parse(json) as string) : json;
+}
