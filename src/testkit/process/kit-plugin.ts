@@ -1,5 +1,5 @@
 /** The other end of a plugin that is killed: a source that feeds it, and a sink that collects what it reads. */
-import { type FileHandle, open } from 'node:fs/promises';
+import { type FileHandle, open, readFile } from 'node:fs/promises';
 import {
   definePlugin,
   defineSink,
@@ -31,7 +31,9 @@ const TABLE: TableDescription = {
   })),
 };
 
-const feedConfig = z.strictObject({ count: z.int().describe('Changes that are fed.') });
+const feedConfig = z.strictObject({
+  limit: z.string().describe('File with the number of changes that may be fed so far; read once.'),
+});
 
 const feed = defineSource({
   type: 'kit-feed',
@@ -40,8 +42,9 @@ const feed = defineSource({
   emits: ['insert', 'update', 'delete'],
   check: async () => [],
   describe: async () => [TABLE],
-  open: async ({ config: { count }, context }) => ({
+  open: async ({ config: { limit }, context }) => ({
     async run(from, output, signal) {
+      const count = Number(await readFile(limit, 'utf8'));
       for (let next = Number(from?.next ?? 0); next < count && !signal.aborted; ) {
         next = await feedOne(output, next, count);
         await context.clock.sleep(PAUSE_MS, signal).catch(() => {});

@@ -1,6 +1,7 @@
 /** The whole product in a process of its own, with a plugin under test at one end and the kit at the other. */
 import assert from 'node:assert/strict';
 import { type ChildProcess, spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -30,8 +31,10 @@ function launcher(): string {
   }
 }
 
-/** A project whose pipeline is `kit`, and the processes that run it one after the other. */
+/** A project of one pipeline, and the processes that run it one after the other. */
 export class ProductRun {
+  /** Of the pipeline and of its source. Targets that many share keep positions by it. */
+  readonly name = `kit${randomUUID().slice(0, 8)}`;
   readonly #dir: string;
   #child: ChildProcess | null = null;
   #output = '';
@@ -46,13 +49,9 @@ export class ProductRun {
     // JSON is YAML; what looks like a variable is none.
     const yaml = (value: unknown) => JSON.stringify(value).replaceAll('${', '$$${');
     await writeFile(join(dir, 'tailrace.yaml'), yaml({ http: false, plugins }));
-    await writeFile(join(dir, 'pipeline.yaml'), yaml({ name: 'kit', source, sink }));
-    return new ProductRun(dir);
-  }
-
-  /** A path of this run. */
-  path(name: string): string {
-    return join(this.#dir, name);
+    const run = new ProductRun(dir);
+    await writeFile(join(dir, 'pipeline.yaml'), yaml({ name: run.name, source, sink }));
+    return run;
   }
 
   /** @param failpoint as in `TAILRACE_FAILPOINT`: the process kills itself there with SIGKILL */
@@ -67,19 +66,22 @@ export class ProductRun {
     this.#child = child;
   }
 
+  get isRunning(): boolean {
+    return this.#child !== null && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
   /** Resolves when the process has been killed at its failpoint. */
   async killed(signal: AbortSignal): Promise<void> {
     const child = this.#child!;
-    await this.#until(() => child.exitCode !== null || child.signalCode !== null, 'reached no failpoint', signal);
+    await this.#until(() => !this.isRunning, 'reached no failpoint', signal);
     assert.equal(child.signalCode, 'SIGKILL', `the process ended by itself:\n${this.#output}`);
   }
 
   /** Resolves when the condition holds; rejects when the process ends before. */
   async until(condition: () => Promise<boolean>, what: string, signal: AbortSignal): Promise<void> {
-    const child = this.#child!;
     await this.#until(
       async () => {
-        assert.ok(child.exitCode === null && child.signalCode === null, `the process ended:\n${this.#output}`);
+        assert.ok(this.isRunning, `the process ended:\n${this.#output}`);
         return condition();
       },
       what,
@@ -96,7 +98,7 @@ export class ProductRun {
 
   async stop(): Promise<void> {
     const child = this.#child;
-    if (child === null || child.exitCode !== null || child.signalCode !== null) return;
+    if (child === null || !this.isRunning) return;
     const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
     child.kill('SIGTERM');
     await ended;
@@ -105,7 +107,7 @@ export class ProductRun {
   /** Ends the process at once, and removes everything. */
   async remove(): Promise<void> {
     const child = this.#child;
-    if (child !== null && child.exitCode === null && child.signalCode === null) {
+    if (child !== null && this.isRunning) {
       const ended = new Promise<void>((resolve) => child.once('exit', () => resolve()));
       child.kill('SIGKILL');
       await ended;

@@ -65,7 +65,7 @@ export class SourceBench {
     this.origin = origin;
   }
 
-  options(settings: SourceSettings = this.origin.settings): SourceOpenOptions<unknown> {
+  options(settings: SourceSettings = this.origin.settings, name: string = this.#name): SourceOpenOptions<unknown> {
     const { lines, context } = openOptions(undefined);
     const log: typeof context.log = (...line) => {
       context.log(...line);
@@ -73,7 +73,7 @@ export class SourceBench {
     };
     return {
       config: this.source.config.parse(settings),
-      name: this.#name,
+      name,
       instance: 'main',
       tables: [this.origin.table],
       snapshot: 'initial',
