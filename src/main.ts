@@ -318,7 +318,12 @@ async function check(
   log: Logger,
 ): Promise<CheckResult[]> {
   const { checkPipelines } = await import('./pipeline/check.ts');
-  return checkPipelines(instance, await storedNames(instance, pipelines), registry.rules, connectorContext(log));
+  return checkPipelines(
+    instance,
+    await storedNames(instance, pipelines, { mayRun: true }),
+    registry.rules,
+    connectorContext(log),
+  );
 }
 
 const silent: Logger = () => {};
@@ -328,13 +333,18 @@ function openStored({ dataDir }: InstancePlan): Promise<ReadOnlyLog> {
   return import('./log/read-only.ts').then(({ openLogReadOnly }) => openLogReadOnly(options));
 }
 
-/** Under the names of their state. One that runs keeps the log to itself: then what the files say of renames is taken for true. */
+/** Under the names of their state; where its log cannot be read, what the files say of renames is taken for true. */
 async function storedNames(
   instance: InstancePlan,
   pipelines: readonly PipelinePlan[],
+  { mayRun }: { readonly mayRun: boolean },
 ): Promise<readonly PipelinePlan[]> {
   const { withStoredNames } = await import('./pipeline/stored-names.ts');
-  const log = await openStored(instance).catch(() => null);
+  const log = await openStored(instance).catch((error: { readonly code?: unknown }) => {
+    // One that runs keeps the log to itself.
+    if (!mayRun && error.code === 'log.locked') throw error;
+    return null;
+  });
   try {
     return withStoredNames(pipelines, log?.checkpoints ?? null).pipelines;
   } finally {
@@ -385,7 +395,9 @@ export async function createApp(): Promise<App> {
     },
     teardown: async (instance, pipelines, log) => {
       const { teardownPipelines } = await import('./pipeline/teardown.ts');
-      return teardownPipelines(instance, await storedNames(instance, pipelines), connectorContext(log));
+      // What is removed must be what the instance made, under the name that it gave it.
+      const named = await storedNames(instance, pipelines, { mayRun: false });
+      return teardownPipelines(instance, named, connectorContext(log));
     },
     offline: { status: storedStatus, open: storedReader },
     ruleTests: async () => (await import('./rules/testing/run-tests.ts')).runRuleTests,

@@ -121,6 +121,8 @@ test('invariant 1: renamed with kill -9 in between, and while it runs: nothing i
   writeFileSync(project.file, pipeline(KIOSK, null));
   const third = project.start();
   await insert(third, 10);
+  const early = await project.run(['teardown', '--yes']);
+  expect([early.code, early.stderr]).toEqual([3, expect.stringContaining('log.locked')]);
   expect((await third.stop()).code).toBe(0);
   expect([ids(), sent().length]).toEqual([wanted, wanted.length + 1]);
   expect(await slots()).toEqual([`tailrace_${made.options.name}_shop`]);
