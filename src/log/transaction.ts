@@ -1,7 +1,7 @@
 /** A transaction: small ones stay in memory until their commit, large ones go to a staged file (DESIGN § 3, Log). */
 import { TailraceError } from '../contracts/errors.ts';
 import type { EndOffsets, LogTransaction, PendingBatch } from '../contracts/log.ts';
-import { checkBatch, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
+import { checkBatch, isKnownValid, placeBatch, readBatchHeader } from '../wire/record-batch.ts';
 import type { BatchEntry, CommitRecord } from './commit-record.ts';
 import type { Partition } from './partition.ts';
 import type { StagedFile } from './staged-file.ts';
@@ -160,7 +160,7 @@ export class Transaction implements LogTransaction {
 
   #checked({ topic, partition, bytes }: PendingBatch): Staged {
     const at = this.#log.requireTopic(topic, partition);
-    if (checkBatch(bytes, 0, bytes.length) !== bytes.length) {
+    if (!isKnownValid(bytes) && checkBatch(bytes, 0, bytes.length) !== bytes.length) {
       throw new TailraceError('log.invalid_batch', 'more than one batch was handed over at once');
     }
     return { topic, partition, at, bytes, count: BigInt(readBatchHeader(bytes, 0).lastOffsetDelta) + 1n };

@@ -6,7 +6,7 @@ import { CODEC_BITS, CONTROL_BIT, LOG_APPEND_TIME_BIT } from '../wire/batch-head
 import { decompress, MAX_DECOMPRESSED_BYTES, ZSTD } from '../wire/compression/decompress.ts';
 import { Cursor } from '../wire/cursor.ts';
 import { KafkaError, type KafkaErrorCode } from '../wire/messages/error-codes.ts';
-import { type BatchHeader, checkBatch, HEADER_BYTES, readBatchHeader } from '../wire/record-batch.ts';
+import { type BatchHeader, checkBatch, HEADER_BYTES, readBatchHeader, rememberValid } from '../wire/record-batch.ts';
 
 const TRANSACTIONAL_BIT = 0x10;
 const DELETE_HORIZON_BIT = 0x40;
@@ -46,7 +46,10 @@ export function judgeBatch(records: Uint8Array | null, rules: BatchRules): Batch
     const size = checkBatch(records, 0, records.length);
     if (size !== records.length) return invalid('there is more than one record batch');
     const header = readBatchHeader(records, 0);
-    return judgeHeader(header, rules) ?? judgeRecords(records, header, rules) ?? header;
+    const rejected = judgeHeader(header, rules) ?? judgeRecords(records, header, rules);
+    if (rejected !== null) return rejected;
+    rememberValid(records);
+    return header;
   } catch (error) {
     if (!(error instanceof TailraceError) || error.code !== 'log.invalid_batch') throw error;
     return { errorCode: KafkaError.CORRUPT_MESSAGE, message: error.message };

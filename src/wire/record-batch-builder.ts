@@ -14,6 +14,7 @@ import { crc32c } from '../lib/crc32c.ts';
 import { HEADER_BYTES } from './batch-header.ts';
 import { lendBuffer, takeBuffer } from './buffer-pool.ts';
 import { GrowingBuffer } from './growing-buffer.ts';
+import { rememberValid } from './known-batches.ts';
 
 /** Buffers up to this size stay with the builder; larger ones go back to the pool when a batch is finished. */
 const KEPT_BYTES = 16 << 10;
@@ -141,12 +142,12 @@ export class RecordBatchBuilder extends GrowingBuffer {
     const lent = lendBuffer(bytes, at);
     if (lent !== null) {
       this.forget();
-      return lent;
+      return rememberValid(lent);
     }
     const batch = Buffer.allocUnsafeSlow(at);
     bytes.copy(batch, 0, 0, at);
     if (bytes.length > KEPT_BYTES) this.release();
-    return batch;
+    return rememberValid(batch);
   }
 
   /** Ends the batch before its last record, which becomes the first of the next. Needs two records or more. */
