@@ -5,6 +5,8 @@ import type { SegmentBatch } from '../segment-batches.ts';
 import { emptyBatch, extended, leaderEpochOf, MAX_OFFSET_DELTA } from './batch-writer.ts';
 
 const WRITE_BYTES = 1 << 20;
+/** Commits wait behind a sync of much: it is made of small ones. */
+const SYNC_BYTES = 2 << 20;
 const MAX_RANGE = BigInt(MAX_OFFSET_DELTA);
 
 /**
@@ -15,6 +17,7 @@ export class SegmentWriter {
   readonly #segment: Segment;
   #buffer: SegmentBatch[] = [];
   #bytes = 0;
+  #unsynced = 0;
   /** May still be extended. */
   #last: SegmentBatch | null = null;
   /** Where the next batch must begin, unless records were lost. */
@@ -73,8 +76,12 @@ export class SegmentWriter {
 
   async #write(): Promise<void> {
     const batches = this.#buffer;
+    this.#unsynced += this.#bytes;
     this.#buffer = [];
     this.#bytes = 0;
     if (batches.length > 0) await this.#segment.write(batches);
+    if (this.#unsynced < SYNC_BYTES) return;
+    await this.#segment.sync();
+    this.#unsynced = 0;
   }
 }
