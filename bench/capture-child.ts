@@ -5,7 +5,7 @@ import { capture } from './capture-process.ts';
 import { startPosition } from './start-position.ts';
 
 const task = JSON.parse(process.argv[2]!) as CaptureTask;
-const end = lsnNumber(task.endLsn);
+const end = task.endLsn === null ? null : lsnNumber(task.endLsn);
 
 function lsnNumber(text: string): number {
   const [high, low] = text.split('/');
@@ -21,8 +21,9 @@ await capture({
     config: source.config.parse({ url: task.url, slot: task.slot, publication: task.publication }),
     tables: [task.table],
   },
-  position: await startPosition(task),
-  isDone({ position }) {
+  position: end === null ? null : await startPosition(task),
+  isDone({ position, rows }) {
+    if (end === null) return rows >= task.rows;
     const lsn = (position as { lsn?: string } | null)?.lsn;
     return lsn !== undefined && lsnNumber(lsn) >= end;
   },
