@@ -25,8 +25,10 @@ const result = ({ out }: Ran) => JSON.parse(out);
 const yaml = (dir: string) => readFileSync(join(dir, 'tailrace.yaml'), 'utf8');
 
 test('new: what is written builds, passes its tests and can be added', async () => {
+  // The guide of plugins writes a sink: test/plugin-guide.test.ts.
+  const more = process.env.TAILRACE_FULL ? [newPlugin('sink', 'mine-2', 'tailrace-plugin-mine-2')] : [];
   await Promise.all([
-    newPlugin('sink', 'mine-2', 'tailrace-plugin-mine-2'),
+    ...more,
     newPlugin('source', 'mine', 'tailrace-plugin-mine'),
     newPlugin('step', 'shout', 'tailrace-plugin-shout'),
   ]);
