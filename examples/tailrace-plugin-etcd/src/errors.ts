@@ -37,6 +37,13 @@ export async function errorOf(part: Part, response: Response): Promise<TailraceE
         : 'mend `user` and `password`',
     });
   }
+  if (response.status === 404) {
+    const remedy = 'is `url` right? It is the address for clients, without a path';
+    return new TailraceError(`${part}.not_ready`, 'there is no etcd 3.4 or newer at this address', {
+      ...options,
+      remedy,
+    });
+  }
   if (code === PERMISSION_DENIED) {
     const remedy =
       'grant the user’s role readwrite on the prefix of the rows and on _tailrace/ (etcdctl role grant-permission)';

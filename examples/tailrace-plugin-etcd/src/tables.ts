@@ -1,6 +1,7 @@
 /** The source's tables as they are kept in etcd. */
 import { keyColumns, type TableSchema, TailraceError } from 'tailrace/sdk';
 import { base64, type EtcdClient, textOf } from './client.ts';
+import type { RequestOp } from './messages.ts';
 import { floorKey, rowPrefix } from './names.ts';
 
 export interface TargetTable {
@@ -43,7 +44,10 @@ export class TargetTables {
   }
 }
 
-/** To be committed after everything below it was removed. */
-export function floorPut({ prefix }: TargetTable, version: string) {
-  return { request_put: { key: base64(floorKey(prefix)), value: base64(version) } };
+/** To be committed after everything below it was removed. A late one does not lower it. */
+export function floorPut({ prefix }: TargetTable, version: string): RequestOp {
+  const key = base64(floorKey(prefix));
+  const value = base64(version);
+  const higher = { key, target: 'VALUE', result: 'GREATER', value } as const;
+  return { request_txn: { compare: [higher], success: [], failure: [{ request_put: { key, value } }] } };
 }
