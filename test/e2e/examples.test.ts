@@ -11,7 +11,7 @@ const FOLDERS = readdirSync(fileURLToPath(new URL('../../pipelines', import.meta
   .map(({ name }) => name);
 
 test('every folder is an example with a test here', () => {
-  expect(FOLDERS.sort()).toEqual(['messaging', 'outbox', 'positions', 'resync']);
+  expect(FOLDERS.sort()).toEqual(['lookup', 'messaging', 'outbox', 'positions', 'resync']);
 });
 
 test.concurrent('messaging: every job is done, what was not acknowledged by another worker', {
@@ -31,6 +31,12 @@ test.concurrent('messaging: every job is done, what was not acknowledged by anot
   for (const job of jobs('ann 3', 'did')) expect(others()).not.toContain(job);
   expect(jobs('bob', 'did').length).toBeGreaterThan(0);
   expect(jobs('cid', 'did').length).toBeGreaterThan(0);
+});
+
+test.concurrent('lookup: orders follow their customers', { timeout: 120_000 }, async ({ onTestFinished }) => {
+  const server = await startPostgres();
+  onTestFinished(() => server.stop());
+  await (await ReadmeRun.of('pipelines/lookup', onTestFinished, { SHOP_PG_URL: server.url })).runAll();
 });
 
 test.concurrent('outbox: there is a mail for each order that was placed', { timeout: 120_000 }, async ({
