@@ -211,3 +211,38 @@ test('one change may become several: split', async () => {
   const { code, out } = await cli(['test', '--coverage'], { dir: projectDir({ 'shop.yaml': SPLIT }), app });
   expect([code, out]).toEqual([0, '1 of 1 test passed; 0 of 1 step not fully tested\n']);
 });
+
+const ROUTED = `source:
+  type: postgres
+  url: postgres://h/d
+  tables: [public.orders, public.outbox]
+  transform:
+    - outbox: { table: outbox, topic: events, value: payload }
+sink:
+  type: sqlite
+  path: out.db
+  transform:
+    - route: { orders: { orders_eu: region = 'eu' } }
+tests:
+  - name: a row that moves is deleted where it was; messages do not reach the sink
+    given:
+      - update: orders
+        before: { id: 7, region: eu }
+        after: { id: 7, region: us }
+      - insert: outbox
+        after: { id: 1, payload: x }
+    expect:
+      sink:
+        - delete: 7
+          table: orders_eu
+        - upsert: { id: 7, region: us }
+          table: orders
+`;
+
+test('what steps send to other tables is expected there', async () => {
+  const right = await cli(['test'], { dir: projectDir({ 'shop.yaml': ROUTED }), app });
+  expect([right.code, right.out]).toEqual([0, '1 of 1 test passed\n']);
+  const wrong = ROUTED.replace('table: orders_eu', 'table: orders_us');
+  const { code, out } = await cli(['test', '--coverage'], { dir: projectDir({ 'shop.yaml': wrong }), app });
+  expect([code, out]).toEqual([4, expect.stringContaining('sink: comes in table orders_eu, not orders_us')]);
+});

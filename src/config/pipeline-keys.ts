@@ -58,6 +58,7 @@ const testKeys = z.strictObject({
           row: testRow().describe('A row that has these columns and no others.'),
           delete: z.unknown().optional().describe('The key of a row: its value, or a map of its columns.'),
           refused: z.string().optional().describe('A rule refuses the change; a part of the message.'),
+          table: z.string().optional().describe('Beside the others: the table that it is in, without its schema.'),
         }),
       ),
     )

@@ -82,7 +82,9 @@ function expectedChange(
   path: Path,
 ): ExpectedChange | null {
   const [kind, ...more] = KINDS.filter((one) => change[one] !== undefined);
-  if (kind !== undefined && more.length === 0) return { kind, value: change[kind], path };
+  const { table } = change;
+  if (kind !== undefined && more.length === 0)
+    return { kind, value: change[kind], ...(table === undefined ? {} : { table }), path };
   const fix = 'for example upsert: { id: 7 } or delete: 7';
   const message = `what is expected is one of ${KINDS.join(', ')}`;
   file.report({ level: 'error', code: 'test-shape', message, path, fix });

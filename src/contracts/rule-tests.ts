@@ -22,6 +22,8 @@ export interface ExpectedChange {
    */
   readonly kind: 'upsert' | 'row' | 'delete' | 'refused';
   readonly value: unknown;
+  /** In this table, for steps that send rows to several. Absent: in any. */
+  readonly table?: string;
   readonly path: Path;
 }
 

@@ -31,13 +31,15 @@ export function compareOutcomes(
 }
 
 /** Null: it is what was expected. */
-function difference({ kind, value, path }: ExpectedChange, outcome: Outcome): string | null {
+function difference({ kind, value, table, path }: ExpectedChange, outcome: Outcome): string | null {
   if ('refused' in outcome) {
     if (kind !== 'refused') return `comes ${shown(outcome)}`;
     return outcome.refused.includes(String(value)) ? null : `it is refused for another reason: ${outcome.refused}`;
   }
   const isDelete = outcome.change.op === 'delete';
   if (kind === 'refused' || isDelete !== (kind === 'delete')) return `comes ${shown(outcome)}`;
+  const { table: is } = outcome.change.table;
+  if (table !== undefined && table !== is) return `comes in table ${is}, not ${table}`;
   if (isDelete) return keyDifference(outcome.change, value, path);
   return rowDifference(outcome.change.after!, value, kind === 'row', path);
 }
