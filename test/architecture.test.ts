@@ -35,6 +35,18 @@ describe('this repository', () => {
     expect(connectorNameViolations(files)).toEqual([]);
   });
 
+  test('every connector has a driver for the acceptance kit, and a test runs it', () => {
+    const drivers = files.filter(({ path }) => /^test\/acceptance\/connectors\/[^/]+\.driver\.ts$/.test(path));
+    const used = new Set(
+      files.filter(({ isTest }) => isTest).flatMap((file) => file.imports().map(({ target }) => target)),
+    );
+    const manifests = files.flatMap(({ path }) => /^connectors\/([^/]+)\/index\.ts$/.exec(path)?.[1] ?? []);
+    const without = manifests.filter((name) => {
+      return !drivers.some(({ path }) => path.endsWith(`/${name}.driver.ts`) && used.has(path));
+    });
+    expect(without).toEqual([]);
+  });
+
   test('no code is made from strings', () => {
     expect(codeFromStringViolations(files)).toEqual([]);
   });

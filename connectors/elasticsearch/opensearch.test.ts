@@ -1,6 +1,9 @@
 import { afterAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startOpenSearch } from '../../demo/servers/opensearch.ts';
 import { NOT_SENT } from '../../src/contracts/row.ts';
+import { sinkAcceptance } from '../../src/testkit/index.ts';
+import { elasticsearchSinkDriver } from '../../test/acceptance/connectors/elasticsearch.driver.ts';
+import { acceptanceTests } from '../../test/acceptance/run-kit.ts';
 import { batch, change, column, openOptions, table } from '../../test/support/changes.ts';
 import { ElasticsearchClient } from '../../test/support/elasticsearch-client.ts';
 import { elasticsearchRebuildSuite } from '../../test/support/elasticsearch-rebuild-suite.ts';
@@ -23,6 +26,11 @@ const open = (index: string, config: object = {}, more = {}) =>
   sink.open(openOptions(sink.config.parse({ url, index, ...config }), { id: `p.${index}`, ...more }));
 
 describe.skipIf(server === null)('opensearch', () => {
+  describe('passes the acceptance kit', () => {
+    const driver = elasticsearchSinkDriver(() => server!);
+    acceptanceTests(sinkAcceptance(sink, driver), { cases: 5 });
+  });
+
   lastValueSuite(
     async () => {
       const index = newIndex();

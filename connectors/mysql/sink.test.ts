@@ -3,6 +3,10 @@ import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
 import type { OpenSink } from '../../src/contracts/sink.ts';
+import { sinkAcceptance, sourceAcceptance } from '../../src/testkit/index.ts';
+import { mysqlSinkDriver } from '../../test/acceptance/connectors/mysql.driver.ts';
+import { mysqlSourceDriver } from '../../test/acceptance/connectors/mysql-source.driver.ts';
+import { acceptanceTests } from '../../test/acceptance/run-kit.ts';
 import { batch, change, openOptions, table } from '../../test/support/changes.ts';
 import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
@@ -14,7 +18,7 @@ import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
-import { sink } from './index.ts';
+import { sink, source } from './index.ts';
 import { inspectSink } from './inspect-sink.ts';
 import { quoteName } from './names.ts';
 import { openSink } from './sink.ts';
@@ -26,6 +30,14 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
   const server = await needServer(flavor, () => startMysql({ flavor }));
 
   describe.skipIf(server === null)(`${flavor} sink`, () => {
+    describe('passes the acceptance kit', () => {
+      const driver = mysqlSinkDriver(() => server!);
+      acceptanceTests(sinkAcceptance(sink, driver), { cases: 4 });
+    });
+    describe('passes the acceptance kit as a source', () => {
+      const driver = mysqlSourceDriver(() => server!);
+      acceptanceTests(sourceAcceptance(source, driver), { cases: 1 });
+    });
     let client: Connection;
     beforeAll(async () => {
       console.log(`${flavor}: ${server!.name}`);

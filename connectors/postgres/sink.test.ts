@@ -1,6 +1,10 @@
 import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { sinkAcceptance, sourceAcceptance } from '../../src/testkit/index.ts';
+import { postgresSinkDriver } from '../../test/acceptance/connectors/postgres.driver.ts';
+import { postgresSourceDriver } from '../../test/acceptance/connectors/postgres-source.driver.ts';
+import { acceptanceTests } from '../../test/acceptance/run-kit.ts';
 import { apply, insert, remove, rows, run, session } from '../../test/support/last-value-target.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
 import { sqlConstraintsSuite } from '../../test/support/sql-constraints-suite.ts';
@@ -9,7 +13,7 @@ import { sqlModesSuite } from '../../test/support/sql-modes-suite.ts';
 import { sqlSinkSuite } from '../../test/support/sql-sink-suite.ts';
 import { byJson } from '../../test/support/table-model.ts';
 import { transactionalSuite, type WatchedTarget } from '../../test/support/transactional-suite.ts';
-import { sink } from './index.ts';
+import { sink, source } from './index.ts';
 import { inspectSink } from './inspect-sink.ts';
 import { openSink } from './sink.ts';
 import { sinkConfig } from './sink-config.ts';
@@ -65,6 +69,14 @@ async function newTarget(settings: object = {}): Promise<WatchedTarget> {
 }
 
 describe('postgres sink', () => {
+  describe('passes the acceptance kit', () => {
+    const driver = postgresSinkDriver(() => server);
+    acceptanceTests(sinkAcceptance(sink, driver), { cases: 6 });
+  });
+  describe('passes the acceptance kit as a source', () => {
+    const driver = postgresSourceDriver(() => server);
+    acceptanceTests(sourceAcceptance(source, driver), { cases: 2 });
+  });
   sqlSinkSuite(newTarget);
   sqlModesSuite(newTarget);
   sqlConstraintsSuite(newTarget, { hasDeferredUnique: true, hasDeferredReferences: true });

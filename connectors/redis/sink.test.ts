@@ -1,6 +1,9 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../demo/servers/redis.ts';
+import { sinkAcceptance } from '../../src/testkit/index.ts';
+import { redisSinkDriver } from '../../test/acceptance/connectors/redis.driver.ts';
+import { acceptanceTests } from '../../test/acceptance/run-kit.ts';
 import { change, openOptions } from '../../test/support/changes.ts';
 import { lastValueSuite } from '../../test/support/last-value-suite.ts';
 import { apply, insert, type LastValueTarget, SHOP, update } from '../../test/support/last-value-target.ts';
@@ -50,6 +53,10 @@ async function idsUnder(prefix: string, as: keyof typeof FORMS): Promise<string[
 }
 
 describe.skipIf(server === null)('redis sink', () => {
+  describe('passes the acceptance kit', () => {
+    const driver = redisSinkDriver(() => server!);
+    acceptanceTests(sinkAcceptance(sink, driver), { cases: 12 });
+  });
   describe('hashes', () => lastValueSuite(async () => target('hash', server!), { transactional: false }));
   describe('JSON', () => lastValueSuite(async () => target('json', server!), { transactional: false }));
 

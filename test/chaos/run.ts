@@ -51,6 +51,10 @@ const campaigns: Readonly<Record<string, Campaign>> = {
     command: tests('sink.test', 'src/sdk', 'connectors/redis', 'connectors/elasticsearch'),
   },
   rules: { summary: 'expressions against the answers of PostgreSQL', command: tests('src/rules') },
+  plugins: {
+    summary: 'the acceptance kit on every built-in connector, kills of the whole product included',
+    command: tests('test/acceptance/connectors', 'sink.test', '--testNamePattern=acceptance kit'),
+  },
   delivery: {
     summary:
       'from PostgreSQL into four targets through kills, power losses, pauses, cuts and restarts: --cycles, or 1000',

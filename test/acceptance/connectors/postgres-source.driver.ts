@@ -8,57 +8,60 @@ import { statementOf } from './sql-changes.ts';
 
 const newName = (): string => `kit_${randomUUID().replaceAll('-', '')}`;
 
+async function ask<T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: url });
+  await client.connect();
+  try {
+    return await work(client);
+  } finally {
+    await client.end();
+  }
+}
+
+async function newOrigin(server: PostgresServer, proxies: Map<unknown, SwitchProxy>): Promise<SourceOrigin> {
+  const name = newName();
+  const database = await server.createDatabase(name);
+  const writer = new pg.Client({ connectionString: database });
+  writer.on('error', () => {});
+  await writer.connect();
+  await writer.query('CREATE TABLE rows (id text PRIMARY KEY, a text, b text)');
+  const proxy = await SwitchProxy.start(server.port);
+  const url = database.replace(`:${server.port}`, `:${proxy.port}`);
+  proxies.set(url, proxy);
+  return {
+    settings: { url },
+    table: 'public.rows',
+    async change(changes) {
+      await writer.query('BEGIN');
+      for (const change of changes) {
+        const { sql, values } = statementOf('rows', change, (n) => `$${n}`);
+        await writer.query(sql, [...values]);
+      }
+      await writer.query('COMMIT');
+    },
+    async remove() {
+      await writer.end();
+      await proxy.off();
+      await ask(server.url, async (client) => {
+        await dropSlots(client, name);
+        await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
+      });
+    },
+  };
+}
+
 export function postgresSourceDriver(server: () => PostgresServer): SourceDriver {
   const proxies = new Map<unknown, SwitchProxy>();
-  const ask = async <T>(url: string, work: (client: pg.Client) => Promise<T>): Promise<T> => {
-    const client = new pg.Client({ connectionString: url });
-    await client.connect();
-    try {
-      return await work(client);
-    } finally {
-      await client.end();
-    }
-  };
   const direct = ({ settings }: SourceOrigin) => String(settings.url).replace(/:\d+\//, `:${server().port}/`);
-  const asUser = async ({ settings }: SourceOrigin, password: string, more = '') => {
+  const asUser = async ({ settings }: SourceOrigin, password: string) => {
     const user = newName();
-    await ask(server().url, (client) => client.query(`CREATE ROLE ${user} LOGIN PASSWORD 'right' ${more}`));
+    await ask(server().url, (client) => client.query(`CREATE ROLE ${user} LOGIN PASSWORD 'right'`));
     return { ...settings, url: String(Object.assign(new URL(String(settings.url)), { username: user, password })) };
   };
   return {
     module: null,
     changesKeys: true,
-    async origin() {
-      const name = newName();
-      const database = await server().createDatabase(name);
-      const writer = new pg.Client({ connectionString: database });
-      writer.on('error', () => {});
-      await writer.connect();
-      await writer.query('CREATE TABLE rows (id text PRIMARY KEY, a text, b text)');
-      const proxy = await SwitchProxy.start(server().port);
-      const url = database.replace(`:${server().port}`, `:${proxy.port}`);
-      proxies.set(url, proxy);
-      return {
-        settings: { url },
-        table: 'public.rows',
-        async change(changes) {
-          await writer.query('BEGIN');
-          for (const change of changes) {
-            const { sql, values } = statementOf('rows', change, (n) => `$${n}`);
-            await writer.query(sql, [...values]);
-          }
-          await writer.query('COMMIT');
-        },
-        async remove() {
-          await writer.end();
-          await proxy.off();
-          await ask(server().url, async (client) => {
-            await dropSlots(client, name);
-            await client.query(`DROP DATABASE ${name} WITH (FORCE)`);
-          });
-        },
-      };
-    },
+    origin: () => newOrigin(server(), proxies),
     wrongHost: async ({ settings }) => ({ ...settings, url: String(settings.url).replace(/:\d+\//, ':1/') }),
     wrongCredential: (origin, password) => asUser(origin, password),
     missingPermission: (origin) => asUser(origin, 'right'),
