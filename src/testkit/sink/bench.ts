@@ -8,6 +8,7 @@ import type { OpenSink, Rejection, SinkOpenOptions } from '../../contracts/sink.
 import { batch, type Cell, change, column, type LogLine, lineage, openOptions, table } from '../made-changes.ts';
 import type { SinkDriver, SinkSettings, SinkTarget, TargetRow } from '../sink-driver.ts';
 import type { CaseDefinition } from '../suite.ts';
+import { within } from '../within.ts';
 
 /** What a case of a sink is about. */
 export interface SinkSubject {
@@ -20,6 +21,7 @@ export type SinkCase = CaseDefinition<SinkSubject, SinkDriver>;
 /** Name of the topic of `KIT_TABLE`. */
 export const KIT_TOPIC = 'kit.public.rows';
 const COLUMNS = ['id', 'a', 'b'];
+const CLOSE_MS = 5_000;
 
 /** Three columns of text; `id` is the key. */
 export const KIT_TABLE: TableSchema = table(
@@ -146,7 +148,7 @@ export class SinkBench {
   /** Ends what the case has left open. */
   async end(): Promise<void> {
     this.#signal.abort();
-    for (const { sink } of this.#open) await sink.close().catch(() => {});
+    for (const { sink } of this.#open) await within(CLOSE_MS, 'close', sink.close()).catch(() => {});
   }
 }
 

@@ -4,6 +4,7 @@ import { inspect } from 'node:util';
 import { classOf, TailraceError } from '../../contracts/errors.ts';
 import { batch } from '../made-changes.ts';
 import { leftOpen } from '../open-handles.ts';
+import { within } from '../within.ts';
 import {
   insert,
   KIT_TOPIC,
@@ -18,19 +19,6 @@ import {
 
 const END_MS = 5_000;
 const FAIL_MS = 30_000;
-
-/** Rejects when it takes longer. */
-async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => {
-    timer = setTimeout(() => reject(new assert.AssertionError({ message: `${what} took more than ${ms} ms` })), ms);
-  });
-  try {
-    return await Promise.race([work, late]);
-  } finally {
-    clearTimeout(timer);
-  }
-}
 
 /** The work fails as something that may succeed later. */
 async function expectRetry(what: string, work: Promise<unknown>): Promise<void> {
