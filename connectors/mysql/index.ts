@@ -2,7 +2,7 @@
 import { defineSink, defineSource } from '../../src/sdk/index.ts';
 import { keptIn } from '../../src/sdk/target/table-mode.ts';
 import { sourceConfig } from './config.ts';
-import { sinkConfig, targetsOf } from './sink-config.ts';
+import { shadowSuffix, sinkConfig, targetsOf } from './sink-config.ts';
 
 export const source = defineSource({
   type: 'mysql',
@@ -31,4 +31,9 @@ export const sink = defineSink({
   check: async (options) => (await import('./sink-check.ts')).checkSink(options),
   open: async (options) => (await import('./sink.ts')).openSink(options),
   inspect: async (options) => (await import('./inspect-sink.ts')).inspectSink(options),
+  rebuild: {
+    shadow: (live, tag) => ({ ...live, table: live.table + shadowSuffix(tag) }),
+    swap: async (options, swap) => (await import('./sink-rebuild.ts')).swapMysql(options, swap),
+    drop: async (options, swap) => (await import('./sink-rebuild.ts')).dropMysql(options, swap),
+  },
 });

@@ -25,6 +25,9 @@ export const sinkConfig = z.strictObject({
 
 export type SinkConfig = z.output<typeof sinkConfig>;
 
+/** What the names of tables beside the sink's own end with. */
+export const shadowSuffix = (tag: string): string => `__${tag}`;
+
 export const databaseOf = ({ url }: SinkConfig): string => decodeURIComponent(new URL(url).pathname.slice(1));
 
 /** Where each table is written, for lint. */

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import type { Connection, RowDataPacket } from 'mysql2/promise';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
+import type { SinkManifest } from '../../src/contracts/plugin.ts';
 import type { OpenSink } from '../../src/contracts/sink.ts';
 import { sinkAcceptance, sourceAcceptance } from '../../src/testkit/index.ts';
 import { mysqlSinkDriver } from '../../test/acceptance/connectors/mysql.driver.ts';
@@ -9,6 +10,7 @@ import { mysqlSourceDriver } from '../../test/acceptance/connectors/mysql-source
 import { acceptanceTests } from '../../test/acceptance/run-kit.ts';
 import { batch, change, openOptions, table } from '../../test/support/changes.ts';
 import { apply, insert, rows, run, SHOP, session } from '../../test/support/last-value-target.ts';
+import { mysqlRebuildTest } from '../../test/support/mysql-rebuild.ts';
 import { openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
 import { schemaChangesSuite } from '../../test/support/schema-changes-suite.ts';
@@ -91,6 +93,7 @@ for (const flavor of ['mysql', 'mariadb'] as const) {
     schemaChangesSuite(newTarget, { hasTypes: true });
     transactionalSuite(newTarget, flavor === 'mysql' ? 2 : 3);
     lostAnswersTest(sink, newTarget);
+    describe('built beside itself', () => mysqlRebuildTest(sink as unknown as SinkManifest, newTarget));
 
     test('check names the privileges that the user lacks on the database, and judges no one who has them otherwise', async () => {
       const database = `t${randomUUID().replaceAll('-', '')}`;

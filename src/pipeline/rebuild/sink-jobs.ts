@@ -63,7 +63,7 @@ export class Rebuilds implements SinkJobs {
     const refusal = refusalOf(found);
     if (refusal !== null) {
       throw new TailraceError('rebuild.unsupported', refusal, {
-        remedy: `add a sink with another target to the pipeline, which is filled from the log; or tailrace replay ${pipeline}/${sink} --from start`,
+        remedy: `add a sink with another target to the pipeline, which is filled from the log, and let its readers change over; or tailrace replay ${pipeline}/${sink} --from start`,
       });
     }
     if (this.#called(pipeline, sink)?.state === 'running') {
