@@ -157,6 +157,11 @@ test('invariant 3: messages come once each, in the order of the commits, through
   expect(described.stdout).toMatch(/"cleanup\.policy",\s*"value":\s*"delete"/);
   const read = await project.run(['topics', 'read', 'shop.events.customer']);
   expect(read.stdout).toContain('{"i": 3.0}');
+  const verified = await project.run(['verify', 'shop']);
+  expect([verified.code, verified.stderr + verified.stdout]).toEqual([
+    0,
+    expect.stringContaining('its rows are messages'),
+  ]);
   const forged = kafka.producer({ retry: { retries: 0 } });
   await forged.connect();
   await expect(forged.send({ topic: 'shop.events.order', messages: [{ value: 'x' }] })).rejects.toThrow();

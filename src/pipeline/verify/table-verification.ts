@@ -53,10 +53,6 @@ export class TableVerification {
 
   async run(from: TablePlace, signal: AbortSignal): Promise<void> {
     const { expected, table, note, description } = this.#options;
-    if (expected.areMessages(description)) {
-      note(`${table}: was not compared, because its rows are messages`);
-      return;
-    }
     if (expected.routes(description)) {
       note(`${table}: was not compared, because its rows go to several tables`);
       return;

@@ -137,8 +137,16 @@ export class Verification {
     this.report.add(table.label, confirmed, repaired);
   }
 
+  #expected({ transform }: SourcePlan): ExpectedRows {
+    const { pipeline, sink, rules, rulesContext } = this.#options;
+    return new ExpectedRows(rules, rulesContext, {
+      source: transform,
+      sink: [...pipeline.transform, ...sink.transform],
+    });
+  }
+
   #tableOptions({ source, label }: WantedTable) {
-    const { pipeline, sink, log, envelope, rules, rulesContext, context, rereader } = this.#options;
+    const { pipeline, sink, log, envelope, context, rereader } = this.#options;
     const { clock } = context;
     const inspector = this.#inspectors.get(source.name)!;
     return {
@@ -147,10 +155,7 @@ export class Verification {
       topic: tableTopic(envelope, source.name, label),
       group: sinkGroup(pipeline.name, sink.name),
       rows: new SourceRows({ plan: source, inspector, envelope, clock }),
-      expected: new ExpectedRows(rules, rulesContext, {
-        source: source.transform,
-        sink: [...pipeline.transform, ...sink.transform],
-      }),
+      expected: this.#expected(source),
       inspector,
       sink: this.#sink!,
       positions: new LogPositions(log, envelope, clock, rereader.hasten),
@@ -176,6 +181,8 @@ export class Verification {
         const label = `${description.schema}.${description.table}`;
         if (description.columns.every(({ keyOrdinal }) => keyOrdinal === undefined)) {
           this.report.note(`${label}: was not compared, because it has no key`);
+        } else if (this.#expected(source).areMessages(description)) {
+          this.report.note(`${label}: was not compared, because its rows are messages`);
         } else found.push({ source, label, description, estimate: await inspector.estimate(label) });
       }
     }
