@@ -1,7 +1,8 @@
 /** Connection strings, service files, PG* variables and password files, as libpq reads them. */
 import { describe, expect, test } from 'vitest';
 import { AUTHORITY, CLIENT_CERTIFICATE, CLIENT_KEY } from '../../test/support/authority.ts';
-import { connectionSettings } from './connection-settings.ts';
+import { connectionTargets } from './connection-settings.ts';
+import { atServer } from './connection-string.ts';
 import type { Surroundings } from './surroundings.ts';
 import { tlsOptions, waysOf } from './tls-settings.ts';
 
@@ -19,7 +20,7 @@ keepalives_idle=7
 target_session_attrs=any
 
 [elsewhere]
-target_session_attrs=read-write
+target_session_attrs=writable
 [broken]
 nothing
 [nested]
@@ -53,7 +54,8 @@ function around(env: Record<string, string> = {}, files = FILES): Surroundings {
   return { env, home: '/home/me', user: 'me', readText: find, access };
 }
 
-const settings = (url: string, env: Record<string, string> = {}) => connectionSettings(url, 'source', around(env));
+const settings = (url: string, env: Record<string, string> = {}) =>
+  connectionTargets(url, 'source', around(env)).then(({ servers }) => servers[0]!);
 
 const refusal = (message: RegExp | string) => ({
   code: 'source.not_ready',
@@ -145,6 +147,43 @@ test('the password file: the first line that fits, escapes, sockets; never one t
   });
 });
 
+test('several servers: names, addresses and ports by their places; what is asked of the one that is used', async () => {
+  const places = async (url: string, env = {}) => {
+    const { servers, session } = await connectionTargets(url, 'source', around(env));
+    return [session, ...servers.map(({ host, address, port }) => [host, address, port])];
+  };
+  expect(await places('postgres://u:p@a,b:6000,[::1]:7000/d')).toEqual([
+    'primary',
+    ['a', null, 5432],
+    ['b', null, 6000],
+    ['::1', null, 7000],
+  ]);
+  expect(await places('postgres:///d?host=a,b&hostaddr=1.1.1.1,2.2.2.2&port=7')).toEqual([
+    'primary',
+    ['a', '1.1.1.1', 7],
+    ['b', '2.2.2.2', 7],
+  ]);
+  const env = { PGHOST: 'a,/run', PGTARGETSESSIONATTRS: 'standby' };
+  expect(await places('postgres://', env)).toEqual(['standby', ['a', null, 5432], ['/run', null, 5432]]);
+  expect(await places('postgres://a/d')).toEqual(['any', ['a', null, 5432]]);
+  expect((await connectionTargets('postgres://a,b/d', 'sink', around())).session).toBe('read-write');
+  const { servers } = await connectionTargets('postgres://u@other,db.example/d', 'source', around());
+  expect(servers.map(({ password }) => password)).toEqual([null, 'right one']);
+});
+
+test('a connection string of one of its servers says the same of all else', async () => {
+  const url = 'postgres://us%40er:p%2Fw@a,b:6000/d%20b?sslmode=require&target_session_attrs=standby';
+  for (const server of [
+    { host: '::1', address: null, port: 5 },
+    { host: 'b', address: '1.1.1.1', port: 6000 },
+    { host: '/run', address: null, port: 5432 },
+  ]) {
+    const one = await connectionTargets(atServer(url, 'source', server, 'standby'), 'source', around());
+    const same = { user: 'us@er', password: 'p/w', database: 'd b' };
+    expect(one).toMatchObject({ session: 'standby', servers: [{ ...server, ...same }] });
+  }
+});
+
 test('channel binding: of the string, the service, the variable', async () => {
   const binding = async (url: string, env = {}) => (await settings(url, env)).channelBinding;
   expect(await binding('postgres://h?channel_binding=disable', { PGCHANNELBINDING: 'require' })).toBe('disable');
@@ -162,7 +201,10 @@ test.each([
   ['postgres://h?sslmode=prefer&sslnegotiation=direct', /sslnegotiation=direct/],
   ['postgres://h?pgbouncer=true', /the parameter pgbouncer/],
   ['postgres://h?require_auth=md5', /require_auth/],
-  ['postgres://a,b/d', /several hosts/],
+  ['postgres://a,b:1,c/d?port=1,2', /not as many/],
+  ['postgres://a,b/d?hostaddr=::1', /not as many/],
+  ['postgres://a,b/d?target_session_attrs=leader', /target_session_attrs/],
+  ['postgres://a,b/d?load_balance_hosts=random', /load_balance_hosts/],
   ['postgres://h:0/d', /the port/],
 ])('invariant 12: %s is refused', async (url, message) => {
   await expect(settings(url)).rejects.toMatchObject(refusal(message));
@@ -183,7 +225,8 @@ test.each([
 describe('sslmode', () => {
   const tls = async (parameters: string, files = FILES) => {
     const made = around({}, files);
-    return tlsOptions(await connectionSettings(`postgres://h/d?${parameters}`, 'sink', made), 'sink', made);
+    const { servers } = await connectionTargets(`postgres://h/d?${parameters}`, 'sink', made);
+    return tlsOptions(servers[0]!, 'sink', made);
   };
 
   test.each([

@@ -6,6 +6,7 @@
 import { type Parameters, parseConnectionString, type Side, settingError } from './connection-string.ts';
 import { passwordOf } from './password-file.ts';
 import { readService } from './service-file.ts';
+import { SESSIONS, type SessionKind } from './several-servers.ts';
 import type { Surroundings } from './surroundings.ts';
 
 /** Variable → parameter (manual, 32.15). */
@@ -19,6 +20,7 @@ const VARIABLES: Readonly<Record<string, string>> = {
   PGOPTIONS: 'options',
   PGAPPNAME: 'application_name',
   PGCONNECT_TIMEOUT: 'connect_timeout',
+  PGTARGETSESSIONATTRS: 'target_session_attrs',
   PGCHANNELBINDING: 'channel_binding',
   PGSSLMODE: 'sslmode',
   PGSSLNEGOTIATION: 'sslnegotiation',
@@ -70,19 +72,60 @@ export interface ConnectionSettings {
 const CONNECT_MS = 10_000;
 const PORT = 5_432;
 
+/** Which servers there are, in the order in which they are tried, and what the one that is used must be. */
+export interface ConnectionTargets {
+  readonly servers: readonly ConnectionSettings[];
+  readonly session: SessionKind;
+}
+
 /** Throws `<side>.not_ready` for what cannot be read or is contradictory. */
-export async function connectionSettings(url: string, side: Side, around: Surroundings): Promise<ConnectionSettings> {
+export async function connectionTargets(url: string, side: Side, around: Surroundings): Promise<ConnectionTargets> {
   const said = await collect(url, side, around);
+  const places = placesOf(said, side);
+  // Other than with libpq: of several servers a standby is not used by accident, which has neither our slot nor takes rows.
+  const usual = places.length === 1 ? 'any' : side === 'source' ? 'primary' : 'read-write';
+  const session = oneOf(SESSIONS, said, 'target_session_attrs', side) ?? usual;
+  const servers = await Promise.all(places.map((place) => connectionSettings(said, place, side, around)));
+  return { servers, session };
+}
+
+interface Place {
+  readonly host: string;
+  readonly address: string | null;
+  readonly port: number;
+}
+
+/** One for each host, or address where no hosts are named. */
+function placesOf(said: Parameters, side: Side): readonly Place[] {
+  const list = (name: string) => said.get(name)?.split(',') ?? [];
+  const [hosts, addresses, ports] = [list('host'), list('hostaddr'), list('port')];
+  const count = Math.max(1, hosts.length, addresses.length);
+  const fits = [hosts, addresses, ports].every(({ length }) => length <= 1 || length === count);
+  const isPaired = hosts.length === 0 || addresses.length === 0 || hosts.length === addresses.length;
+  if (!fits || !isPaired) {
+    const message = `the hosts, addresses and ports of the ${side} are not as many as each other`;
+    throw settingError(side, message, 'name a port for each host, or one for all');
+  }
+  return Array.from({ length: count }, (_, i) => {
+    const address = addresses[i] || null;
+    const port = (ports.length === 1 ? ports[0] : ports[i]) || null;
+    return { host: hosts[i] || address || 'localhost', address, port: portOf(port, side) };
+  });
+}
+
+async function connectionSettings(
+  said: Parameters,
+  { host, address, port }: Place,
+  side: Side,
+  around: Surroundings,
+): Promise<ConnectionSettings> {
   const take = (name: string) => said.get(name) ?? null;
-  const hosts = `${take('host')} ${take('hostaddr')} ${take('port')}`;
-  if (hosts.includes(',')) throw settingError(side, `several hosts are named for the ${side}`, 'name one host');
-  const host = take('host') ?? take('hostaddr') ?? 'localhost';
   const user = take('user') ?? around.user;
-  const login = { host, port: portOf(take('port'), side), database: take('dbname') ?? user, user };
+  const login = { host, port, database: take('dbname') ?? user, user };
   const seconds = Number(take('connect_timeout') ?? 0);
   return {
     ...login,
-    address: take('hostaddr'),
+    address,
     password: take('password') ?? (await passwordOf(login, take('passfile') ?? undefined, around, side)),
     options: take('options'),
     applicationName: take('application_name'),

@@ -10,7 +10,8 @@ export type Side = 'source' | 'sink';
 /** Of the key `url`. */
 export const CONNECTION_STRING =
   'Connection string, `postgres://user:password@host:port/database?parameter=value`. What it leaves out comes, as with libpq, ' +
-  'from a service (`service`, `pg_service.conf`), from `PG*` variables and `.pgpass`. TLS is used whenever the server offers ' +
+  'from a service (`service`, `pg_service.conf`), from `PG*` variables and `.pgpass`. Of several servers, `host1:port1,host2:port2`, the ' +
+  'first is used that answers and is what `target_session_attrs` asks for (default: the primary). TLS is used whenever the server offers ' +
   'it, and its certificate is checked; otherwise by `sslmode` (`disable` to `verify-full`), `sslrootcert`, `sslcert`, `sslkey`, ' +
   '`sslcrl`, `sslnegotiation`, `channel_binding`.';
 
@@ -31,6 +32,7 @@ const OBEYED = new Set([
   'application_name',
   'fallback_application_name',
   'connect_timeout',
+  'target_session_attrs',
   'channel_binding',
   'ssl',
   'sslmode',
@@ -47,7 +49,7 @@ const OBEYED = new Set([
 /** Those whose wish is met without them, or does not matter here. */
 const MET = /^(client_encoding|keepalives(_\w+)?|tcp_user_timeout|sslcompression|krbsrvname|gss\w+|uselibpqcompat)$/;
 /** Values with which others ask for nothing. */
-const NOTHING_ASKED: Readonly<Record<string, string>> = { target_session_attrs: 'any', load_balance_hosts: 'disable' };
+const NOTHING_ASKED: Readonly<Record<string, string>> = { load_balance_hosts: 'disable' };
 
 /** A setting that cannot be used as it stands. */
 export function settingError(side: Side, message: string, remedy: string): TailraceError {
@@ -57,9 +59,11 @@ export function settingError(side: Side, message: string, remedy: string): Tailr
 /** Why a string cannot be used whatever the environment says, as what follows the name of its key; null: it can. */
 export function stringProblem(url: string, side: Side): string | null {
   try {
-    const port = parseConnectionString(url, side).get('port') ?? '1';
-    const isPort = /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535;
-    return isPort ? null : 'has a port that is no number from 1 to 65535';
+    const ports = parseConnectionString(url, side).get('port')?.split(',') ?? [];
+    const isPort = (port: string) => /^\d{1,5}$/.test(port) && Number(port) >= 1 && Number(port) <= 65_535;
+    // Of several servers, those that are left out are the usual one.
+    const areAll = ports.every((port) => isPort(port) || (port === '' && ports.length > 1));
+    return areAll ? null : 'has a port that is no number from 1 to 65535';
   } catch (error) {
     if (error instanceof TailraceError) return `cannot be used: ${error.message}`;
     throw error;
@@ -68,14 +72,13 @@ export function stringProblem(url: string, side: Side): string | null {
 
 /** Throws `<side>.not_ready` for a string that cannot be read and for parameters that are not known. */
 export function parseConnectionString(url: string, side: Side): Parameters {
-  const parts = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?(\[[^\]]*\]|[^:/?]*)(?::([^/?]*))?(?:\/([^?]*))?(?:\?(.*))?$/s.exec(
-    url,
-  );
-  if (parts === null || parts[4]?.includes('@') === true) throw unreadable(side);
-  const [, login = '', host = '', port = '', dbname = '', query = ''] = parts;
+  const parts = /^postgres(?:ql)?:\/\/(?:([^/?]*)@)?([^/?]*)(?:\/([^?]*))?(?:\?(.*))?$/s.exec(url);
+  const servers = parts === null ? null : serversOf(parts[2]!);
+  if (parts === null || servers === null || parts[3]?.includes('@') === true) throw unreadable(side);
+  const [, login = '', , dbname = '', query = ''] = parts;
   const colon = login.indexOf(':');
   const [user, password] = colon < 0 ? [login, ''] : [login.slice(0, colon), login.slice(colon + 1)];
-  const said = Object.entries({ user, password, host: host.replace(/^\[(.*)\]$/, '$1'), port, dbname });
+  const said = Object.entries({ user, password, ...servers, dbname });
   const pairs = query.split('&').map((pair): [string, string] => {
     const [, name, value] = /^([^=]*)=?(.*)$/s.exec(pair)!;
     return [name!, value!.replaceAll('+', '%20')];
@@ -91,6 +94,40 @@ export function parseConnectionString(url: string, side: Side): Parameters {
   } catch (error) {
     throw error instanceof URIError ? unreadable(side) : error;
   }
+}
+
+/** `a:1,[::1]:2` → lists of hosts and ports. Null: it cannot be read. */
+function serversOf(text: string): { readonly host: string; readonly port: string } | null {
+  const servers = text.split(',').map((one) => /^(?:\[([^\]]*)\]|([^:]*))(?::([^:]*))?$/.exec(one));
+  if (servers.some((one) => one === null)) return null;
+  const list = (of: (one: RegExpExecArray) => string) => {
+    const all = servers.map((one) => of(one!));
+    return all.some((one) => one !== '') ? all.join(',') : '';
+  };
+  return { host: list(([, address, name]) => address ?? name ?? ''), port: list(([, , , port]) => port ?? '') };
+}
+
+/** The same for one of its servers, which has to stay what it is. @param url can be read */
+export function atServer(
+  url: string,
+  side: Side,
+  { host, address, port }: { readonly host: string; readonly address: string | null; readonly port: number },
+  session: string,
+): string {
+  const said = new Map(parseConnectionString(url, side));
+  const take = (name: string) => {
+    const value = said.get(name) ?? '';
+    said.delete(name);
+    return encodeURIComponent(value);
+  };
+  const [user, password, database] = [take('user'), take('password'), take('dbname')];
+  for (const name of ['host', 'hostaddr', 'port']) said.delete(name);
+  if (address !== null) said.set('hostaddr', address);
+  said.set('target_session_attrs', session);
+  const rest = [...said].map((pair) => pair.map(encodeURIComponent).join('='));
+  const login = `${user}${password === '' ? '' : `:${password}`}`;
+  const place = host.includes(':') ? `[${host}]` : encodeURIComponent(host);
+  return `postgres://${login === '' ? '' : `${login}@`}${place}:${port}/${database}?${rest.join('&')}`;
 }
 
 /** Throws for one that is not known, or asks for what is not offered. @param place where it stands */

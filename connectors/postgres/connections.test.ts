@@ -1,11 +1,14 @@
 /** The ways to a server: TCP, a Unix socket (TLS: connections-tls.test.ts). What is read does not depend on them. */
 import { mkdtemp, rm } from 'node:fs/promises';
+import type { Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import pg from 'pg';
 import { expect, onTestFinished, test } from 'vitest';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
 import { read, sourceOptions } from '../../test/support/postgres-source.ts';
+import { TcpProxy } from '../../test/support/tcp-proxy.ts';
+import { connectSql } from './connections.ts';
 import { source } from './index.ts';
 
 const ROWS = 3_000;
@@ -51,4 +54,30 @@ test('a Unix socket', async () => {
   const { username, password } = new URL(started.url);
   const url = `postgres://${username}:${password}@/postgres?host=${directory}&port=${started.port}`;
   await expectAllRead(url, started.url);
+});
+
+class PlainProxy extends TcpProxy {
+  connections = 0;
+
+  protected override relay(client: Socket, server: Socket): void {
+    this.connections++;
+    server.on('data', (bytes) => client.write(bytes));
+  }
+}
+
+test('invariant 11: of several servers all connections of a reader go to the one that it found', async () => {
+  const server = await startPostgres();
+  onTestFinished(() => server.stop());
+  const [one, other] = [await new PlainProxy(server.port).listen(), await new PlainProxy(server.port).listen()];
+  onTestFinished(() => other.close());
+  const url = server.url.replace(/@[^/]*/, `@127.0.0.1:${one.port},127.0.0.1:${other.port}`);
+  const options = sourceOptions(url, 'several', ['public.t']);
+  const first = await connectSql(options);
+  onTestFinished(() => first.end().catch(() => {}));
+  expect(other.connections).toBe(0);
+  await one.close();
+  await expect(connectSql(options)).rejects.toMatchObject({ code: 'source.unreachable' });
+  expect(other.connections).toBe(0);
+  await (await connectSql({ ...options })).end();
+  expect(other.connections).toBeGreaterThan(0);
 });

@@ -2,10 +2,13 @@
 import { Socket } from 'node:net';
 import pg from 'pg';
 import { TailraceError } from '../../src/sdk/index.ts';
+import { connectionTargets } from './connection-settings.ts';
+import { atServer } from './connection-string.ts';
 import type { SourceOptions } from './names.ts';
-import { openClient, streamOf } from './open-client.ts';
+import { openAtServer, openClient, streamOf } from './open-client.ts';
 import { createSocket } from './read-buffer.ts';
 import { asSourceError } from './source-errors.ts';
+import { ourSurroundings } from './surroundings.ts';
 
 /** Pinned, so that texts are the canonical ones and can be copied (Invariant 9), whatever roles and databases have set. */
 const SETTINGS = {
@@ -53,12 +56,38 @@ export function connectReplication(options: SourceOptions): Promise<pg.Client> {
   return connect(options, true);
 }
 
-async function connect({ config, name }: SourceOptions, isReplication: boolean): Promise<pg.Client> {
+/**
+ * Invariant 11: of several servers the one that was found first is that of all connections made for the same options: the stream of one would say
+ * nothing of the rows of another. A reader, or whatever else is opened anew, looks for one anew.
+ */
+const found = new WeakMap<SourceOptions, Promise<string>>();
+
+function urlOf(options: SourceOptions): Promise<string> {
+  const { url } = options.config;
+  const known = found.get(options);
+  if (known !== undefined) return known;
+  const looking = find(url);
+  found.set(options, looking);
+  looking.catch(() => found.delete(options));
+  return looking;
+}
+
+async function find(url: string): Promise<string> {
+  const { servers, session } = await connectionTargets(url, 'source', ourSurroundings());
+  if (servers.length === 1) return url;
+  const { client, server } = await openAtServer({ url, side: 'source', applicationName: 'tailrace' });
+  await client.end().catch(() => {});
+  return atServer(url, 'source', server, session);
+}
+
+async function connect(options: SourceOptions, isReplication: boolean): Promise<pg.Client> {
+  const { config, name } = options;
   let client: pg.Client | undefined;
   try {
     const applicationName = `tailrace ${name}`;
     const makeSocket = isReplication ? createSocket : () => new Socket();
-    client = await openClient({ url: config.url, side: 'source', applicationName, isReplication, makeSocket });
+    const url = await urlOf(options);
+    client = await openClient({ url, side: 'source', applicationName, isReplication, makeSocket });
     await client.query(PIN_SQL);
     return client;
   } catch (error) {

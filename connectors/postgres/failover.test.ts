@@ -6,6 +6,7 @@ import { connect, standbyOf } from '../../test/support/standby.ts';
 import { SqlSession } from './connections.ts';
 import { FailoverWatch } from './failover.ts';
 import { slotOf } from './names.ts';
+import { openClient } from './open-client.ts';
 import { checkSource } from './source-check.ts';
 
 const scene = postgresScenes();
@@ -25,9 +26,12 @@ test('a slot that fails over: what is lacking is said, then the stream goes on a
   client = await connect(primary.url);
   const other = await connect(standby.url);
   const config = { failover: true, standby_url: standby.url };
-  const options = sourceOptions(primary.url, 's', ['public.t'], {}, config);
+  // The standby is named first: it is used when it has been promoted.
+  const both = primary.url.replace('127.0.0.1', `127.0.0.1:${standby.port},127.0.0.1`);
+  const options = sourceOptions(both, 's', ['public.t'], {}, config);
+  await expectSessions(both);
   // Made without at first: it is altered at the next start.
-  const before = read(sourceOptions(primary.url, 's', ['public.t']));
+  const before = read(sourceOptions(both, 's', ['public.t']));
   await before.until(() => before.output.transactions.length === 1);
   await before.stop();
   const sql = new SqlSession(options);
@@ -59,10 +63,36 @@ test('a slot that fails over: what is lacking is said, then the stream goes on a
   await primary.kill();
   await other.query('select pg_promote()');
   await other.query('insert into t values (1000002)');
-  const after = read(sourceOptions(standby.url, 's', ['public.t']), lastPosition(reading.output));
+  const after = read(sourceOptions(both, 's', ['public.t']), lastPosition(reading.output));
   await after.until(() => after.output.rows().length === 2);
   expect(rowTexts(after.output)).toEqual(['c null {"id":"1000001"}', 'c null {"id":"1000002"}']);
 });
+
+/** @param url of a standby and, behind it, its primary */
+async function expectSessions(url: string): Promise<void> {
+  const inRecovery = async (session: string, of = url) => {
+    const to = `${of}?target_session_attrs=${session}`;
+    const client = await openClient({ url: to, side: 'source', applicationName: 'x' });
+    const { rows } = await client.query<{ standby: boolean }>('select pg_is_in_recovery() as standby');
+    await client.end();
+    return rows[0]!.standby;
+  };
+  for (const session of ['any', 'standby', 'read-only', 'prefer-standby']) expect(await inRecovery(session)).toBe(true);
+  for (const session of ['primary', 'read-write']) expect(await inRecovery(session)).toBe(false);
+  // Nobody listens at the first.
+  const absent = url.replace('127.0.0.1', '127.0.0.1:1,127.0.0.1');
+  expect(await inRecovery('any', absent)).toBe(true);
+  expect(await inRecovery('primary', absent)).toBe(false);
+  const alone = url.replace(/,[^/]*/, '');
+  await expect(inRecovery('primary', alone)).rejects.toMatchObject({ code: 'source.unreachable' });
+  expect(await inRecovery('prefer-standby', url.replace(/@[^,]*,/, '@'))).toBe(false);
+  await expect(inRecovery('any', url.replace(/@.*/, '@127.0.0.1:1,127.0.0.1:2/postgres'))).rejects.toMatchObject({
+    code: 'ECONNREFUSED',
+  });
+  // What one refuses is not tried at another.
+  const wrong = url.replace(/:[^:@/]*@/, ':wrong@');
+  await expect(inRecovery('any', wrong)).rejects.toMatchObject({ code: '28P01' });
+}
 
 test('without a standby to look at, and on servers that cannot', async () => {
   const made = await scene(['public.t'], 'create table t (id int primary key)', { config: { failover: true } });

@@ -8,8 +8,9 @@ import { type ConnectionOptions, connect as connectTls, type TLSSocket } from 'n
 import pg from 'pg';
 import { requireChannelBinding } from './channel-binding.ts';
 import { isTlsError, NO_ANSWER, NOT_OFFERED, tlsError } from './connection-errors.ts';
-import { type ConnectionSettings, connectionSettings } from './connection-settings.ts';
+import { type ConnectionSettings, connectionTargets } from './connection-settings.ts';
 import type { Side } from './connection-string.ts';
+import { firstSuitable } from './several-servers.ts';
 import { ourSurroundings, type Surroundings } from './surroundings.ts';
 import { tlsOptions, type Way, waysOf } from './tls-settings.ts';
 
@@ -36,8 +37,23 @@ export interface ClientOptions {
  * or the network says.
  */
 export async function openClient(options: ClientOptions): Promise<pg.Client> {
+  return (await openAtServer(options)).client;
+}
+
+/** As `openClient`, with the server that was found to be the one to use. */
+export async function openAtServer(
+  options: ClientOptions,
+): Promise<{ readonly client: pg.Client; readonly server: ConnectionSettings }> {
   const around = options.around ?? ourSurroundings();
-  const settings = await connectionSettings(options.url, options.side, around);
+  const { servers, session } = await connectionTargets(options.url, options.side, around);
+  return firstSuitable(servers, session, options.side, (server) => openServer(options, server, around));
+}
+
+async function openServer(
+  options: ClientOptions,
+  settings: ConnectionSettings,
+  around: Surroundings,
+): Promise<pg.Client> {
   const ways = waysOf(settings);
   const tls = ways.some((way) => way !== 'plain') ? await tlsOptions(settings, options.side, around) : {};
   for (const [i, way] of ways.entries()) {

@@ -78,8 +78,9 @@ export class PostgresReader implements SourceReader {
   #goneBy: bigint | null = null;
 
   constructor(options: SourceOptions) {
-    this.#options = options;
-    this.#sql = new SqlSession(options);
+    // Its own: which of several servers is read is found once for a reader.
+    this.#options = { ...options };
+    this.#sql = new SqlSession(this.#options);
     const { clock, log } = options.context;
     this.#failover = new FailoverWatch(options, this.#sql);
     const slot = slotOf(options);

@@ -195,4 +195,12 @@ export const postgresMutants: readonly Mutant[] = [
     replace: `pause(spill.truncate(spill.bytes));`,
     test: ['connectors/postgres/streamed.test.ts', 'invariant 4: what was streamed'],
   },
+  {
+    // Each connection looks for a server of its own.
+    invariant: 11,
+    file: 'connectors/postgres/connections.ts',
+    find: `found.set(options, looking);`,
+    replace: ``,
+    test: ['connectors/postgres/connections.test.ts', 'invariant 11: of several servers all connections'],
+  },
 ];
