@@ -19,7 +19,9 @@ const SHORT_WAITS = 40;
 const LONG_WAIT_MS = 120_000;
 
 export async function longPolls(dir: string): Promise<readonly Figure[]> {
-  const broker = fork(join(dirname(process.argv[1]!), 'broker-process.js'), [dir]);
+  const broker = fork(join(dirname(process.argv[1]!), 'broker-process.js'), [dir], {
+    stdio: ['ignore', 'ignore', 'inherit', 'ipc'],
+  });
   try {
     const [{ port }] = (await once(broker, 'message')) as [{ port: number }];
     return await measured(broker, port);
