@@ -6,9 +6,12 @@ import { startPostgres } from '../../demo/servers/postgres.ts';
 import type { Finding } from '../../src/contracts/plugin.ts';
 import { postgresScenes, read, type Scene, sourceOptions } from '../../test/support/postgres-source.ts';
 import { startRefusingPooler } from '../../test/support/refusing-pooler.ts';
+import { catalogTable } from './catalog.ts';
+import { SqlSession } from './connections.ts';
 import { source } from './index.ts';
 import { managedService, SERVICE_ROLES } from './managed-services.ts';
 import type { SourceOptions } from './names.ts';
+import { findTooLarge } from './too-large.ts';
 
 const scene = postgresScenes();
 const PASSWORD = 'not in any message';
@@ -242,6 +245,28 @@ test.each(SERVICE_ROLES)('a managed service, known by its role %s, has its own r
   expect(findings[0]).toMatchObject({ level: 'ok', message: expect.stringContaining(` of ${service.name} at `) });
   const remedy = service.replication(`role_${made.options.name}`);
   expect(problems(findings)).toMatchObject([{ message: expect.stringContaining('may not use replication'), remedy }]);
+});
+
+test('the columns that make a row too large are found: bytea counts twice, NULL not', async () => {
+  const { client, options } = await scene(
+    ['public.t'],
+    `create table t (id int primary key, a bytea, b text, c text); alter table t alter a set storage external;
+     insert into t values (1, decode(repeat('ab', 400), 'hex'), repeat('x', 150), 'y'), (2, null, repeat('x', 900), null)`,
+  );
+  const sql = new SqlSession(options);
+  onTestFinished(() => sql.close());
+  const rows = <T extends object>(text: string, values?: unknown[]) => sql.rows<T>(text, values);
+  const name = { schema: 'public', table: 't', label: 'public.t' };
+  const table = { ...name, catalog: (await catalogTable(rows, name))! };
+  expect(await findTooLarge(rows, [table], { row: 900, column: 100 })).toEqual({
+    table,
+    columns: [
+      { name: 'a', textBytes: 800 },
+      { name: 'b', textBytes: 150 },
+    ],
+  });
+  await client.query('delete from t where id = 1');
+  expect(await findTooLarge(rows, [table], { row: 900, column: 100 })).toBe(null);
 });
 
 test('describe: the tables as the stream will have them', async () => {

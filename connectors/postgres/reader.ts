@@ -37,6 +37,7 @@ import { StreamDecoder } from './stream-decoder.ts';
 import { StreamGate } from './stream-gate.ts';
 import { StreamTables } from './stream-tables.ts';
 import { StreamedTransactions } from './streamed-transactions.ts';
+import { withLargeColumns } from './too-large.ts';
 import { WalGovernor } from './wal-governor.ts';
 
 const WATCH_MS = 5_000;
@@ -73,6 +74,7 @@ export class PostgresReader implements SourceReader {
   readonly #failover: FailoverWatch;
   readonly #governor: WalGovernor;
   #work: Work | null = null;
+  #tables: readonly CapturedTable[] = [];
   #space: SpillSpace | null = null;
   /** Position by which loose tables were gone; null: none is. */
   #goneBy: bigint | null = null;
@@ -104,12 +106,16 @@ export class PostgresReader implements SourceReader {
         await prepared.client.end().catch(() => {});
         return;
       }
+      this.#tables = prepared.tables;
       // Saved before anything is read: the slot that was made is then known to be ours.
       if (from === null) output.heartbeat(prepared.position);
       await this.#streaming(prepared, output, signal);
     } catch (error) {
       const after = this.#acknowledged ?? (from === null ? null : String(from.lsn));
-      if (!signal.aborted) throw withRange(asSourceError(error, config.url), after);
+      if (signal.aborted) return;
+      const { name } = publicationOf(this.#options);
+      const told = await withLargeColumns(asSourceError(error, config.url), this.#rows, name, this.#tables);
+      throw withRange(told, after);
     }
   }
 

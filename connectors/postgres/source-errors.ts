@@ -30,6 +30,13 @@ export class PublicationGap extends TailraceError {
   }
 }
 
+/** A row that the server cannot write as a text. */
+export class TooLargeRow extends TailraceError {
+  constructor(message: string, how: { readonly detail: string; readonly cause: unknown }) {
+    super('source.unsupported', message, { remedy: TOO_LARGE_REMEDY, ...how });
+  }
+}
+
 /** A gap says where it begins. @param after the last position that was saved; null: there is none */
 export function withRange(error: TailraceError, after: string | null): TailraceError {
   const { code, message, remedy, detail, cause } = error;
@@ -134,8 +141,7 @@ function sqlStateError(cause: unknown, code: string, message: string, where: str
   const detail = message;
   const kind = code.slice(0, 2);
   if (isTooLarge(code, message)) {
-    const what = `PostgreSQL at ${where} cannot send a row (${state})`;
-    return new TailraceError('source.unsupported', what, { remedy: TOO_LARGE_REMEDY, detail, cause });
+    return new TooLargeRow(`PostgreSQL at ${where} cannot send a row (${state})`, { detail, cause });
   }
   if (kind === '28' || code === '3D000') {
     return new TailraceError('source.auth', `PostgreSQL at ${where} refused the login (${state})`, {
