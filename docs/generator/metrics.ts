@@ -72,7 +72,7 @@ export function sampleMeasured(): Measured {
             },
           ],
           stage: {
-            ...{ state: 'running', problem: null, records: 10, sent: 12, errors: 0, retries: 0 },
+            ...{ state: 'running', problem: null, records: 10, sent: 12, repeats: 1, errors: 0, retries: 0 },
             ...{ lagRecords: 2, lagMs: 500 },
           },
           sinks: [

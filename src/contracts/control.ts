@@ -76,6 +76,8 @@ export interface StageStatus {
   /** Records read, and changes written, since the process started. */
   readonly records: number;
   readonly sent: number;
+  /** Rows left out because they repeat another. */
+  readonly repeats: number;
   /** Failures since the process started, and those of them after which it tried again. */
   readonly errors: number;
   readonly retries: number;

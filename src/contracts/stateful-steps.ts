@@ -17,4 +17,12 @@ export interface LookupStep {
   readonly refresh: boolean;
 }
 
-export type StatefulStep = LookupStep;
+export interface DedupeStep {
+  readonly kind: 'dedupe';
+  /** Columns whose values, together, are what must not repeat. */
+  readonly by: readonly string[];
+  /** In the time of commits, from the row that was let through. */
+  readonly withinMs: number;
+}
+
+export type StatefulStep = LookupStep | DedupeStep;

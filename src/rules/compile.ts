@@ -12,6 +12,7 @@ import { routeSteps } from './route-transform.ts';
 import { splitSteps } from './split-transform.ts';
 import { Stage } from './stage.ts';
 import { stepCatalogue } from './steps/catalogue.ts';
+import { dedupe, dedupeOf } from './steps/dedupe.ts';
 import { lookup, lookupOf } from './steps/lookup.ts';
 import { isOutboxOf, outboxOf } from './steps/outbox.ts';
 import { isRouteOf } from './steps/route.ts';
@@ -74,6 +75,7 @@ export function compileSteps(steps: readonly StepSource[], table: TableSchema, m
 
 /** Steps that look at other rows are run by the pipeline. */
 export function statefulStep(step: StepSource): StatefulStep | null {
+  if (step.verb === dedupe.verb) return dedupeOf(step);
   return step.verb === lookup.verb ? lookupOf(step) : null;
 }
 

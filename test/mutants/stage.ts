@@ -29,6 +29,14 @@ export const stageMutants: readonly Mutant[] = [
     test: [LOOKUP, 'invariant 9: a column that an update leaves out'],
   },
   {
+    // What was read is written, and where it stands is not.
+    invariant: 3,
+    file: 'src/pipeline/stage/stage-output.ts',
+    find: '    transaction.checkpoint(stageCheckpoint(this.#options.pipeline), JSON.stringify(saved));\n',
+    replace: '',
+    test: ['src/pipeline/stage/dedupe.test.ts', 'invariant 3: what passes is the same'],
+  },
+  {
     // Versions of the stage begin anew with each of its lives.
     invariant: 7,
     file: 'src/envelope/version-clock.ts',

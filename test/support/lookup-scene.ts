@@ -50,6 +50,12 @@ export class Script {
     for (const wake of this.#wake.splice(0)) wake();
   }
 
+  /** Commits with times of their own, µs since 1970. */
+  addAt(...commits: readonly ScriptedCommit[]): void {
+    this.commits.push(...commits);
+    for (const wake of this.#wake.splice(0)) wake();
+  }
+
   more(signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       this.#wake.push(resolve);

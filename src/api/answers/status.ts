@@ -112,6 +112,7 @@ const stage: z.ZodType<StageStatus> = z.object({
   problem: problem.nullable(),
   records: z.number().describe('records read since the process started'),
   sent: z.number().describe('changes written since then'),
+  repeats: z.number().describe('rows left out since then because they repeat another'),
   errors: z.number().describe('failures since then'),
   retries: z.number().describe('of them, tried again'),
   lagRecords: z.number().describe('records of its sources that it has not read'),

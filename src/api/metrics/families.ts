@@ -155,6 +155,7 @@ function stageFamilies(stages: Labelled<StageStatus>): Family[] {
   return [
     each('tailrace_stage_records_total', 'counter', 'Records read.', stages, ({ records }) => records),
     each('tailrace_stage_changes_total', 'counter', 'Changes written for the sinks.', stages, ({ sent }) => sent),
+    each('tailrace_stage_repeats_total', 'counter', 'Rows left out as repeats.', stages, ({ repeats }) => repeats),
     each('tailrace_stage_errors_total', 'counter', 'Failures.', stages, ({ errors }) => errors),
     each('tailrace_stage_retries_total', 'counter', 'Of them, tried again.', stages, ({ retries }) => retries),
     each('tailrace_stage_lag_records', 'gauge', 'Records of its sources not read.', stages, (s) => s.lagRecords),

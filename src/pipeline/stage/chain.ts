@@ -2,6 +2,8 @@
 import type { Change } from '../../contracts/row.ts';
 import type { Rules, RulesContext, StepSource } from '../../contracts/rules.ts';
 import type { TableSchema } from '../../contracts/schema.ts';
+import type { LookupStep } from '../../contracts/stateful-steps.ts';
+import { Dedupe } from './dedupe.ts';
 import { Lookup, type MakeRow } from './lookup.ts';
 import { LookupRows } from './lookup-rows.ts';
 import { LookupShapes } from './lookup-shapes.ts';
@@ -41,17 +43,27 @@ export class Chain {
     const { steps, rules, rulesContext } = options;
     let from = 0;
     for (const [i, step] of steps.entries()) {
-      if ((rules.stateful?.(step) ?? null) === null) continue;
+      const stateful = rules.stateful?.(step) ?? null;
+      if (stateful === null) continue;
       if (from < i) this.#parts.push(new RowSteps(steps.slice(from, i), rules, rulesContext));
-      this.#parts.push(this.#lookup(options, step));
+      const number = this.#parts.length;
+      if (stateful.kind === 'dedupe') this.#parts.push(new Dedupe(stateful, options.store, number));
+      else this.#parts.push(this.#lookup(options, stateful, number));
       from = i + 1;
     }
     if (from < steps.length) this.#parts.push(new RowSteps(steps.slice(from), rules, rulesContext));
   }
 
-  #lookup({ rules, store, makeRow, described }: ChainOptions, source: StepSource): Lookup {
-    const step = rules.stateful!(source)!;
-    const number = this.#parts.length;
+  /** Rows that were left out because they repeat another, since they were forgotten. */
+  get repeats(): number {
+    return this.#parts.reduce((sum, part) => sum + (part instanceof Dedupe ? part.repeats : 0), 0);
+  }
+
+  forgetRepeats(): void {
+    for (const part of this.#parts) if (part instanceof Dedupe) part.repeats = 0;
+  }
+
+  #lookup({ store, makeRow, described }: ChainOptions, step: LookupStep, number: number): Lookup {
     const rows = new LookupRows(store, number, step.take.length);
     const shapes = new LookupShapes({
       step,

@@ -64,6 +64,7 @@ export class StageTask {
   #oldestMs: number | null = null;
   #records = 0;
   #sent = 0;
+  #repeats = 0;
   #attempt = 0;
   #keptMs = 0;
 
@@ -105,6 +106,7 @@ export class StageTask {
       problem,
       records: this.#records,
       sent: this.#sent,
+      repeats: this.#repeats,
       errors,
       retries,
       lagRecords: Number(lag),
@@ -178,6 +180,7 @@ export class StageTask {
       const shared = { log, envelope, schemas: this.#schemas, store, chain };
       await this.#schemas.catchUp();
       const records = await catchUp({ ...shared, steps: this.#steps, positions, cover }, signal);
+      chain.forgetRepeats();
       if (records > MANY_RECORDS) context.log('info', 'has taken rows from the log', { stage: this.name, records });
       return { store, chain };
     } catch (error) {
@@ -197,7 +200,9 @@ export class StageTask {
         table: name.slice(name.indexOf('.') + 1),
       })),
     );
-    for (const table of tables.filter((one) => steps.some(({ from }) => namesTable(from, one)))) {
+    for (const table of tables.filter((one) =>
+      steps.some((step) => step.kind === 'lookup' && namesTable(step.from, one)),
+    )) {
       const topic = envelope.topicOf(table.source, table.schema, table.table);
       const info = log.topics.get(topic);
       const isWhole =
@@ -277,10 +282,12 @@ export class StageTask {
   }
 
   async #commit(session: Session, positions: SinkPositions, refresh: RefreshPlace | null): Promise<void> {
-    const { output } = session;
+    const { output, chain } = session;
     const state = { steps: this.#steps, positions: positionsOf(positions), refresh };
     await output.commit(state, this.#guard.checkpoints(), this.#options.context.failpoint);
     this.#sent += output.records;
+    this.#repeats += chain.repeats;
+    chain.forgetRepeats();
     output.records = 0;
     this.#positions = positions;
     this.#guard.moved(positions);

@@ -1,5 +1,6 @@
 /** The steps, one line each. */
 import { cast } from './cast.ts';
+import { dedupe } from './dedupe.ts';
 import { drop } from './drop.ts';
 import { filter } from './filter.ts';
 import { flatten } from './flatten.ts';
@@ -27,6 +28,7 @@ export const stepCatalogue: readonly Step[] = [
   flatten,
   split,
   lookup,
+  dedupe,
   outbox,
   route,
   ts,
