@@ -43,7 +43,7 @@ const STEP_PROBLEMS: readonly [StepConfig, string][] = [
   [{ fliter: 'a' }, '0.fliter (key) unknown-step: "fliter" is not a step → did you mean "filter"?'],
   [
     { frobnicate: 1 },
-    '0.frobnicate (key) unknown-step: "frobnicate" is not a step → there are filter, select, drop, rename, set, cast, mask, parse, flatten, split, outbox, route, ts',
+    `0.frobnicate (key) unknown-step: "frobnicate" is not a step → there are ${rules.verbs.join(', ')}`,
   ],
   [{ drop: 'a' }, '0.drop step-argument: a list of columns must stand here → write [a]'],
   [
