@@ -9,6 +9,7 @@ import etcd from '../examples/tailrace-plugin-etcd/src/index.ts';
 import { NOT_SENT } from '../src/contracts/row.ts';
 import { pluginSuites } from '../src/testkit/index.ts';
 import { change, column, openOptions, table } from '../src/testkit/made-changes.ts';
+import { RecordingOutput } from '../src/testkit/recording-output.ts';
 import { lastValueSuite } from './support/last-value-suite.ts';
 import {
   apply,
@@ -163,6 +164,48 @@ describe.skipIf(server === null)('the etcd plugin', () => {
     expect(await codes({ user: 'reader', password: 'canary' })).toEqual(['sink.not_ready']);
   });
 
+  test('invariant 11: a position of another cluster, or of a later state of this one, is a gap', async () => {
+    const source = etcd.source!;
+    const config = source.config.parse({ url: server!.url, prefix: 'p/', columns: ['id'] });
+    const { context } = openOptions(config);
+    const options = {
+      config,
+      name: 's',
+      instance: 'main',
+      tables: ['public.t'],
+      snapshot: 'initial',
+      context,
+    } as const;
+    const { header } = (await call('/v3/kv/range', { key: base64('p/') })) as { header: Record<string, string> };
+    for (const [cluster, revision] of [
+      ['1', header.revision!],
+      [header.cluster_id!, '999999999'],
+    ] as const) {
+      const reader = await source.open(options);
+      const reading = reader.run({ v: 1, cluster, revision }, new RecordingOutput(), new AbortController().signal);
+      await expect(reading).rejects.toMatchObject({ code: 'source.gap' });
+    }
+  });
+
+  test('invariant 5: a value that cannot be read stops the source and is not shown', async () => {
+    const source = etcd.source!;
+    const config = source.config.parse({ url: server!.url, prefix: 'wrong/', columns: ['id', 'a'] });
+    const { context } = openOptions(config);
+    const options = {
+      config,
+      name: 's',
+      instance: 'main',
+      tables: ['public.t'],
+      snapshot: 'initial',
+      context,
+    } as const;
+    await call('/v3/kv/put', { key: base64('wrong/1'), value: base64('canary') });
+    const reader = await source.open(options);
+    const error = await reader.run(null, new RecordingOutput(), new AbortController().signal).catch((thrown) => thrown);
+    expect(error).toMatchObject({ code: 'source.unsupported' });
+    expect(error.message).not.toContain('canary');
+  });
+
   test('lint: a prefix that is none is told at its place', () => {
     const wrong = (config: object) => sink.config.safeParse({ url: server!.url, ...config }).error?.issues[0]?.message;
     expect(wrong({})).toBeUndefined();
@@ -180,8 +223,9 @@ describe.skipIf(server === null)('the acceptance kit on the etcd plugin', async 
     beforeAll(() => suite.start());
     afterAll(() => suite.stop());
     for (const { id, title, skip, isLong, run: runCase } of suite.cases) {
-      // Those that kill processes run in full runs, and with `tailrace plugin test`.
-      const isLeftOut = skip !== null || (isLong && !process.env.TAILRACE_FULL);
+      // Those that kill processes or move 40 MB run in full runs, and with `tailrace plugin test`.
+      const isLarge = isLong || id === 'output/full';
+      const isLeftOut = skip !== null || (isLarge && !process.env.TAILRACE_FULL);
       test.skipIf(isLeftOut)(`${id}: ${title}`, async ({ signal }) => void (await runCase(signal)));
     }
   }

@@ -173,7 +173,7 @@ test('add and remove: the example plugin as it is packed', async () => {
   expect(readdirSync(dir).sort()).toEqual(['p.yaml', 'package.json']);
   expect(await plugin(dir, 'add', tarball, '--yes')).toMatchObject({
     code: 0,
-    out: 'added tailrace-plugin-etcd 0.1.0: sink etcd\n',
+    out: 'added tailrace-plugin-etcd 0.1.0: source etcd, sink etcd\n',
   });
   expect(yaml(dir)).toBe('plugins:\n  - tailrace-plugin-etcd\n');
   expect(readdirSync(join(dir, 'node_modules')).filter((name) => !name.startsWith('.'))).toEqual([
@@ -221,6 +221,6 @@ test('add: from a registry; its publisher is shown, another API refused before a
   }
   expect(registry.asked).not.toContain('tailrace-plugin-future.tgz');
   const added = result(await plugin(dir, 'add', 'tailrace-plugin-etcd@^0.1.0', '--yes', '--json'));
-  expect(added.result).toMatchObject({ published: { publisher: 'anna' }, plugin: { sink: 'etcd' } });
+  expect(added.result).toMatchObject({ published: { publisher: 'anna' }, plugin: { source: 'etcd', sink: 'etcd' } });
   expect(yaml(dir)).toBe(`${SETTINGS}plugins: [tailrace-plugin-etcd]\n`);
 });

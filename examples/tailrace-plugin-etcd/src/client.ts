@@ -65,6 +65,20 @@ export class EtcdClient {
     return keys.map((_, i) => responses[i]?.response_range?.kvs?.[0]);
   }
 
+  /** Of a request that is made elsewhere. */
+  async headers(signal: AbortSignal): Promise<Readonly<Record<string, string>>> {
+    if (this.#config.user !== undefined && this.#token === null) await this.#authenticate(signal);
+    return { 'content-type': 'application/json', ...(this.#token !== null && { authorization: this.#token }) };
+  }
+
+  address(path: string): URL {
+    return new URL(path, this.#config.url);
+  }
+
+  errorOf(response: Response): Promise<TailraceError> {
+    return errorOf(this.#part, response);
+  }
+
   async #authenticate(signal: AbortSignal): Promise<void> {
     const { user, password = '' } = this.#config;
     this.#token = null;

@@ -34,3 +34,20 @@ export const sinkConfig = z.strictObject({
 });
 
 export type SinkConfig = z.output<typeof sinkConfig>;
+
+export const sourceConfig = z.strictObject({
+  ...server,
+  prefix: z
+    .string()
+    .min(1)
+    .describe('What the keys begin with, e.g. `/shop/products/`; what stands behind it is the key of a row.'),
+  columns: z
+    .array(z.string().min(1))
+    .min(1)
+    .refine((names) => new Set(names).size === names.length, { error: 'must differ from each other' })
+    .describe(
+      'Names of the columns: first that of the key, then members of the JSON objects that the values are. All are text.',
+    ),
+});
+
+export type SourceConfig = z.output<typeof sourceConfig>;

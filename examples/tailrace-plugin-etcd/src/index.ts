@@ -1,6 +1,6 @@
 /** The plugin: what `plugins:` of a tailrace.yaml loads. Everything behind `open` is loaded when it is used. */
-import { definePlugin, defineSink, serverPlace, tableParts } from 'tailrace/sdk';
-import { sinkConfig } from './config.ts';
+import { definePlugin, defineSink, defineSource, serverPlace, tableParts } from 'tailrace/sdk';
+import { sinkConfig, sourceConfig } from './config.ts';
 import { rowPrefix } from './names.ts';
 
 const sink = defineSink({
@@ -15,4 +15,16 @@ const sink = defineSink({
   open: async (options) => (await import('./sink.ts')).openSink(options),
 });
 
-export default definePlugin({ api: 1, sink });
+const source = defineSource({
+  type: 'etcd',
+  summary: 'Keys of etcd below a prefix as rows of one table.',
+  config: sourceConfig,
+  emits: ['insert', 'update', 'delete', 'snapshot', 'snapshot-begin', 'snapshot-end'],
+  check: async (options) => (await import('./source.ts')).checkSource(options),
+  describe: async (options) => [(await import('./source.ts')).describeSource(options)],
+  open: async (options) => new (await import('./source.ts')).EtcdReader(options),
+  // It makes nothing in etcd.
+  teardown: async () => {},
+});
+
+export default definePlugin({ api: 1, source, sink });

@@ -4,6 +4,8 @@ export interface KeyValue {
   readonly key: string;
   readonly value?: string;
   readonly mod_revision: string;
+  /** Of the key since it was made: 1 at first. */
+  readonly version?: string;
 }
 
 export interface RangeRequest {
@@ -49,4 +51,20 @@ export interface TxnAnswer {
     readonly response_range?: { readonly kvs?: readonly KeyValue[] };
     readonly response_txn?: TxnAnswer;
   }[];
+}
+
+export interface WatchEvent {
+  /** Absent: PUT. */
+  readonly type?: 'DELETE';
+  readonly kv: KeyValue;
+}
+
+export interface WatchAnswer {
+  readonly header: { readonly cluster_id: string; readonly revision: string };
+  readonly created?: boolean;
+  readonly canceled?: boolean;
+  readonly cancel_reason?: string;
+  /** Where it begins now what is kept; with `canceled`. */
+  readonly compact_revision?: string;
+  readonly events?: readonly WatchEvent[];
 }

@@ -1,7 +1,7 @@
 /** How the acceptance kit makes, reads and breaks etcd: the one at ETCD_URL, or on this machine. */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { documentMembers, type TableSchema } from 'tailrace/sdk';
-import type { SinkDriver, TargetRow } from 'tailrace/testkit';
+import type { SinkDriver, SourceChange, SourceDriver, TargetRow } from 'tailrace/testkit';
 
 const SERVER = new URL(process.env.ETCD_URL ?? 'http://127.0.0.1:2379');
 
@@ -70,6 +70,65 @@ export const sink: SinkDriver = {
   poison: async () => 'x'.repeat(1_600_000),
   notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
 };
+
+export const source: SourceDriver = {
+  module: null,
+  changesKeys: true,
+  async origin() {
+    const relay = new Relay();
+    const port = await relay.listen();
+    const prefix = `kit/${crypto.randomUUID()}/`;
+    relays.set(prefix, { relay, port });
+    return {
+      settings: { url: `http://127.0.0.1:${port}`, prefix, columns: ['id', 'a', 'b'] },
+      table: 'public.rows',
+      change: (changes) => changeIn(prefix, changes),
+      async remove() {
+        await call('/v3/kv/deleterange', { key: base64(prefix), range_end: base64(`${prefix}\uffff`) });
+        await relay.close().catch(() => {});
+      },
+    };
+  },
+  wrongHost: async ({ settings }) => ({ ...settings, url: 'http://127.0.0.1:1' }),
+  wrongCredential: async ({ settings }, password) => ({ ...settings, user: 'nobody', password }),
+  async interrupt({ settings }) {
+    const { relay, port } = relays.get(settings.prefix)!;
+    await relay.close();
+    return async () => void (await relay.listen(port));
+  },
+  async loseHistory() {
+    const { header } = (await call('/v3/kv/put', { key: base64('kit/compacted') })) as {
+      header?: { revision: string };
+    };
+    await call('/v3/kv/compaction', { revision: header?.revision, physical: true });
+  },
+  notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
+};
+
+/** In transactions, which may touch a key once and take 128 operations. */
+async function changeIn(prefix: string, changes: readonly SourceChange[]): Promise<void> {
+  const touched = new Set<string>();
+  let success: object[] = [];
+  const commit = async () => {
+    if (success.length > 0) await call('/v3/kv/txn', { success });
+    success = [];
+    touched.clear();
+  };
+  for (const change of changes) {
+    const ids = [change.id, change.newId ?? change.id];
+    if (success.length > 100 || ids.some((id) => touched.has(id))) await commit();
+    for (const id of ids) touched.add(id);
+    success.push(...operationsOf(prefix, change));
+  }
+  await commit();
+}
+
+function operationsOf(prefix: string, { op, id, newId, a = null, b = null }: SourceChange): readonly object[] {
+  const remove = { request_delete_range: { key: base64(prefix + id) } };
+  if (op === 'delete') return [remove];
+  const put = { key: base64(prefix + (newId ?? id)), value: base64(JSON.stringify({ a, b })) };
+  return newId === undefined ? [{ request_put: put }] : [remove, { request_put: put }];
+}
 
 async function rowsOf(prefix: string, { schema, table, columns }: TableSchema): Promise<readonly TargetRow[]> {
   const encode = (name: string) => name.replaceAll('%', '%25').replaceAll('/', '%2F');
