@@ -37,7 +37,7 @@ export async function withEffects(
       source !== null
         ? [...change.consequences, ...(await filterTexts(source, effects))]
         : sink !== null
-          ? await consequences(change, before, sink, effects)
+          ? [...(await consequences(change, before, sink, effects)), ...leftBehind(change, before, sink, effects)]
           : change.consequences;
     changes.push({ ...change, consequences: texts });
   }
@@ -45,8 +45,8 @@ export async function withEffects(
 }
 
 function sourceOf(plans: readonly PipelinePlan[], { kind, pipeline: name, name: own }: PlanChange): SourcePlan | null {
-  const pipeline = kind === 'source' ? plans.find((plan) => plan.name === name) : undefined;
-  return pipeline?.sources.find((one) => one.name === own) ?? null;
+  const pipeline = kind === 'source' ? plans.find((plan) => isCalled(plan, name)) : undefined;
+  return pipeline?.sources.find((one) => isCalled(one, own)) ?? null;
 }
 
 /** A plan is of use while the source cannot be asked. */
@@ -95,6 +95,21 @@ async function consequences(
 
 function stepsOf({ pipeline, sink }: PlannedSink) {
   return stepsOfSink(pipeline, sink);
+}
+
+/** Of steps that say by the old row where a row was: by the new ones they look elsewhere. */
+function leftBehind(
+  change: PlanChange,
+  plans: readonly PipelinePlan[],
+  now: PlannedSink,
+  { rules }: PlanEffects,
+): readonly string[] {
+  const old = sinkOf(plans, change);
+  if (old === null || !change.fields.some(({ name }) => name.endsWith('transform'))) return [];
+  if (![old, now].some((one) => rules.needEveryChange?.(stepsOf(one)) === true)) return [];
+  return [
+    'rows stay where the old steps sent them, also when they change or are sent again: rebuild, or empty the target',
+  ];
 }
 
 function timeText(records: number, rate: number | null): string | null {

@@ -161,6 +161,18 @@ describe('in a running instance', () => {
     expect([later.hash, hash]).toEqual([before.hash, plan.hash]);
   });
 
+  test('a plan says that rows stay where other cases sent them', async () => {
+    const [upstream, target] = [new Upstream(), new Target()];
+    const routed = (condition: string) => [
+      { verb: 'route', config: { t: { other: condition } }, path: ['sinks', 'search', 'transform', 0] },
+    ];
+    const source = sourceOf(upstream);
+    const instance = await started([pipelineOf([source], [sinkOf(target, { transform: routed('id = 1') })])]);
+    const after = [pipelineOf([source], [sinkOf(target, { transform: routed('id = 2') })])];
+    const { changes } = await instance.withEffects(instance.planReload(after), after);
+    expect(changes[0]!.consequences.at(-1)).toContain('rows stay where the old steps sent them');
+  });
+
   test('a changed step restarts its sink alone, which goes on where it was', async () => {
     const [upstream, search, cache] = [new Upstream(), new Target(), new Target()];
     upstream.add(row(1, 'a'));
