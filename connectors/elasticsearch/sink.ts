@@ -11,6 +11,7 @@ import type {
   TableSchema,
 } from '../../src/sdk/index.ts';
 import { applyRows } from '../../src/sdk/target/apply-rows.ts';
+import { liveAbove } from '../../src/sdk/target/floors.ts';
 import { foldRows } from '../../src/sdk/target/fold.ts';
 import { sourceTableName } from '../../src/sdk/target/names.ts';
 import { mergePositions, startOf } from '../../src/sdk/target/positions.ts';
@@ -124,9 +125,7 @@ class ElasticsearchSink implements Sink {
     refused: RefusedRows,
   ): Promise<void> {
     const { context } = this.#parts;
-    // Invariant 7: what lies below the floor was removed by a truncate or sweep and stays so.
-    const floor = BigInt(table.index.state.floor);
-    const live = floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    const live = liveAbove(BigInt(table.index.state.floor), records);
     let stale = records.length - live.length;
     let incomplete = 0;
     await applyRows(foldRows(live), refused, async (rows) => {

@@ -1,6 +1,11 @@
 /** Versions below which writes to a table are refused: a truncate or sweep has removed all that is older (DESIGN § 6). */
 import type { SinkRecord } from '../../contracts/sink.ts';
 
+/** Invariant 7: the records that a truncate or sweep up to the version has not removed. */
+export function liveAbove(floor: bigint, records: readonly SinkRecord[]): readonly SinkRecord[] {
+  return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+}
+
 /** By the target's name of the table, as a session has read and raised them. What the target stores decides: see `learn`. */
 export class Floors {
   #versions: Map<string, bigint>;
@@ -30,8 +35,7 @@ export class Floors {
 
   /** The records that are not refused. */
   live(table: string, records: readonly SinkRecord[]): readonly SinkRecord[] {
-    const floor = this.#of(table);
-    return floor === 0n ? records : records.filter(({ change }) => change.version >= floor);
+    return liveAbove(this.#of(table), records);
   }
 
   /** For `restore`, when what was written since is rolled back. */
