@@ -19,6 +19,7 @@ import { SinkTask } from './sink-task.ts';
 import { plannedFilters } from './source-filters.ts';
 import { SourceTask } from './source-task.ts';
 import { isStaged, namesTable, readFrom, stepsOfSink, topicForSinks } from './stage/stage-plan.ts';
+import { removeStageStore, stageStorePath } from './stage/stage-store.ts';
 import { StageTask } from './stage/stage-task.ts';
 import { labelOf } from './stored-names.ts';
 import type { TableDirectory } from './table-directory.ts';
@@ -89,6 +90,13 @@ export class RunningPipelines implements Reloadable {
     this.#options = options;
     this.#directory = directory;
     this.#parts = this.#build(directory.apply(options.pipelines), []);
+    this.#removeStores(this.#parts);
+  }
+
+  /** Of stages that pipelines had before. */
+  #removeStores(all: readonly PipelineParts[]): void {
+    const { dataDir } = this.#options.instance;
+    for (const { plan, stage } of all) if (stage === null) removeStageStore(stageStorePath(dataDir, plan.name));
   }
 
   get tasks(): readonly PipelineTasks[] {
@@ -250,6 +258,7 @@ export class RunningPipelines implements Reloadable {
       );
       for (const [, task] of ended) if (!(task instanceof SourceTask)) task.release();
       this.#parts = after;
+      this.#removeStores(after);
       if (!this.#isStopping) for (const [, task] of begun) this.#begin(task);
     });
     return {
@@ -291,20 +300,24 @@ export class RunningPipelines implements Reloadable {
 
   #source(pipeline: PipelinePlan, plan: SourcePlan, share: number): Part<SourcePlan, SourceTask> {
     const { instance, log, envelope, rules, context, topicAdmin } = this.#options;
-    const maxBytes = Math.min(MAX_SOURCE_BUFFER_BYTES, share);
+    // Invariant 10: what it keeps of its rows beside the log has a part of its share.
+    const isKept = plan.manifest.rehydrates?.(plan.config) === true;
+    const maxBytes = Math.min(MAX_SOURCE_BUFFER_BYTES, isKept ? share >> 1 : share);
+    const cacheBytes = isKept ? share - maxBytes : 0;
     // The rules of the pipeline as they are when a table is seen.
     const current = () => this.plans.find(({ name }) => name === pipeline.name) ?? pipeline;
     const shared = { log, envelope, rules, context, maxBytes, rulesContext: { maskKey: instance.maskKey } };
     const task = new SourceTask({
       ...shared,
       plan,
+      cacheBytes,
       instance: instance.instance,
       dataDir: instance.dataDir,
       ...(topicAdmin && { topicAdmin }),
       tableTopics: new Set(sourceTopics(envelope, plan)),
       rulesOf: (tables) => tableRules(current(), plan, tables),
     });
-    return { plan, task, maxBytes };
+    return { plan, task, maxBytes: maxBytes + cacheBytes };
   }
 
   #stage(plan: PipelinePlan, maxBytes: number): Part<PipelinePlan, StageTask> {

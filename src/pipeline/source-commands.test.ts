@@ -59,6 +59,7 @@ function started(log: MemoryLog): SourceTask {
     context: { log: () => {}, clock: systemClock, failpoint: () => {}, random: Math.random },
     tableTopics: new Set(),
     maxBytes: 1 << 20,
+    cacheBytes: 1 << 20,
     rulesOf: () => [],
   });
   const abort = new AbortController();

@@ -39,6 +39,8 @@ export interface SourceTaskOptions {
   /** Names of the topics that the captured tables go to. */
   readonly tableTopics: ReadonlySet<string>;
   readonly maxBytes: number;
+  /** Of what is filled in. */
+  readonly cacheBytes: number;
   /** Where what is filled in is kept; absent: nothing is. */
   readonly dataDir?: string;
   readonly topicAdmin?: TopicAdmin;
@@ -281,10 +283,10 @@ export class SourceTask {
 
   /** What is filled in. Caught up with the log before the source is read. */
   async #kept(from: Position | null, saved: SourceCheckpoint | null, signal: AbortSignal): Promise<Kept> {
-    const { tableTopics, log, dataDir, ...options } = this.#options;
+    const { tableTopics, log, dataDir, cacheBytes, ...options } = this.#options;
     const since = from === null ? unbrokenFromNow(log, tableTopics) : (saved?.since ?? {});
     if (dataDir === undefined) return { since, rehydration: null };
-    const asked = { ...options, log, dataDir, since, tables: this.#tables!, wanted: this.#wanted };
+    const asked = { ...options, log, dataDir, cacheBytes, since, tables: this.#tables!, wanted: this.#wanted };
     return { since, rehydration: await openRehydration(asked, signal) };
   }
 

@@ -51,6 +51,7 @@ export class Capture {
       context,
       tableTopics: new Set(tables.map((table) => tableTopic(envelope, name, table))),
       maxBytes: 1 << 20,
+      cacheBytes: 1 << 20,
       dataDir: dir,
       topicAdmin: log.admin.topics!,
       rulesOf: () => [],

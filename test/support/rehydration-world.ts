@@ -68,7 +68,7 @@ export class RehydrationWorld {
     const context = { log, envelope, clock, logger: () => {}, failpoint: () => {} };
     const { signal } = new AbortController();
     const kept = await Rehydration.open(
-      { ...context, path, source: 'shop', since, tables: described, wanted: this.wanted },
+      { ...context, path, cacheBytes: 1 << 20, source: 'shop', since, tables: described, wanted: this.wanted },
       signal,
     );
     const encoder = newEncoder({ memory: kept });

@@ -16,8 +16,6 @@ import { TopicCells } from './topic-cells.ts';
 
 /** Raised when the tables change: an older file is made anew. */
 const FORMAT = 1;
-/** Invariant 10: what is beyond goes to the disk, of transactions that have not ended too. */
-const CACHE_KIB = 8 * 1024;
 const JOURNAL_BYTES = 64 << 20;
 
 export class ColumnStore {
@@ -32,21 +30,24 @@ export class ColumnStore {
     this.#database = new DatabaseSync(path, { timeout: 0 });
   }
 
-  /** Makes the file when there is none, or none that can be read. Throws `source.rehydrate`. */
-  static open(path: string): ColumnStore {
+  /**
+   * Makes the file when there is none, or none that can be read. Throws `source.rehydrate`.
+   * @param cacheBytes Invariant 10: what is beyond goes to the disk, of transactions that have not ended too
+   */
+  static open(path: string, cacheBytes: number): ColumnStore {
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       closeSync(openSync(path, 'a', 0o600));
-      return tryOpen(path) ?? ColumnStore.make(path);
+      return tryOpen(path, cacheBytes) ?? ColumnStore.make(path, cacheBytes);
     } catch (error) {
       throw storeError(error, path);
     }
   }
 
-  static make(path: string): ColumnStore {
+  static make(path: string, cacheBytes: number): ColumnStore {
     const store = new ColumnStore(path);
     try {
-      store.#prepare();
+      store.#prepare(cacheBytes);
       return store;
     } catch (error) {
       store.#database.close();
@@ -54,10 +55,10 @@ export class ColumnStore {
     }
   }
 
-  #prepare(): void {
+  #prepare(cacheBytes: number): void {
     this.#database.exec(
       `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-       PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES}`,
+       PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; PRAGMA journal_size_limit = ${JOURNAL_BYTES}`,
     );
     const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version === FORMAT) return;
@@ -173,9 +174,9 @@ export class ColumnStore {
 }
 
 /** Null when the file was damaged, and is removed. */
-function tryOpen(path: string): ColumnStore | null {
+function tryOpen(path: string, cacheBytes: number): ColumnStore | null {
   try {
-    return ColumnStore.make(path);
+    return ColumnStore.make(path, cacheBytes);
   } catch (error) {
     if (!isDamage(error)) throw error;
     removeStore(path);

@@ -13,6 +13,7 @@ export interface OpenRehydrationOptions {
   readonly envelope: Envelope;
   readonly context: ConnectorContext;
   readonly dataDir: string;
+  readonly cacheBytes: number;
   readonly tables: readonly TableDescription[];
   readonly since: UnbrokenSince;
   readonly wanted: Map<string, UnsentRules>;

@@ -16,7 +16,15 @@ const position = (lsn: string) => ({ v: 1, lsn });
 async function outputOf(world: RehydrationWorld) {
   const { log, clock, path } = world;
   const context = { log, envelope, clock, logger: () => {}, failpoint: () => {} };
-  const options = { ...context, path, source: 'shop', since: {}, tables: [TABLE], wanted: new Map() };
+  const options = {
+    ...context,
+    path,
+    cacheBytes: 1 << 20,
+    source: 'shop',
+    since: {},
+    tables: [TABLE],
+    wanted: new Map(),
+  };
   const rehydration = await Rehydration.open(options, new AbortController().signal);
   const encoder = newEncoder({ memory: rehydration });
   const output = new LogSourceOutput({

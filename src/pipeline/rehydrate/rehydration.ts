@@ -29,6 +29,8 @@ export type UnbrokenSince = Readonly<Record<string, string>>;
 export interface RehydrationOptions {
   /** Of the store's file. */
   readonly path: string;
+  /** Of the store's memory. */
+  readonly cacheBytes: number;
   readonly source: string;
   readonly log: Log;
   readonly envelope: Envelope;
@@ -114,8 +116,8 @@ export class Rehydration implements RowMemory {
   /** What was followed in another log is of no use. */
   #open(): ColumnStore {
     if (this.#store !== null) return this.#store;
-    const { path, log } = this.#options;
-    const store = ColumnStore.open(path);
+    const { path, log, cacheBytes } = this.#options;
+    const store = ColumnStore.open(path, cacheBytes);
     this.#store = store;
     const { lineage } = store;
     for (const [topic, cover] of store.covers()) {
