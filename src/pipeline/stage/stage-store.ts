@@ -8,7 +8,7 @@
  *     …                      tables of the steps
  */
 import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 import { DatabaseSync, type StatementSync } from 'node:sqlite';
 import { TailraceError } from '../../contracts/errors.ts';
 import type { TableDescription, TableSchema } from '../../contracts/schema.ts';
@@ -164,6 +164,11 @@ export class StageStore {
   }
 }
 
+/** Of the stage of a pipeline. */
+export const stageStorePath = (dataDir: string, pipeline: string) =>
+  join(dataDir, 'stages', `${encodeURIComponent(pipeline)}.db`);
+
+/** Also of a pipeline that has no stage any more: nothing of its rows stays beside the log. */
 export function removeStageStore(path: string): void {
   for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
 }

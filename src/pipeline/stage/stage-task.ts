@@ -3,10 +3,8 @@
  * other rows, and writes what the sinks read. What it keeps of other rows stands in a store beside the log, which follows it
  * and is never ahead of it (catch-up.ts).
  */
-import { join } from 'node:path';
 import type { StageStatus } from '../../contracts/control.ts';
 import type { Envelope } from '../../contracts/envelope.ts';
-import { TailraceError } from '../../contracts/errors.ts';
 import type { Log } from '../../contracts/log.ts';
 import type { PipelinePlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
@@ -22,10 +20,11 @@ import { mayPass, restingState, TaskStateKeeper } from '../task-state.ts';
 import { TransactionReader } from '../transaction-reader.ts';
 import { catchUp, coverOf, setCover } from './catch-up.ts';
 import { Chain, REFRESH_BEGIN, type RefreshPlace } from './chain.ts';
+import { judgeHistory } from './judge-history.ts';
 import { StageOutput } from './stage-output.ts';
-import { namesTable, readFrom, stagedSteps } from './stage-plan.ts';
+import { readFrom, stagedSteps } from './stage-plan.ts';
 import { positionsOf, readStage, stepsHash } from './stage-state.ts';
-import { removeStageStore, StageStore } from './stage-store.ts';
+import { removeStageStore, StageStore, stageStorePath } from './stage-store.ts';
 
 const MAX_RECORDS = 1_000;
 /** Between two transactions of the store. */
@@ -163,7 +162,7 @@ export class StageTask {
   /** Followed up to where the stage stands. */
   async #openStore(signal: AbortSignal): Promise<Pick<Session, 'store' | 'chain'>> {
     const { pipeline, log, envelope, rules, rulesContext, context, dataDir, described } = this.#options;
-    const path = join(dataDir, 'stages', `${encodeURIComponent(pipeline.name)}.db`);
+    const path = stageStorePath(dataDir, pipeline.name);
     const positions = readStage(log, pipeline.name)?.positions ?? {};
     let store = StageStore.open(path);
     try {
@@ -174,7 +173,7 @@ export class StageTask {
         store = StageStore.open(path);
         cover = {};
       }
-      this.#judgeHistory(cover);
+      judgeHistory(this.#options, cover);
       const makeRow = envelope.row;
       const chain = new Chain({ steps: stagedSteps(pipeline), rules, rulesContext, store, makeRow, described });
       const shared = { log, envelope, schemas: this.#schemas, store, chain };
@@ -186,35 +185,6 @@ export class StageTask {
     } catch (error) {
       store.close();
       throw error;
-    }
-  }
-
-  /** Invariant 5: of a table whose older rows are gone from the log nothing can be looked up, and NULL would be wrong. */
-  #judgeHistory(cover: Readonly<Record<string, string>>): void {
-    const { pipeline, log, envelope, rules } = this.#options;
-    const steps = stagedSteps(pipeline).flatMap((source) => rules.stateful?.(source) ?? []);
-    const tables = pipeline.sources.flatMap(({ name: source, tables }) =>
-      tables.map((name) => ({
-        source,
-        schema: name.slice(0, name.indexOf('.')),
-        table: name.slice(name.indexOf('.') + 1),
-      })),
-    );
-    for (const table of tables.filter((one) =>
-      steps.some((step) => step.kind === 'lookup' && namesTable(step.from, one)),
-    )) {
-      const topic = envelope.topicOf(table.source, table.schema, table.table);
-      const info = log.topics.get(topic);
-      const isWhole =
-        info === undefined || info.settings.cleanup === 'compact' || info.partitions[0]?.startOffset === 0n;
-      if (isWhole || cover[topic] !== undefined) continue;
-      throw new TailraceError(
-        'log.compacted',
-        `${topic} no longer holds all rows of its table: nothing can be looked up`,
-        {
-          remedy: 'have the source fill in what updates leave out (toast: store), so that its topics are compacted',
-        },
-      );
     }
   }
 
