@@ -2,6 +2,7 @@
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { connectors } from '../connectors/index.ts';
 import { errorCatalogue } from '../src/contracts/errors.ts';
+import { acceptancePage } from './generator/acceptance.ts';
 import { commandsPage } from './generator/commands.ts';
 import { instanceFilePage, pipelineFilePage } from './generator/configuration.ts';
 import { expressionsPage } from './generator/expressions.ts';
@@ -34,6 +35,7 @@ function productVersion(): string {
 /** Page name → text. */
 export async function referencePages(): Promise<ReadonlyMap<string, string>> {
   return new Map([
+    ['acceptance.md', await acceptancePage()],
     ['errors.md', errorsPage()],
     ['connectors.md', await connectorsPage()],
     ['expressions.md', expressionsPage()],
