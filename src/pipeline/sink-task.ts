@@ -29,6 +29,7 @@ import { SinkRules } from './sink-rules.ts';
 import { labelOf, storedAs } from './stored-names.ts';
 import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
 import { TransactionReader } from './transaction-reader.ts';
+import { Unflushed } from './unflushed.ts';
 import { verifiedStatus } from './verify/verified.ts';
 
 export interface SinkTaskOptions {
@@ -60,6 +61,8 @@ interface Session {
 
 /** Records. */
 const MIN_RATED = 100;
+/** Written in one go: few enough to be gone before the garbage collector has moved them, enough to be worth a round trip. */
+const PIECE_RECORDS = 2_000;
 
 export class SinkTask {
   readonly #options: SinkTaskOptions;
@@ -80,6 +83,7 @@ export class SinkTask {
   #attempt = 0;
   readonly #delivery = new DeliveryClock();
   #lastSuccessMs: number | null = null;
+  #unflushed: Unflushed;
   /** Of the last batch that the target holds. */
   #committing: Promise<void> | null = null;
   /** Time in which it delivered what `#records` counts, ms. */
@@ -88,6 +92,7 @@ export class SinkTask {
   constructor(options: SinkTaskOptions) {
     const { plan, pipeline, steps, log, envelope, context, sources, topics, rules, rulesContext } = options;
     this.#options = options;
+    this.#unflushed = new Unflushed(context.clock, plan.batch);
     this.#keeper = new TaskStateKeeper(context.log, context.clock, {
       sink: `${options.label ?? pipeline}/${labelOf(plan)}`,
     });
@@ -206,7 +211,7 @@ export class SinkTask {
       await this.#letters.release();
       while (!signal.aborted) {
         const records = await reader.next();
-        if (records.length > 0 || this.#endsReplay(reader.positions())) {
+        if (records.length > 0 || this.#unflushed.any || this.#endsReplay(reader.positions())) {
           await session.rate?.take(records.length, signal);
           const begun = this.#options.context.clock.monotonic();
           await this.#deliverBatch(session, records, signal);
@@ -261,12 +266,14 @@ export class SinkTask {
     const rate = perSecond === null ? null : new RateLimit(context.clock, perSecond);
     const maxRecords = Math.min(plan.batch.maxRecords, rate?.most ?? plan.batch.maxRecords);
     const limits = { maxRecords, maxBytes: Math.min(maxBytes, plan.batch.maxBytes) };
+    this.#unflushed = new Unflushed(context.clock, limits);
     const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, ...limits };
+    const pieces = { retries, leaps: leapsOf(replay), maxRecords: Math.min(maxRecords, PIECE_RECORDS) };
     await this.#snapshots?.resume(shared, this.#places.committed(), this.#positions);
     const reader =
       plan.consistency === 'transactional'
         ? new TransactionReader(shared, this.#positions)
-        : new SinkReader({ ...shared, retries, leaps: leapsOf(replay) }, this.#positions);
+        : new SinkReader({ ...shared, ...pieces }, this.#positions);
     return { reader, rate };
   }
 
@@ -286,19 +293,25 @@ export class SinkTask {
     await this.#letters.write(letters, applied);
     this.#report(letters);
     this.#records += records.length;
-    // The rest of a transaction comes first.
-    if (!reader.endsWhole) return;
+    this.#unflushed.add(records, applied);
+    // The rest of a transaction, or of a batch, comes first.
+    if (!reader.endsWhole || (reader instanceof SinkReader && this.#goesOn(records, next))) return;
     await sink.flush(signal);
+    const retried = this.#unflushed.flushed();
     failpoint('sink.after-flush');
     this.#attempt = 0;
     this.#lastSuccessMs = clock.now();
     this.#delivery.acknowledged(this.#lastSuccessMs);
     await this.#committing;
-    const retried = applied.filter(({ origin }) => origin !== undefined);
     this.#committing = this.#commit(next, retried, epoch);
     this.#committing.catch(() => {});
     if (retried.length > 0 || !session.keepsPositions) await this.#committing;
     if (retried.length > 0) await this.#letters.release();
+  }
+
+  /** More is there to be written to the target before it makes all of it durable. */
+  #goesOn(records: readonly ReadRecord[], next: SinkPositions): boolean {
+    return records.length > 0 && !this.#unflushed.isFull && this.#places.lag(next) > 0n && !this.#endsReplay(next);
   }
 
   /** Offsets, and what has become of dead letters that were tried again, in one commit. */
