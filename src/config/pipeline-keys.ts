@@ -109,14 +109,14 @@ export const sinkKeys = z.strictObject({
   transform: steps().describe('Steps for this sink only, after those of the pipeline.'),
   batch: z
     .strictObject({
-      records: z.int().min(1).max(100_000).default(10_000).describe('Most records in one write.'),
+      records: z.int().min(1).max(100_000).default(10_000).describe('Most records that are made durable in the target together.'),
       bytes: sizeBytes()
         .refine((bytes) => bytes >= MIN_BATCH_BYTES, { error: 'must be at least 64KB' })
         .prefault('8MB')
-        .describe('Most bytes in one write, e.g. `4MB`.'),
+        .describe('Most bytes of them, e.g. `4MB`.'),
     })
     .prefault({})
-    .describe('Limits of one write.'),
+    .describe('Limits of what is made durable in the target together.'),
   max_dead_letters_per_minute: z
     .int()
     .min(0)

@@ -31,9 +31,7 @@ export class Unflushed {
 
   get isFull(): boolean {
     const { maxRecords, maxBytes } = this.#limits;
-    return (
-      this.#records >= maxRecords || this.#bytes >= maxBytes || this.#clock.monotonic() - this.#sinceMs >= MAX_MS
-    );
+    return this.#records >= maxRecords || this.#bytes >= maxBytes || this.#clock.monotonic() - this.#sinceMs >= MAX_MS;
   }
 
   /** @param applied those of `records` that the target took */
