@@ -17,8 +17,6 @@ import { DamagedValue, isDamage } from '../rehydrate/store-errors.ts';
 
 /** Raised when the tables change: an older file is made anew. */
 const FORMAT = 1;
-/** Invariant 10: what is beyond goes to the disk, of transactions that have not ended too. */
-const CACHE_KIB = 8 * 1024;
 const JOURNAL_BYTES = 64 << 20;
 const SQLITE_NOTADB = 26;
 
@@ -35,21 +33,24 @@ export class StageStore {
     this.#database = new DatabaseSync(path, { timeout: 0 });
   }
 
-  /** Makes the file when there is none, or none that can be read. Throws `stage.store`. */
-  static open(path: string): StageStore {
+  /**
+   * Makes the file when there is none, or none that can be read. Throws `stage.store`.
+   * @param cacheBytes what of it is held in memory
+   */
+  static open(path: string, cacheBytes: number): StageStore {
     try {
       mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
       closeSync(openSync(path, 'a', 0o600));
-      return StageStore.#tryOpen(path) ?? StageStore.#make(path);
+      return StageStore.#tryOpen(path, cacheBytes) ?? StageStore.#make(path, cacheBytes);
     } catch (error) {
       throw storeError(error, path);
     }
   }
 
-  static #make(path: string): StageStore {
+  static #make(path: string, cacheBytes: number): StageStore {
     const store = new StageStore(path);
     try {
-      store.#prepare();
+      store.#prepare(cacheBytes);
       return store;
     } catch (error) {
       store.#database.close();
@@ -58,9 +59,9 @@ export class StageStore {
   }
 
   /** Null when the file was damaged, and is removed. */
-  static #tryOpen(path: string): StageStore | null {
+  static #tryOpen(path: string, cacheBytes: number): StageStore | null {
     try {
-      return StageStore.#make(path);
+      return StageStore.#make(path, cacheBytes);
     } catch (error) {
       if (!isDamage(error)) throw error;
       removeStageStore(path);
@@ -69,10 +70,12 @@ export class StageStore {
     }
   }
 
-  #prepare(): void {
+  #prepare(cacheBytes: number): void {
+    // Invariant 10: what is beyond goes to the disk, of transactions that have not ended too.
+    const cacheKib = Math.ceil(cacheBytes / 1_024);
     this.#database.exec(
       `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-       PRAGMA cache_size = -${CACHE_KIB}; PRAGMA journal_size_limit = ${JOURNAL_BYTES}`,
+       PRAGMA cache_size = -${cacheKib}; PRAGMA journal_size_limit = ${JOURNAL_BYTES}`,
     );
     const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
     if (version === FORMAT) return;

@@ -44,6 +44,7 @@ export interface StageTaskOptions {
   readonly topics: readonly string[];
   /** See `ChainOptions`. */
   readonly described: (name: string) => TableSchema | null;
+  /** Half of it for what is read, half for what is kept. */
   readonly maxBytes: number;
 }
 
@@ -164,13 +165,13 @@ export class StageTask {
     const { pipeline, log, envelope, rules, rulesContext, context, dataDir, described } = this.#options;
     const path = stageStorePath(dataDir, pipeline.name);
     const positions = readStage(log, pipeline.name)?.positions ?? {};
-    let store = StageStore.open(path);
+    let store = StageStore.open(path, this.#options.maxBytes >> 1);
     try {
       let cover = coverOf(store, log, this.#steps, positions);
       if (cover === null) {
         store.close();
         removeStageStore(path);
-        store = StageStore.open(path);
+        store = StageStore.open(path, this.#options.maxBytes >> 1);
         cover = {};
       }
       judgeHistory(this.#options, cover);
@@ -223,7 +224,7 @@ export class StageTask {
     const { log, envelope, maxBytes, context } = this.#options;
     const saved = readStage(log, this.name)?.positions ?? {};
     this.#guard.begin(this.#positions, ({ topic }) => saved[topic] === undefined);
-    const limits = { maxRecords: MAX_RECORDS, maxBytes };
+    const limits = { maxRecords: MAX_RECORDS, maxBytes: maxBytes >> 1 };
     const options = { log, envelope, schemas: this.#schemas, guard: this.#guard, ...limits };
     const reader = new TransactionReader(options, this.#positions);
     this.#keeper.enter('running');
