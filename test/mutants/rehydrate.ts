@@ -7,6 +7,14 @@ const POSTGRES = 'connectors/postgres/rehydrate.test.ts';
 
 export const rehydrateMutants: readonly Mutant[] = [
   {
+    // A transaction is held in memory, however large it is.
+    invariant: 10,
+    file: 'src/pipeline/rehydrate/column-store.ts',
+    find: 'PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)};',
+    replace: `PRAGMA cache_size = -1000000;`,
+    test: ['src/pipeline/rehydrate/column-store.test.ts', 'invariant 10: what an open transaction has'],
+  },
+  {
     // What was sent by a small row is left in the store, and recalled when the row is written again.
     invariant: 9,
     file: 'src/pipeline/rehydrate/table-memory.ts',
