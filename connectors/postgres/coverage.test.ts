@@ -35,9 +35,13 @@ test('invariant 4: what a range has of a transaction is left out for its keys, a
   expect(leftOut(STATE, 12, '0/50')).toEqual(['100']);
   // Committed after the first snapshot was taken, whatever its id.
   expect(leftOut(STATE, 10, '0/100')).toEqual(['10', '20', '100']);
-  expect(leftOut({ ...STATE, kind: 'refresh' }, 11, '0/50')).toEqual(['10', '20']);
   const over = { ...STATE, ranges: [STATE.ranges[0]!, { ...STATE.ranges[1]!, to: null }], over: true };
   expect(leftOut(over, 11, '0/50')).toEqual(['10', '20', '100']);
+});
+
+test('invariant 7: of a table that is streamed and read once more, no delete is left out', () => {
+  // Inserted behind the begin marker and delivered, deleted before its range was read: nothing else would say so.
+  for (const xid of [10, 11, 12]) expect(leftOut({ ...STATE, kind: 'refresh' }, xid, '0/50')).toEqual([]);
 });
 
 test('of a part of a table only the rows that were read are left out', () => {
@@ -55,6 +59,6 @@ test('a truncate that only some of the rows are from before of', () => {
   expect(judge(STATE, 10)).toMatchObject({ leftOut: 'all', isMixed: false });
   expect(judge(STATE, 11)).toMatchObject({ leftOut: 'by key', isMixed: true });
   expect(judge(STATE, 12)).toMatchObject({ leftOut: 'by key', isMixed: false });
-  expect(judge({ ...STATE, kind: 'refresh' }, 10)).toMatchObject({ leftOut: 'by key', isMixed: true });
+  expect(judge({ ...STATE, kind: 'refresh' }, 10)).toMatchObject({ leftOut: 'nothing', isMixed: false });
   expect(judge(undefined, 10)).toMatchObject({ leftOut: 'all', isMixed: false });
 });

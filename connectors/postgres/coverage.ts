@@ -36,7 +36,12 @@ export class TableCoverage {
     // Of the time of reading: a change of the key that follows it is streamed later.
     this.#order = state === undefined ? null : KeyOrder.parse(state.key);
     this.#rows = rows;
-    this.#visibilities = ranges.map(({ read }) => (read === 'past' ? null : new Visibility(read)));
+    // Of a table that is streamed, what a range does not have may have been delivered since the begin marker: its delete must follow
+    // (Invariant 7), and so must all else, in order. Of a part, the keys say what the range has.
+    const follows = (keys: unknown) => state?.kind === 'refresh' && keys === null;
+    this.#visibilities = ranges.map(({ read, keys }) =>
+      read === 'past' || follows(keys) ? null : new Visibility(read),
+    );
     this.#bounds = ranges.flatMap(({ to }) => (to === null ? [] : [to]));
     this.#keys = ranges.map(({ keys }) => (keys === null ? null : new Set(keys.map((key) => key.join()))));
     this.#over = state?.over ?? false;

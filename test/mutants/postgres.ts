@@ -203,4 +203,12 @@ export const postgresMutants: readonly Mutant[] = [
     replace: ``,
     test: ['connectors/postgres/connections.test.ts', 'invariant 11: of several servers all connections'],
   },
+  {
+    // What a second reading of a table has seen is left out, deletes of rows that it did not find included.
+    invariant: 7,
+    file: 'connectors/postgres/coverage.ts',
+    find: `state?.kind === 'refresh' && keys === null`,
+    replace: `state?.kind === 'initial' && keys === undefined`,
+    test: ['connectors/postgres/coverage.test.ts', 'invariant 7: of a table that is streamed'],
+  },
 ];
