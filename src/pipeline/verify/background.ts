@@ -9,6 +9,7 @@ import type { PipelinePlan, SinkPlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { VerificationStatus } from '../../contracts/verification.ts';
 import { verifiedCheckpoint, verifyRoundCheckpoint } from '../checkpoint-names.ts';
+import { labelOf } from '../stored-names.ts';
 import type { Verifications } from './verifications.ts';
 import { percentOf, type Round, readVerified, type Verified, verifiedText } from './verified.ts';
 
@@ -88,8 +89,8 @@ export class BackgroundVerification {
 
   /** The sink delivers, and every source streams: what a snapshot has not read yet is not missing. */
   #isAtWork({ pipeline, sink }: Place): boolean {
-    const status = this.#options.running.status().pipelines.find(({ name }) => name === pipeline.name);
-    const state = status?.sinks.find(({ name }) => name === sink.name)?.state;
+    const status = this.#options.running.status().pipelines.find(({ name }) => name === labelOf(pipeline));
+    const state = status?.sinks.find(({ name }) => name === labelOf(sink))?.state;
     return state === 'running' && status!.sources.every((source) => source.state === 'streaming');
   }
 
@@ -153,4 +154,5 @@ export class BackgroundVerification {
   }
 }
 
-const nameOf = ({ pipeline, sink }: Place) => `${pipeline.name}/${sink.name}`;
+/** As people call it. */
+const nameOf = ({ pipeline, sink }: Place) => `${labelOf(pipeline)}/${labelOf(sink)}`;
