@@ -268,7 +268,7 @@ test('hostile names', async () => {
 test('a publication of the user: its column list and row filter hold for the snapshot too', async () => {
   const made = await started(
     ['public.t'],
-    `create table t (id int primary key, v int, secret text);
+    `create table t (id int, v int, secret text, primary key (id, v));
      create publication mine for table t (id, v) where (v > 10 and id <> 3);
      insert into t values (1, 1, 's'), (2, 20, 's'), (3, 30, 's')`,
     { config: { publication: 'mine' } },
