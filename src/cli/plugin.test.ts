@@ -1,11 +1,15 @@
 /** `tailrace plugin`: written, added, listed, removed; and nothing left behind by what fails. */
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { cli, projectDir, type Ran } from '../../test/support/cli.ts';
 import { startRegistry } from '../../test/support/npm-registry.ts';
 import { packDirectory, packExample } from '../../test/support/plugin-package.ts';
+import { until } from '../../test/support/project.ts';
 import { createApp } from '../main.ts';
 
 const SETTINGS = '# settings of the shop\nhttp: false # none\n';
@@ -87,6 +91,17 @@ test('new: names that cannot be are refused, and a package that fails its test l
   writeFileSync(join(templates, 'plugin-step/src/index.ts'), '');
   expect(await run()).toMatchObject({ code: 1, err: expect.stringContaining('on purpose') });
   expect(readdirSync(dir)).toEqual(['file']);
+});
+
+test('new: ended by Ctrl-C it leaves nothing', async () => {
+  const dir = projectDir({});
+  const launcher = fileURLToPath(new URL('../../bin/tailrace.cjs', import.meta.url));
+  const child = spawn(process.execPath, [launcher, 'plugin', 'new', 'sink', 'a'], { cwd: dir, detached: true });
+  const ended = once(child, 'close');
+  await until('it has begun to write', async () => readdirSync(dir).length > 0);
+  const again = setInterval(() => process.kill(-child.pid!, 'SIGINT'), 20);
+  const [code] = await ended.finally(() => clearInterval(again));
+  expect([code, readdirSync(dir)]).toEqual([1, []]);
 });
 
 test('add, ls, remove: a local file; the rest of tailrace.yaml stays as it is written', async () => {

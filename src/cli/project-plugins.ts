@@ -78,6 +78,16 @@ function packageOf(dir: string): PluginFacts['package'] {
   }
 }
 
+/** A signal ends the programs that the work has started, and not this process: what was begun is taken back. */
+export async function undisturbed<T>({ io }: Pick<CommandContext, 'io'>, work: () => Promise<T>): Promise<T> {
+  const release = io.onSignal(() => {});
+  try {
+    return await work();
+  } finally {
+    release();
+  }
+}
+
 /** The tailrace.yaml of a project, as text that is edited. */
 export class PluginList {
   readonly #path: string;

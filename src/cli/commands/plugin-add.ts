@@ -13,6 +13,7 @@ import {
   PROJECT_OPTION,
   pluginFacts,
   projectDir,
+  undisturbed,
 } from '../project-plugins.ts';
 
 /** A name of npm, with or without a version. Nothing that npm would take for an option, an address or a repository. */
@@ -72,16 +73,18 @@ async function addPackage(context: CommandContext, dir: string, spec: string): P
   if (!(await confirmed(context, preview, question))) {
     return { exitCode: 0, summary: 'nothing was done', result: { package: facts }, text: () => preview };
   }
-  try {
-    await npm.install(facts === null ? spec : `${facts.name}@${facts.version}`);
-    const name = facts?.name ?? tarballName(npm, dir, spec);
-    const outcome = await nameIt(context, dir, list, name);
-    return { ...outcome, result: { ...(outcome.result as object), published: facts } };
-  } catch (error) {
-    await list.restore();
-    await npm.restore(state);
-    throw error;
-  }
+  return undisturbed(context, async () => {
+    try {
+      await npm.install(facts === null ? spec : `${facts.name}@${facts.version}`);
+      const name = facts?.name ?? tarballName(npm, dir, spec);
+      const outcome = await nameIt(context, dir, list, name);
+      return { ...outcome, result: { ...(outcome.result as object), published: facts } };
+    } catch (error) {
+      await list.restore();
+      await npm.restore(state);
+      throw error;
+    }
+  });
 }
 
 /** Before anything of it is here. A package without the field is no plugin. */

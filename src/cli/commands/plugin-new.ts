@@ -8,6 +8,7 @@ import type { AnswerCommand, CommandContext, Outcome } from '../command.ts';
 import type { NewFile } from '../new-pipeline.ts';
 import { newPluginFiles, PLUGIN_KINDS, type PluginKind } from '../new-plugin.ts';
 import { textOption } from '../places.ts';
+import { undisturbed } from '../project-plugins.ts';
 import { type Proof, provePlugin } from '../prove-plugin.ts';
 
 const PREFIX = 'tailrace-plugin-';
@@ -33,7 +34,7 @@ On failure nothing is left behind.`,
     const packageName = packageNameOf(dir, name);
     const words = { kind, name, packageName, version: app.version };
     const files = await newPluginFiles(app.authoring.templates, words);
-    const proof = await write(context, app, dir, files);
+    const proof = await undisturbed(context, () => write(context, app, dir, files));
     return outcome(dir, files, proof, context.io.cwd);
   },
 };

@@ -4,7 +4,7 @@ import { didYouMean } from '../../lib/did-you-mean.ts';
 import { quoted } from '../../lib/printable.ts';
 import type { AnswerCommand } from '../command.ts';
 import { Npm } from '../npm.ts';
-import { PluginList, PROJECT_OPTION, projectDir } from '../project-plugins.ts';
+import { PluginList, PROJECT_OPTION, projectDir, undisturbed } from '../project-plugins.ts';
 
 export const pluginRemove: AnswerCommand = {
   kind: 'answer',
@@ -23,14 +23,16 @@ tailrace lint shows the pipelines that need it.`,
     const npm = new Npm(dir, context.io.env);
     const isInstalled = Object.hasOwn(npm.dependencies(), name);
     const state = isInstalled ? npm.state() : null;
-    try {
-      await list.write(withoutPlugin(list.before!, name));
-      if (isInstalled) await npm.uninstall(name);
-    } catch (error) {
-      await list.restore();
-      if (state !== null) await npm.restore(state);
-      throw error;
-    }
+    await undisturbed(context, async () => {
+      try {
+        await list.write(withoutPlugin(list.before!, name));
+        if (isInstalled) await npm.uninstall(name);
+      } catch (error) {
+        await list.restore();
+        if (state !== null) await npm.restore(state);
+        throw error;
+      }
+    });
     const summary = `removed ${name}`;
     return { exitCode: 0, summary, result: { name, uninstalled: isInstalled }, text: () => `${summary}\n` };
   },
