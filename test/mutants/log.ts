@@ -96,8 +96,9 @@ export const logMutants: readonly Mutant[] = [
     // A compacted segment takes the place of the old ones before it is on disk.
     invariant: 7,
     file: 'src/log/compaction/segment-writer.ts',
-    find: `    await this.#segment.sync();`,
-    replace: '',
+    find: `    await this.#write();
+    await this.#segment.sync();`,
+    replace: `    await this.#write();`,
     test: [COMPACTION_CRASH, 'invariant 7'],
   },
   {

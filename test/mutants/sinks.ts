@@ -21,8 +21,8 @@ export const sinkMutants: readonly Mutant[] = [
     // Half a transaction of the source is shown.
     invariant: 3,
     file: 'src/pipeline/sink-task.ts',
-    find: 'if (!reader.endsWhole) return;',
-    replace: '',
+    find: `if (!reader.endsWhole || `,
+    replace: `if (`,
     test: ['connectors/sqlite/sink.test.ts', 'consistency: transactional'],
   },
   {
