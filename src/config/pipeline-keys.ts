@@ -109,7 +109,12 @@ export const sinkKeys = z.strictObject({
   transform: steps().describe('Steps for this sink only, after those of the pipeline.'),
   batch: z
     .strictObject({
-      records: z.int().min(1).max(100_000).default(10_000).describe('Most records that are made durable in the target together.'),
+      records: z
+        .int()
+        .min(1)
+        .max(100_000)
+        .default(10_000)
+        .describe('Most records that are made durable in the target together.'),
       bytes: sizeBytes()
         .refine((bytes) => bytes >= MIN_BATCH_BYTES, { error: 'must be at least 64KB' })
         .prefault('8MB')

@@ -116,7 +116,10 @@ const catalogue = {
   'plugin.invalid': ['config', 'What the plugin exports is no plugin; the message names what is missing or wrong.'],
   'plugin.clash': ['config', 'The plugin brings a type or a step whose name is taken.'],
   'plugin.failed': ['environment', 'The plugin threw while it was loaded, or its program could not be read.'],
-  'plugin.install': ['environment', 'npm could not install or remove the package of a plugin; the project is as it was.'],
+  'plugin.install': [
+    'environment',
+    'npm could not install or remove the package of a plugin; the project is as it was.',
+  ],
   'plugin.unproven': ['internal', 'A new plugin did not pass its own test; nothing was written.'],
   'check.failed': ['environment', 'The pre-flight check found problems; each is listed with its remedy.'],
   'demo.missing': [
