@@ -42,6 +42,8 @@ export interface CatalogTable {
     /** Of the column in the table: never used again for another. */
     readonly number: number;
     readonly notNull: boolean;
+    /** It has a default, or is counted or generated: rows from before the column may hold something. */
+    readonly filled: boolean;
     readonly generated: boolean;
     /** Generated when it is read: in no stream. */
     readonly virtual: boolean;
@@ -95,7 +97,7 @@ const TABLE_SQL = `
       'toastTarget', (SELECT min(o.option_value::int) FROM pg_class l, pg_options_to_table(l.reloptions) o
         WHERE l.oid = ANY(${PARTS}) AND o.option_name = 'toast_tuple_target')) AS storage,
     (SELECT coalesce(json_agg(json_build_object('number', a.attnum, 'name', a.attname, 'type', a.atttypid::int8, 'modifier', a.atttypmod,
-       'notNull', a.attnotnull, 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v') ORDER BY a.attnum), '[]')
+       'notNull', a.attnotnull, 'filled', a.atthasmissing OR a.atthasdef OR a.attidentity <> '', 'generated', a.attgenerated <> '', 'virtual', a.attgenerated = 'v') ORDER BY a.attnum), '[]')
      FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped) AS columns,
     current_setting('server_version_num')::int >= 180000 AS can_publish_generated
   FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace

@@ -59,7 +59,7 @@ export async function describeRelation(
     readonly columns: readonly (WireColumn & { readonly key: boolean })[];
   },
   typeNames: ReadonlyMap<number, TypeName>,
-): Promise<{ description: TableDescription; types: readonly CatalogType[] }> {
+): Promise<{ description: TableDescription; types: readonly CatalogType[]; catalog: CatalogTable | null }> {
   const { columns, identity } = relation;
   const types = await typesOf(rows, name, columns, typeNames);
   const catalog = await catalogTable(rows, relation.oid);
@@ -69,7 +69,11 @@ export async function describeRelation(
   const usable = known.every((key) => columns.some((column) => column.name === key));
   const same = known.length === flagged.length && known.every((key) => flagged.includes(key));
   const keys = usable && (full || same) ? known : full ? [] : flagged;
-  return { description: description({ source, name, columns, types, catalog, keys, identity }), types };
+  return {
+    description: description({ source, name, columns, types, catalog, keys, identity }),
+    types,
+    catalog: catalog ?? null,
+  };
 }
 
 /** Names of the columns that identify a row in the stream, in index order. */

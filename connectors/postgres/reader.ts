@@ -13,6 +13,7 @@ import {
   type UpstreamStatus,
 } from '../../src/sdk/index.ts';
 import { snapshotStatuses } from '../../src/sdk/source/snapshot-status.ts';
+import { AlteredRows } from './altered-rows.ts';
 import type { Rows } from './catalog.ts';
 import { SqlSession } from './connections.ts';
 import { goneTables, requireContinuity, walPosition, withWayOut } from './continuity.ts';
@@ -73,6 +74,7 @@ export class PostgresReader implements SourceReader {
   #acknowledged: string | null = null;
   readonly #failover: FailoverWatch;
   readonly #governor: WalGovernor;
+  readonly #altered: AlteredRows;
   #work: Work | null = null;
   #tables: readonly CapturedTable[] = [];
   #space: SpillSpace | null = null;
@@ -84,6 +86,7 @@ export class PostgresReader implements SourceReader {
     this.#options = { ...options };
     this.#sql = new SqlSession(this.#options);
     const { clock, log } = options.context;
+    this.#altered = new AlteredRows(options.name, options.context);
     this.#failover = new FailoverWatch(options, this.#sql);
     const slot = slotOf(options);
     this.#governor = new WalGovernor({ sql: this.#sql, slot, clock, log, failover: this.#failover });
@@ -140,7 +143,11 @@ export class PostgresReader implements SourceReader {
   upstream(): UpstreamStatus {
     const { retention, warnings } = this.#governor;
     const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
-    return { snapshots, retention, warnings: [...warnings, ...(this.#space?.warnings ?? [])] };
+    return {
+      snapshots,
+      retention,
+      warnings: [...warnings, ...(this.#space?.warnings ?? []), ...this.#altered.warnings],
+    };
   }
 
   tables(): Promise<readonly FoundTable[]> {
@@ -151,6 +158,9 @@ export class PostgresReader implements SourceReader {
     const work = this.#work;
     if (work === null) throw new TailraceError('source.not_ready', 'the source is not at work yet', { remedy: LATER });
     await obey(command, work.tables, work.progress, work.runner);
+    if (command.do === 'start' && (command.rows ?? null) === null) {
+      for (const table of command.tables ?? work.tables.map(({ label }) => label)) this.#altered.readAgain(table);
+    }
     work.save();
   }
 
@@ -203,6 +213,7 @@ export class PostgresReader implements SourceReader {
       output,
       sql: this.#sql,
       captured: tables,
+      altered: this.#altered,
       isLoose: (table) => isLoose(this.#options, table),
       wait: () => context.clock.sleep(VISIBLE_MS, signal),
     });

@@ -1,5 +1,6 @@
 /** Tables of the stream by relation id: how their rows are written, and what is left out of them. */
 import { keyColumns, type RowWriter, type SourceOutput, type TableSchema, TailraceError } from '../../src/sdk/index.ts';
+import type { AlteredRows } from './altered-rows.ts';
 import type { CatalogType, Rows } from './catalog.ts';
 import { encodedText, TEXT_ENCODING } from './column-sql.ts';
 import { type ColumnText, columnText } from './column-text.ts';
@@ -43,6 +44,7 @@ export interface StreamTablesOptions {
   readonly sql: SqlSession;
   /** Tables as configured, with their identity of now. */
   readonly captured: readonly CapturedTable[];
+  readonly altered: AlteredRows;
   /** Of a table that may become another one: what it is then is not captured before the next reader. */
   readonly isLoose: (table: CapturedTable) => boolean;
   /** Resolves when to ask again whether a transaction can be seen. */
@@ -94,9 +96,10 @@ export class StreamTables {
     await this.#untilVisible(xid);
     const rows: Rows = (text, values) => sql.rows(text, values);
     const { label } = table;
-    const { description, types } = await describeRelation(rows, source, table, relation, this.#typeNames);
+    const { description, types, catalog } = await describeRelation(rows, source, table, relation, this.#typeNames);
     if (keyColumns(description).length === 0) throw withoutKey(label);
     const schema = output.register(description);
+    this.#options.altered.describe(label, { schema, catalog });
     const ordinals = schema.columns.map(({ keyOrdinal }, index) => ({ keyOrdinal: keyOrdinal ?? 0, index }));
     const keys = ordinals.filter(({ keyOrdinal }) => keyOrdinal > 0).sort((a, b) => a.keyOrdinal - b.keyOrdinal);
     this.#described.set(oid, {

@@ -1,6 +1,7 @@
 /** Messages of pgoutput recorded from a real server, and the source's decoder for them. */
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { AlteredRows } from '../../connectors/postgres/altered-rows.ts';
 import { catalogTable, type Rows } from '../../connectors/postgres/catalog.ts';
 import type { SqlSession } from '../../connectors/postgres/connections.ts';
 import { LogicalMessages, messagesTable } from '../../connectors/postgres/logical-messages.ts';
@@ -68,7 +69,8 @@ export function streamDecoder(
 ): StreamDecoder {
   const table = messagesTable({ config: { messages: { table: MESSAGES_LABEL } }, name: 's' } as SourceOptions)!;
   const messages = new LogicalMessages(table, undefined, output);
-  const tables = new StreamTables({ source: 's', output, sql, captured, isLoose: () => false, wait: unseen });
+  const altered = new AlteredRows('s', { clock: systemClock, log: () => {} });
+  const tables = new StreamTables({ source: 's', output, sql, captured, altered, isLoose: () => false, wait: unseen });
   const position = readPosition({ v: 1, system: '', timeline: 1, slot: '', publication: null, lsn, tables: {} });
   const progress = new SourceProgress(position, false, async () => []);
   return new StreamDecoder({ output, tables, progress, messages: [messages], now: () => 0, failpoint: () => {} });
