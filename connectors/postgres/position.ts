@@ -69,6 +69,15 @@ export function withSnapshot(position: PostgresPosition, label: string, state: S
   return withSnapshots({ ...position, tables }, [...others, [label, state]]);
 }
 
+/** The position without tables that are not among the labels; the same object when there are none. */
+export function withoutOthers(position: PostgresPosition, labels: readonly string[]): PostgresPosition {
+  const all = Object.entries(position.tables);
+  const kept = all.filter(([label]) => labels.includes(label));
+  if (kept.length === all.length) return position;
+  const snapshots = Object.entries(snapshotsOf(position)).filter(([label]) => labels.includes(label));
+  return withSnapshots({ ...position, tables: Object.fromEntries(kept) }, snapshots);
+}
+
 export const isPaused = (position: PostgresPosition): boolean => position.private?.paused ?? false;
 
 export function withPause(position: PostgresPosition, paused: boolean): PostgresPosition {

@@ -1,9 +1,12 @@
 /** Prepared transactions: at their COMMIT PREPARED, whatever happens in between. */
-import { expect, test } from 'vitest';
+import { expect, onTestFinished, test } from 'vitest';
+import { systemClock } from '../../src/lib/clock.ts';
 import { Follower } from '../../test/support/postgres-follower.ts';
 import { postgresScenes, type Scene } from '../../test/support/postgres-source.ts';
 import { streamEverything } from '../../test/support/streamed-scene.ts';
+import { SqlSession } from './connections.ts';
 import { publicationOf, slotOf } from './names.ts';
+import { waitUntilFree } from './slot.ts';
 
 const scene = postgresScenes({ max_prepared_transactions: '10', logical_decoding_work_mem: '64kB' });
 const TABLE = 'create table t (id int primary key, v text)';
@@ -58,6 +61,9 @@ test('a slot that was given two_phase is refused', async () => {
   await follower.run(() => follower.transactions.length === 1);
   // Version 14 has it in slots, but not in pgoutput.
   if (made.server.major < 15) return;
+  const sql = new SqlSession(made.options);
+  onTestFinished(() => sql.close());
+  await waitUntilFree(sql, slotOf(made.options), systemClock);
   await made.client.query(
     `select pg_logical_slot_peek_binary_changes($1, null, null, 'proto_version', '3', 'two_phase', 'on', 'publication_names', $2)`,
     [slotOf(made.options), publicationOf(made.options).name],

@@ -23,8 +23,8 @@ import { foundTables } from './found-tables.ts';
 import { LogicalMessages, type MessageTaker, messagesTable } from './logical-messages.ts';
 import { parseLsn } from './lsn.ts';
 import type { Pause } from './message-socket.ts';
-import { isLoose, publicationOf, type SourceOptions, slotOf } from './names.ts';
-import { type PostgresPosition, readPosition } from './position.ts';
+import { databaseTables, isLoose, publicationOf, type SourceOptions, slotOf } from './names.ts';
+import { type PostgresPosition, readPosition, withoutOthers } from './position.ts';
 import { protocolOptions, serverVersion } from './protocol-options.ts';
 import { type CapturedTable, findPublication } from './publication.ts';
 import { ReplicationStream } from './replication-stream.ts';
@@ -42,6 +42,8 @@ import { withLargeColumns } from './too-large.ts';
 import { WalGovernor } from './wal-governor.ts';
 
 const WATCH_MS = 5_000;
+/** Between two looks whether a position is durable. */
+const SAVED_MS = 10;
 /** Between two looks whether a streamed transaction can be seen. */
 const VISIBLE_MS = 5;
 
@@ -72,6 +74,7 @@ export class PostgresReader implements SourceReader {
   readonly #rows: Rows = (text, values) => this.#sql.rows(text, values);
   #stream: ReplicationStream | null = null;
   #acknowledged: string | null = null;
+  #saved: Position | null = null;
   readonly #failover: FailoverWatch;
   readonly #governor: WalGovernor;
   readonly #altered: AlteredRows;
@@ -104,7 +107,8 @@ export class PostgresReader implements SourceReader {
   async #run(from: Position | null, output: SourceOutput, signal: AbortSignal): Promise<void> {
     const { config } = this.#options;
     try {
-      const prepared = await prepare(this.#options, this.#sql, from === null ? null : readPosition(from));
+      const former = from === null ? null : await this.#leaveOut(readPosition(from), output, signal);
+      const prepared = await prepare(this.#options, this.#sql, former);
       if (signal.aborted) {
         await prepared.client.end().catch(() => {});
         return;
@@ -122,7 +126,22 @@ export class PostgresReader implements SourceReader {
     }
   }
 
+  /**
+   * Tables that are captured no more leave the position before they leave the publication: taken in again they are new then, and
+   * not some that were without a publication meanwhile.
+   */
+  async #leaveOut(from: PostgresPosition, output: SourceOutput, signal: AbortSignal): Promise<PostgresPosition> {
+    const position = withoutOthers(from, databaseTables(this.#options));
+    if (position === from) return from;
+    for (this.#saved = null; this.#saved !== position && !signal.aborted; ) {
+      output.heartbeat(position);
+      await this.#options.context.clock.sleep(SAVED_MS, signal).catch(() => {});
+    }
+    return position;
+  }
+
   acknowledge(position: Position): void {
+    this.#saved = position;
     this.#acknowledged = String(position.lsn);
     this.#stream?.acknowledge(parseLsn(this.#acknowledged));
     this.#work?.progress.saved(position as unknown as PostgresPosition);
