@@ -6,6 +6,7 @@ import { afterAll, describe, expect, test } from 'vitest';
 import { type MysqlServer, startMysql } from '../../demo/servers/mysql.ts';
 import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
+import { sampledFlavors } from '../../test/support/mysql-flavors.ts';
 import { MysqlFollower } from '../../test/support/mysql-follower.ts';
 import { mysqlOptions, openClient } from '../../test/support/mysql-source.ts';
 import { needServer } from '../../test/support/need-server.ts';
@@ -78,7 +79,7 @@ const full = process.env.TAILRACE_FULL !== undefined;
 const CYCLES = full ? 40 : 2;
 const REUSED = [101, 102, 103, 104];
 
-describe.each(['mysql', 'mariadb'] as const)('a crash of %s', async (flavor) => {
+describe.each(sampledFlavors(1))('a crash of %s', async (flavor) => {
   const server = await needServer(flavor, () => startMysql({ flavor, own: true, settings: UNSAFE }));
   afterAll(() => server?.stop());
 

@@ -2,6 +2,7 @@
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
+import { sampledFlavors } from '../../test/support/mysql-flavors.ts';
 import { MysqlFollower } from '../../test/support/mysql-follower.ts';
 import { mysqlScenes, readMysql } from '../../test/support/mysql-source.ts';
 import { testSeed } from '../../test/support/seed.ts';
@@ -159,7 +160,7 @@ class Programmer {
   }
 }
 
-describe.each(['mysql', 'mariadb'] as const)('changed tables of %s', async (flavor) => {
+describe.each(sampledFlavors(5))('changed tables of %s', async (flavor) => {
   const { missing, scene } = await mysqlScenes(flavor);
 
   test.skipIf(missing)('invariant 9: are streamed as they are', { timeout: full ? 900_000 : 60_000 }, async () => {

@@ -17,7 +17,7 @@ describe.each(['mysql', 'mariadb'] as const)('retention of %s', async (flavor) =
     const reading = readMysql(options);
     await reading.until(() => reading.output.transactions.length === 1);
     // What the reader itself tells, once it has asked.
-    await vi.waitUntil(() => reading.reader.upstream().retention !== null, { timeout: 10_000 });
+    await vi.waitUntil(() => (reading.reader.upstream()?.retention ?? null) !== null, { timeout: 10_000 });
     expect(reading.reader.upstream()).toMatchObject({ retention: { secondsUntilLost: 10 * DAY }, warnings: [] });
     await reading.stop();
     const position = reading.output.lastPosition as unknown as MysqlPosition;

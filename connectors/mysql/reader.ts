@@ -87,9 +87,10 @@ export class MysqlReader implements SourceReader {
     this.#work?.progress.saved(position as unknown as MysqlPosition);
   }
 
-  upstream(): UpstreamStatus {
+  upstream(): UpstreamStatus | null {
+    if (this.#work === null) return null;
     const { retention, warnings } = this.#purge;
-    const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
+    const snapshots = snapshotStatuses(this.#work.progress, this.#work.runner);
     return { snapshots, retention, warnings };
   }
 

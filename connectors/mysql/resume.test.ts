@@ -6,6 +6,7 @@ import { startMysql } from '../../demo/servers/mysql.ts';
 import { Random } from '../../demo/shop/random.ts';
 import { CuttingProxy } from '../../test/support/cutting-proxy.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
+import { sampledFlavors } from '../../test/support/mysql-flavors.ts';
 import { MysqlFollower } from '../../test/support/mysql-follower.ts';
 import { type MysqlScene, mysqlOptions, mysqlScenes, openClient, readMysql } from '../../test/support/mysql-source.ts';
 import {
@@ -42,7 +43,7 @@ function distances(random: Random, through: () => number): () => number {
 const tableState = ({ position }: MysqlFollower, label: string) =>
   position === null ? 'pending' : readPosition(position).tables[label]?.read;
 
-describe.each(['mysql', 'mariadb'] as const)('resuming %s', async (flavor) => {
+describe.each(sampledFlavors(0))('resuming %s', async (flavor) => {
   const { missing, scene } = await mysqlScenes(flavor);
   const ended = ({ transactions }: MysqlFollower) => transactions.at(-1)?.rows.at(-1)?.after?.v === 'the end';
   const finish = ({ client }: MysqlScene) => client.query("INSERT INTO wide (id, v) VALUES (5000000, 'the end')");

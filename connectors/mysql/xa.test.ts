@@ -3,6 +3,7 @@ import type { Connection } from 'mysql2/promise';
 import { describe, expect, test } from 'vitest';
 import { Random } from '../../demo/shop/random.ts';
 import { foldChanges } from '../../test/support/fold-changes.ts';
+import { sampledFlavors } from '../../test/support/mysql-flavors.ts';
 import { MysqlFollower } from '../../test/support/mysql-follower.ts';
 import { mysqlScenes, openClient, readMysql } from '../../test/support/mysql-source.ts';
 import { testSeed } from '../../test/support/seed.ts';
@@ -10,7 +11,7 @@ import { testSeed } from '../../test/support/seed.ts';
 const full = process.env.TAILRACE_FULL !== undefined;
 const DDL = 'CREATE TABLE a (id int PRIMARY KEY, v text); CREATE TABLE other (id int)';
 
-describe.each(['mysql', 'mariadb'] as const)('XA of %s', async (flavor) => {
+describe.each(sampledFlavors(4))('XA of %s', async (flavor) => {
   const { missing, scene } = await mysqlScenes(flavor);
 
   const prepare = async (client: Connection, xid: string, sql: string) =>

@@ -159,9 +159,10 @@ export class PostgresReader implements SourceReader {
     this.#stream?.ask();
   }
 
-  upstream(): UpstreamStatus {
+  upstream(): UpstreamStatus | null {
+    if (this.#work === null) return null;
     const { retention, warnings } = this.#governor;
-    const snapshots = this.#work === null ? [] : snapshotStatuses(this.#work.progress, this.#work.runner);
+    const snapshots = snapshotStatuses(this.#work.progress, this.#work.runner);
     return {
       snapshots,
       retention,

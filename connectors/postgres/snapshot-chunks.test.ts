@@ -226,7 +226,7 @@ test('a table is read once more beside its stream: paused over a restart, and ca
   const first = read(made.options);
   const ends = ({ output }: Reading) =>
     output.transactions.filter(({ markers }) => markers.includes('snapshot-end public.t')).length;
-  const snapshots = ({ reader }: Reading) => reader.upstream().snapshots;
+  const snapshots = ({ reader }: Reading) => reader.upstream()?.snapshots;
   await first.until(() => ends(first) === 1);
   expect(snapshots(first)).toEqual([]);
   await expect(first.reader.snapshots({ do: 'cancel', tables: ['public.t'] })).rejects.toThrow('is not being read');
@@ -239,7 +239,7 @@ test('a table is read once more beside its stream: paused over a restart, and ca
   await made.client.query('update t set v = 1');
   await first.until(() => rowTexts(first.output).filter((row) => row.startsWith('u ')).length === 60);
   await first.stop();
-  const [readRows] = snapshots(first).map((one) => one.rows);
+  const [readRows] = snapshots(first)!.map((one) => one.rows);
   const second = read(made.options, lastPosition(first.output));
   await made.client.query('update t set v = 2');
   await second.until(() => second.output.rows().length === 60);
@@ -280,7 +280,7 @@ test('rows of a condition and rows of a list of keys are read once more, with no
     ).size;
   await start({ where: `id % 2 = 0 and name <> ')' or (id = 1)` });
   for (let i = 0; i < 40; i++) await made.client.query('update t set v = v + 1 where id = $1', [i + 1]);
-  await reading.until(() => reader.upstream().snapshots.length === 0 && changed() === 40);
+  await reading.until(() => reader.upstream()?.snapshots.length === 0 && changed() === 40);
   const since = output.rows().slice(first);
   const ids = since.filter(({ op }) => op === 'r').map(({ after }) => Number(after?.id));
   expect(ids.sort((a, b) => a - b)).toEqual([1, ...Array.from({ length: 20 }, (_, i) => 2 * i + 2)]);
@@ -296,7 +296,7 @@ test('rows of a condition and rows of a list of keys are read once more, with no
       ['nobody', '3'],
     ],
   });
-  await reading.until(() => output.rows().length > second && reader.upstream().snapshots.length === 0);
+  await reading.until(() => output.rows().length > second && reader.upstream()?.snapshots.length === 0);
   expect(rowTexts(output).slice(second)).toEqual([`r null {"name":"n'1","id":"3","v":"1"}`]);
   expect(output.transactions.filter(({ markers }) => markers.length > 0)).toHaveLength(2);
 });
@@ -319,7 +319,7 @@ test.each(NO_CONDITIONS)('a condition that is none is refused: %s', async (where
   await reading.until(() => reading.output.transactions.length === 1);
   const refused = reading.reader.snapshots({ do: 'start', tables: ['public.t'], rows: { where } });
   await expect(refused).rejects.toMatchObject({ code: 'source.not_ready', remedy: expect.stringContaining('WHERE') });
-  expect(reading.reader.upstream().snapshots).toEqual([]);
+  expect(reading.reader.upstream()?.snapshots).toEqual([]);
 });
 
 test('invariant 9: a column that was added since the source began is in the rows that are read later', async () => {

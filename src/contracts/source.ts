@@ -72,8 +72,8 @@ export interface SourceReader {
   close(): Promise<void>;
   /** Has the position of a source that is idle saved soon. Cheap, at any time, often. Absent: it is saved every second anyway. */
   hasten?(): void;
-  /** For the status: cheap, at any time. Absent: the source tells nothing. */
-  upstream?(): UpstreamStatus;
+  /** For the status: cheap, at any time. Null: not at work yet, nothing is known. Absent: the source tells nothing. */
+  upstream?(): UpstreamStatus | null;
   /** While `run` is at work: as `SourceManifest.tables`, asked now and then. Absent: tables are looked for at the start only. */
   tables?(): Promise<readonly FoundTable[]>;
   /**

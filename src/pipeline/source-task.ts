@@ -82,7 +82,7 @@ export class SourceTask {
 
   status(): SourceStatus {
     const { plan } = this.#options;
-    const upstream = this.#reader?.upstream?.();
+    const upstream = this.#reader?.upstream?.() ?? undefined;
     const { state } = this.#keeper;
     // Beside a snapshot that goes on there is a stream as well.
     const reads = state === 'streaming' && upstream?.snapshots.some(({ kind }) => kind === 'initial') === true;

@@ -4,6 +4,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { sampledFlavors } from '../support/mysql-flavors.ts';
 import { openClient } from '../support/mysql-source.ts';
 import { needServer } from '../support/need-server.ts';
 import { Project, until } from '../support/project.ts';
@@ -80,7 +81,7 @@ const INTO_POSTGRES: readonly (readonly [type: string, value: string, printed: s
   ['point', "ST_GeomFromText('POINT(1 2)')", '0101000000000000000000F03F0000000000000040'],
 ];
 
-describe.each(['mysql', 'mariadb'] as const)('%s', async (flavor) => {
+describe.each(sampledFlavors(6))('%s', async (flavor) => {
   const server = await needServer(flavor, () => startMysql({ flavor, own: true }));
   afterAll(() => server?.stop());
 

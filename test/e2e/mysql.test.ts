@@ -7,6 +7,7 @@ import pg from 'pg';
 import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vitest';
 import { startMysql } from '../../demo/servers/mysql.ts';
 import { type PostgresServer, startPostgres } from '../../demo/servers/postgres.ts';
+import { sampledFlavors } from '../support/mysql-flavors.ts';
 import { openClient } from '../support/mysql-source.ts';
 import { needServer } from '../support/need-server.ts';
 import { Project, until, untilStatus } from '../support/project.ts';
@@ -35,7 +36,7 @@ sinks:
     path: changes.jsonl
 `;
 
-describe.each(['mysql', 'mariadb'] as const)('%s into other systems', async (flavor) => {
+describe.each(sampledFlavors(7))('%s into other systems', async (flavor) => {
   const server = await needServer(flavor, () => startMysql({ flavor, own: true, settings: ['--sync-binlog=1'] }));
   afterAll(() => server?.stop());
 
