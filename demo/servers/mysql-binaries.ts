@@ -97,9 +97,13 @@ async function initialise(
   into: string,
 ): Promise<void> {
   const data = join(into, 'data');
+  // A server that starts removes what others have in a common directory for temporary files.
+  const temporary = join(into, 'tmp');
+  await mkdir(temporary, { recursive: true });
+  const places = [`--datadir=${data}`, `--tmpdir=${temporary}`];
   if (flavor === 'mysql') {
     const log = join(into, 'init.log');
-    const words = [...common, `--datadir=${data}`, '--initialize-insecure', `--log-error=${log}`];
+    const words = [...common, ...places, '--initialize-insecure', `--log-error=${log}`];
     await output(program, words).catch(async (cause) => {
       const said = (await readFile(log, 'utf8').catch(() => '')).slice(-800);
       throw new TailraceError('demo.missing', `mysqld --initialize-insecure failed: ${said}`, { cause });
@@ -111,7 +115,7 @@ async function initialise(
   await mkdir(join(data, 'mysql'), { recursive: true });
   const sql = join(into, 'bootstrap.sql');
   await writeFile(sql, await bootstrapSql(share));
-  const words = [...common, `--datadir=${data}`, '--bootstrap', '--log-warnings=0', '--enforce-storage-engine='];
+  const words = [...common, ...places, '--bootstrap', '--log-warnings=0', '--enforce-storage-engine='];
   await output('/bin/sh', ['-c', 'sql=$1; shift; exec "$@" < "$sql"', 'bootstrap', sql, program, ...words]);
 }
 
