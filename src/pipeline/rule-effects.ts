@@ -3,9 +3,9 @@ import type { Envelope } from '../contracts/envelope.ts';
 import type { Log } from '../contracts/log.ts';
 import type { Change } from '../contracts/row.ts';
 import type { Rules, RulesContext, StepSource } from '../contracts/rules.ts';
+import { CompiledSteps } from './compiled-steps.ts';
 import { cursorsOf, readToEnd } from './inspect/record-reader.ts';
 import { SchemaFeed } from './schema-feed.ts';
-import { SinkRules } from './sink-rules.ts';
 
 /** Until it says what it has found so far. */
 const LOOK_MS = 1_000;
@@ -46,7 +46,7 @@ export async function ruleEffects(
   const { log, envelope, rules, rulesContext, sources, topics } = options;
   const judge = new Judge(
     envelope,
-    [before, after].map((steps) => new SinkRules(steps, rules, rulesContext)),
+    [before, after].map((steps) => new CompiledSteps(steps, rules, rulesContext)),
   );
   const schemas = new SchemaFeed(log, envelope, sources);
   const reading = { log, envelope, schemas, wants: () => true };
@@ -79,10 +79,10 @@ function forget(effects: Map<string, Effect>, topic: string): void {
 
 class Judge {
   readonly #envelope: Envelope;
-  readonly #before: SinkRules;
-  readonly #after: SinkRules;
+  readonly #before: CompiledSteps;
+  readonly #after: CompiledSteps;
 
-  constructor(envelope: Envelope, [before, after]: readonly SinkRules[]) {
+  constructor(envelope: Envelope, [before, after]: readonly CompiledSteps[]) {
     this.#envelope = envelope;
     this.#before = before!;
     this.#after = after!;
@@ -97,7 +97,7 @@ class Judge {
   }
 
   /** What the target has of the row: nothing is empty; null: the rules cannot be applied. */
-  #outcome(rules: SinkRules, change: Change): string | null {
+  #outcome(rules: CompiledSteps, change: Change): string | null {
     try {
       const kept = rules.apply(change).filter(({ op }) => op !== 'delete');
       return kept.map((one) => Buffer.from(this.#envelope.changeJson(one)).toString()).join('\n');

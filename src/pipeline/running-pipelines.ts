@@ -1,4 +1,5 @@
 /** The pipelines of a running instance: their tasks, and how other pipelines take their place. */
+
 import { randomBytes } from 'node:crypto';
 import type { Envelope } from '../contracts/envelope.ts';
 import { TailraceError } from '../contracts/errors.ts';
@@ -11,6 +12,7 @@ import type { Rules } from '../contracts/rules.ts';
 import type { TableSchema } from '../contracts/schema.ts';
 import { schemaId } from '../lib/schema-id.ts';
 import { pausedCheckpoint, schemasTopic } from './checkpoint-names.ts';
+import { removeDerived } from './derived-database.ts';
 import { planChanges, planHash, untouched } from './plan-changes.ts';
 import { withEffects } from './plan-effects.ts';
 import { checkRules } from './rules-check.ts';
@@ -19,7 +21,7 @@ import { SinkTask } from './sink-task.ts';
 import { plannedFilters } from './source-filters.ts';
 import { SourceTask } from './source-task.ts';
 import { isStaged, namesTable, readFrom, stepsOfSink, topicForSinks } from './stage/stage-plan.ts';
-import { removeStageStore, stageStorePath } from './stage/stage-store.ts';
+import { stageStorePath } from './stage/stage-store.ts';
 import { StageTask } from './stage/stage-task.ts';
 import { labelOf } from './stored-names.ts';
 import type { TableDirectory } from './table-directory.ts';
@@ -96,7 +98,7 @@ export class RunningPipelines implements Reloadable {
   /** Of stages that pipelines had before. */
   #removeStores(all: readonly PipelineParts[]): void {
     const { dataDir } = this.#options.instance;
-    for (const { plan, stage } of all) if (stage === null) removeStageStore(stageStorePath(dataDir, plan.name));
+    for (const { plan, stage } of all) if (stage === null) removeDerived(stageStorePath(dataDir, plan.name));
   }
 
   get tasks(): readonly PipelineTasks[] {

@@ -12,8 +12,8 @@ import type { SinkPlan } from '../contracts/plan.ts';
 import type { ConnectorContext } from '../contracts/plugin.ts';
 import type { Rules, RulesContext, StepSource } from '../contracts/rules.ts';
 import type { Sink, SinkPositions } from '../contracts/sink.ts';
-import { backoffMs } from '../lib/backoff.ts';
 import { replayCheckpoint, retryTopic, sinkGroup } from './checkpoint-names.ts';
+import { CompiledSteps } from './compiled-steps.ts';
 import { type DeadLetter, DeadLetters } from './dead-letters/letters.ts';
 import { refusedLetters, sortOut } from './dead-letters/sort-out.ts';
 import { LetterStore } from './dead-letters/store.ts';
@@ -25,9 +25,8 @@ import { ReadGuard } from './read-guard.ts';
 import { isOver, leapsOf, progressOf, readReplay } from './replay-state.ts';
 import { SchemaFeed } from './schema-feed.ts';
 import { type BatchReader, type ReadRecord, SinkReader } from './sink-reader.ts';
-import { SinkRules } from './sink-rules.ts';
 import { labelOf, storedAs } from './stored-names.ts';
-import { mayPass, restingState, TaskStateKeeper } from './task-state.ts';
+import { keepAtWork, TaskStateKeeper } from './task-state.ts';
 import { TransactionReader } from './transaction-reader.ts';
 import { Unflushed } from './unflushed.ts';
 import { verifiedStatus } from './verify/verified.ts';
@@ -73,14 +72,13 @@ export class SinkTask {
   readonly #guard: ReadGuard;
   readonly #group: string;
   readonly #places: GroupPositions;
-  readonly #rules: SinkRules;
+  readonly #rules: CompiledSteps;
   /** Of a transactional sink. */
   readonly #snapshots: OpenSnapshots | null;
   #positions: SinkPositions = [];
   #reader: BatchReader | null = null;
   #oldestMs: number | null = null;
   #records = 0;
-  #attempt = 0;
   readonly #delivery = new DeliveryClock();
   #lastSuccessMs: number | null = null;
   #unflushed: Unflushed;
@@ -99,7 +97,7 @@ export class SinkTask {
     this.#schemas = new SchemaFeed(log, envelope, sources);
     this.#group = sinkGroup(pipeline, plan.name);
     this.#places = new GroupPositions(log, this.#group, topics, retryTopic(pipeline, plan.name));
-    this.#rules = new SinkRules(steps, rules, rulesContext);
+    this.#rules = new CompiledSteps(steps, rules, rulesContext);
     this.#snapshots = plan.consistency === 'transactional' ? new OpenSnapshots(log, this.#group) : null;
     this.#positions = this.#places.committed();
     const everyChange = plan.manifest.keeps === 'append' || rules.needEveryChange?.(steps) === true;
@@ -182,23 +180,8 @@ export class SinkTask {
   }
 
   /** Resolves when the signal aborts (null) or the sink stopped for good (the error). Never rejects. */
-  async run(signal: AbortSignal): Promise<unknown> {
-    while (!signal.aborted) {
-      try {
-        await this.#deliver(signal);
-      } catch (error) {
-        if (signal.aborted) break;
-        if (!mayPass(error, this.#keeper.hasRun)) {
-          this.#keeper.fail(restingState(error), error);
-          return error;
-        }
-        this.#keeper.fail('retrying', error);
-        const { clock, random } = this.#options.context;
-        await clock.sleep(backoffMs(this.#attempt++, random), signal).catch(() => {});
-      }
-    }
-    this.#keeper.enter('stopped');
-    return null;
+  run(signal: AbortSignal): Promise<unknown> {
+    return keepAtWork(this.#keeper, this.#options.context, signal, () => this.#deliver(signal));
   }
 
   async #deliver(signal: AbortSignal): Promise<void> {
@@ -266,14 +249,15 @@ export class SinkTask {
     const rate = perSecond === null ? null : new RateLimit(context.clock, perSecond);
     const maxRecords = Math.min(plan.batch.maxRecords, rate?.most ?? plan.batch.maxRecords);
     const limits = { maxRecords, maxBytes: Math.min(maxBytes, plan.batch.maxBytes) };
-    this.#unflushed = new Unflushed(context.clock, limits);
+    const isTransactional = plan.consistency === 'transactional';
+    // What ends whole is made durable at once.
+    this.#unflushed = new Unflushed(context.clock, isTransactional ? { ...limits, maxRecords: 1 } : limits);
     const shared = { log, envelope, schemas: this.#schemas, guard: this.#guard, ...limits };
     const pieces = { retries, leaps: leapsOf(replay), maxRecords: Math.min(maxRecords, PIECE_RECORDS) };
     await this.#snapshots?.resume(shared, this.#places.committed(), this.#positions);
-    const reader =
-      plan.consistency === 'transactional'
-        ? new TransactionReader(shared, this.#positions)
-        : new SinkReader({ ...shared, ...pieces }, this.#positions);
+    const reader = isTransactional
+      ? new TransactionReader(shared, this.#positions)
+      : new SinkReader({ ...shared, ...pieces }, this.#positions);
     return { reader, rate };
   }
 
@@ -295,11 +279,11 @@ export class SinkTask {
     this.#records += records.length;
     this.#unflushed.add(records, applied);
     // The rest of a transaction, or of a batch, comes first.
-    if (!reader.endsWhole || (reader instanceof SinkReader && this.#goesOn(records, next))) return;
+    if (!reader.endsWhole || this.#goesOn(records, next)) return;
     await sink.flush(signal);
     const retried = this.#unflushed.flushed();
     failpoint('sink.after-flush');
-    this.#attempt = 0;
+    this.#keeper.attempts = 0;
     this.#lastSuccessMs = clock.now();
     this.#delivery.acknowledged(this.#lastSuccessMs);
     await this.#committing;

@@ -13,7 +13,6 @@ import type { Rules, RulesContext, TableRules } from '../contracts/rules.ts';
 import type { TableDescription, TableSchema } from '../contracts/schema.ts';
 import type { FoundTable, Position, SourceReader } from '../contracts/source.ts';
 import type { SnapshotCommand } from '../contracts/upstream.ts';
-import { backoffMs } from '../lib/backoff.ts';
 import { gapCheckpoint, schemasTopic, sourceCheckpoint } from './checkpoint-names.ts';
 import { keepEveryChange } from './rehydrate/keep-every-change.ts';
 import { openRehydration, unbrokenFromNow } from './rehydrate/open-rehydration.ts';
@@ -26,7 +25,7 @@ import { refuseRowsOfSplit } from './split-tables.ts';
 import { labelOf, storedAs } from './stored-names.ts';
 import { looseTables } from './table-directory.ts';
 import { misfit } from './table-rules.ts';
-import { mayPass, problemOf, restingState, TaskStateKeeper } from './task-state.ts';
+import { mayPass, problemOf, restingState, TaskStateKeeper, waitToRetry } from './task-state.ts';
 
 export interface SourceTaskOptions {
   readonly plan: SourcePlan;
@@ -63,7 +62,6 @@ export class SourceTask {
   /** Of the last commit, and when that was. */
   #lag: { readonly ms: number; readonly atMs: number } | null = null;
   readonly #counts = new Map<string, RowCounts>();
-  #attempt = 0;
   /** Null: to be asked for. */
   #tables: readonly TableDescription[] | null = null;
   readonly #wanted = new Map<string, UnsentRules>();
@@ -168,7 +166,7 @@ export class SourceTask {
         afresh = classOf(error) === 'gap' && plan.onGap === 'resnapshot';
         if (afresh) this.#keeper.fail('retrying', error);
         else if (!mayPass(error, this.#keeper.hasRun)) return this.#rest(error);
-        await this.#waitToRetry(error, signal);
+        await waitToRetry(this.#keeper, this.#options.context, error, signal);
       }
     }
     this.#keeper.enter('stopped');
@@ -200,12 +198,6 @@ export class SourceTask {
 
   get hasRun(): boolean {
     return this.#keeper.hasRun;
-  }
-
-  async #waitToRetry(error: unknown, signal: AbortSignal): Promise<void> {
-    const { clock, random } = this.#options.context;
-    this.#keeper.fail('retrying', error);
-    await clock.sleep(backoffMs(this.#attempt++, random), signal).catch(() => {});
   }
 
   /** Invariant 5: a gap is recorded in the log, so that a restart shows it and does not read past it. */
@@ -351,6 +343,6 @@ export class SourceTask {
     const atMs = this.#options.context.clock.now();
     // A position alone is saved when nothing more is to be read.
     this.#lag = { ms: commitMs === null ? 0 : Math.max(0, atMs - commitMs), atMs };
-    this.#attempt = 0;
+    this.#keeper.attempts = 0;
   }
 }

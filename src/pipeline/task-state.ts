@@ -1,7 +1,8 @@
 /** State of one source or sink as `status` shows it, with the problem that explains it. */
 import type { TaskProblem, TaskState } from '../contracts/control.ts';
 import { classOf, errorWords, type TailraceError } from '../contracts/errors.ts';
-import type { Clock, Logger } from '../contracts/plugin.ts';
+import type { Clock, ConnectorContext, Logger } from '../contracts/plugin.ts';
+import { backoffMs } from '../lib/backoff.ts';
 
 export function problemOf(error: unknown, now: number): TaskProblem {
   return { ...errorWords(error), since: now };
@@ -46,6 +47,8 @@ export class TaskStateKeeper {
   /** Failures, and those of them after which it tries again. */
   errors = 0;
   retries = 0;
+  /** Since it last got anything done: whoever works sets it to 0. */
+  attempts = 0;
   /** True once the task has worked: a later failure is an incident, an earlier one a wrong set-up. */
   hasRun = false;
 
@@ -95,4 +98,40 @@ export class TaskStateKeeper {
     this.#problem = problem;
     this.#log('error', problem.message, { ...this.#label, state, code: problem.code, remedy: problem.remedy });
   }
+}
+
+type Waiting = Pick<ConnectorContext, 'clock' | 'random'>;
+
+/** After trouble that may pass: says so, and resolves when it is time to try again, or the signal aborts. */
+export async function waitToRetry(
+  keeper: TaskStateKeeper,
+  { clock, random }: Waiting,
+  error: unknown,
+  signal: AbortSignal,
+): Promise<void> {
+  keeper.fail('retrying', error);
+  await clock.sleep(backoffMs(keeper.attempts++, random), signal).catch(() => {});
+}
+
+/** Has `work` done again and again. Resolves when the signal aborts (null) or the task stopped for good (the error). Never rejects. */
+export async function keepAtWork(
+  keeper: TaskStateKeeper,
+  waiting: Waiting,
+  signal: AbortSignal,
+  work: () => Promise<void>,
+): Promise<unknown> {
+  while (!signal.aborted) {
+    try {
+      await work();
+    } catch (error) {
+      if (signal.aborted) break;
+      if (!mayPass(error, keeper.hasRun)) {
+        keeper.fail(restingState(error), error);
+        return error;
+      }
+      await waitToRetry(keeper, waiting, error, signal);
+    }
+  }
+  keeper.enter('stopped');
+  return null;
 }

@@ -9,7 +9,7 @@ export const rehydrateMutants: readonly Mutant[] = [
   {
     // A transaction is held in memory, however large it is.
     invariant: 10,
-    file: 'src/pipeline/rehydrate/column-store.ts',
+    file: 'src/pipeline/derived-database.ts',
     find: 'PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)};',
     replace: `PRAGMA cache_size = -1000000;`,
     test: ['src/pipeline/rehydrate/column-store.test.ts', 'invariant 10: what an open transaction has'],

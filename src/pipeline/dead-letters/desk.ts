@@ -13,8 +13,8 @@ import type { Log } from '../../contracts/log.ts';
 import type { PipelinePlan, SinkPlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../../contracts/rules.ts';
+import { CompiledSteps } from '../compiled-steps.ts';
 import { SchemaFeed } from '../schema-feed.ts';
-import { SinkRules } from '../sink-rules.ts';
 import { readFrom, stepsOfSink } from '../stage/stage-plan.ts';
 import { isCalled } from '../stored-names.ts';
 import { editedEntry } from './edit.ts';
@@ -158,7 +158,7 @@ export class Desk extends LetterReader implements DeadLetterDesk {
   async #trial(sink: DeskSink) {
     const { log, envelope, rules, rulesContext, context } = this.#options;
     const { pipeline, plan } = sink;
-    const steps = new SinkRules(stepsOfSink(pipeline, plan), rules, rulesContext);
+    const steps = new CompiledSteps(stepsOfSink(pipeline, plan), rules, rulesContext);
     const { store: schemas } = await this.#schemas(sink);
     return { log, envelope, schemas, context, pipeline: pipeline.name, plan, rules: steps };
   }

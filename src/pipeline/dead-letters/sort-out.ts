@@ -2,8 +2,8 @@
 import { classOf, TailraceError } from '../../contracts/errors.ts';
 import type { Change } from '../../contracts/row.ts';
 import type { Rejection, SinkRecord } from '../../contracts/sink.ts';
+import type { CompiledSteps } from '../compiled-steps.ts';
 import type { ReadRecord } from '../sink-reader.ts';
-import { isUnchanged, outputsOf, type SinkRules } from '../sink-rules.ts';
 import { isWhole, rowName } from './entry.ts';
 import type { DeadLetter, DeadLetters } from './letters.ts';
 
@@ -16,7 +16,7 @@ export interface SortedOut {
 }
 
 /** Throws what is no fault of a single record, and under the policy `stop` every fault. */
-export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters, rules: SinkRules): SortedOut {
+export function sortOut(records: readonly ReadRecord[], deadLetters: DeadLetters, rules: CompiledSteps): SortedOut {
   const passed: ReadRecord[] = [];
   const outputs: SinkRecord[] = [];
   const letters: DeadLetter[] = [];
@@ -73,4 +73,15 @@ export function refusedLetters(records: readonly ReadRecord[], rejections: reado
     rows.add(row);
     return { record, state, error };
   });
+}
+
+/** What the target gets of a record. */
+function outputsOf(record: ReadRecord, changes: readonly Change[]): readonly SinkRecord[] {
+  const { topic, partition, offset } = record;
+  return changes.map((change) => ({ topic, partition, offset, change }));
+}
+
+/** True when the record is what the target gets of itself. */
+function isUnchanged(record: ReadRecord, changes: readonly Change[]): record is ReadRecord & SinkRecord {
+  return changes.length === 1 && changes[0] === record.change;
 }

@@ -5,7 +5,7 @@ import type { Log } from '../../contracts/log.ts';
 import type { SinkPlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { SinkRecord } from '../../contracts/sink.ts';
-import type { SinkRules } from '../sink-rules.ts';
+import type { CompiledSteps } from '../compiled-steps.ts';
 import { bytesIn, type Entry } from './entry.ts';
 
 const TRIAL_BYTES = 4 << 20;
@@ -19,7 +19,7 @@ export interface TrialOptions {
   readonly context: ConnectorContext;
   readonly pipeline: string;
   readonly plan: SinkPlan;
-  readonly rules: SinkRules;
+  readonly rules: CompiledSteps;
 }
 
 /** Letter → why it would be refused again. */

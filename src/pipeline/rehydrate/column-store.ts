@@ -1,84 +1,44 @@
 /**
- * The file in which the values of columns are kept that updates of one source may leave out: SQLite, mode 0600. It holds nothing
- * that the log does not hold, and says in each of its transactions up to where it has followed the log. So it need not be
- * synced at once: after a crash it is at an earlier of those places, and catches up.
+ * The file in which the values of columns are kept that updates of one source may leave out (derived-database.ts).
  *
  *     topics(id, name, cover)               offset up to which the topic was followed
  *     columns(id, topic, number, name, kind)  a column is known by the source's number of it, else by its name
  *     cells_<topic>(key, column, value, sum)  JSON of the record key, JSON text of the value, its CRC-32C
  */
-import { closeSync, mkdirSync, openSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import { DatabaseSync } from 'node:sqlite';
+import type { DatabaseSync } from 'node:sqlite';
 import type { Column } from '../../contracts/schema.ts';
-import { isDamage, storeError } from './store-errors.ts';
+import { DerivedDatabase, type DerivedFormat } from '../derived-database.ts';
+import { storeError } from './store-errors.ts';
 import { TopicCells } from './topic-cells.ts';
 
-/** Raised when the tables change: an older file is made anew. */
-const FORMAT = 1;
-const JOURNAL_BYTES = 64 << 20;
+const FORMAT: DerivedFormat = {
+  version: 1,
+  tables: `CREATE TABLE topics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cover TEXT);
+    CREATE TABLE columns (id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, number INTEGER, name TEXT NOT NULL, kind TEXT NOT NULL);
+    CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL)`,
+  error: storeError,
+};
 
 export class ColumnStore {
-  readonly path: string;
-  readonly #database: DatabaseSync;
+  readonly #file: DerivedDatabase;
   readonly #cells = new Map<string, TopicCells>();
-  #inTransaction = false;
-  #isDamaged = false;
 
-  private constructor(path: string) {
-    this.path = path;
-    this.#database = new DatabaseSync(path, { timeout: 0 });
+  private constructor(file: DerivedDatabase) {
+    this.#file = file;
   }
 
-  /**
-   * Makes the file when there is none, or none that can be read. Throws `source.rehydrate`.
-   * @param cacheBytes Invariant 10: what is beyond goes to the disk, of transactions that have not ended too
-   */
+  /** Throws `source.rehydrate`. @param cacheBytes what of it is held in memory */
   static open(path: string, cacheBytes: number): ColumnStore {
-    try {
-      mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-      closeSync(openSync(path, 'a', 0o600));
-      return tryOpen(path, cacheBytes) ?? ColumnStore.make(path, cacheBytes);
-    } catch (error) {
-      throw storeError(error, path);
-    }
+    return new ColumnStore(DerivedDatabase.open(path, FORMAT, cacheBytes));
   }
 
-  static make(path: string, cacheBytes: number): ColumnStore {
-    const store = new ColumnStore(path);
-    try {
-      store.#prepare(cacheBytes);
-      return store;
-    } catch (error) {
-      store.#database.close();
-      throw error;
-    }
-  }
-
-  #prepare(cacheBytes: number): void {
-    this.#database.exec(
-      `PRAGMA locking_mode = EXCLUSIVE; PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
-       PRAGMA cache_size = -${Math.ceil(cacheBytes / 1024)}; PRAGMA journal_size_limit = ${JOURNAL_BYTES}`,
-    );
-    const { user_version: version } = this.#database.prepare('PRAGMA user_version').get() as { user_version: number };
-    if (version === FORMAT) return;
-    if (version !== 0) throw Object.assign(new Error('another format'), { errcode: 26 });
-    this.#database.exec(
-      `BEGIN; CREATE TABLE topics (id INTEGER PRIMARY KEY, name TEXT NOT NULL UNIQUE, cover TEXT);
-       CREATE TABLE columns (id INTEGER PRIMARY KEY, topic INTEGER NOT NULL, number INTEGER, name TEXT NOT NULL, kind TEXT NOT NULL);
-       CREATE TABLE facts (name TEXT PRIMARY KEY, value TEXT NOT NULL);
-       PRAGMA user_version = ${FORMAT}; COMMIT`,
-    );
+  get #database(): DatabaseSync {
+    return this.#file.database;
   }
 
   /** Runs a step; what SQLite throws becomes `source.rehydrate`. */
   guarded<T>(step: () => T): T {
-    try {
-      return step();
-    } catch (error) {
-      if (isDamage(error)) this.#isDamaged = true;
-      throw storeError(error, this.path);
-    }
+    return this.#file.guarded(step);
   }
 
   /** Topics and the offsets up to which they were followed. */
@@ -154,38 +114,15 @@ export class ColumnStore {
 
   /** Opens a transaction if none is open. */
   begin(): void {
-    if (this.#inTransaction) return;
-    this.#database.exec('BEGIN IMMEDIATE');
-    this.#inTransaction = true;
+    this.#file.begin();
   }
 
   commit(): void {
-    if (!this.#inTransaction) return;
-    this.guarded(() => this.#database.exec('COMMIT'));
-    this.#inTransaction = false;
+    this.#file.commit();
   }
 
-  /** Drops what was not committed; a damaged file is removed, and made anew by who opens it next. Safe twice. */
+  /** Drops what was not committed. Safe twice. */
   close(): void {
-    if (!this.#database.isOpen) return;
-    this.#database.close();
-    if (this.#isDamaged) removeStore(this.path);
+    this.#file.close();
   }
-}
-
-/** Null when the file was damaged, and is removed. */
-function tryOpen(path: string, cacheBytes: number): ColumnStore | null {
-  try {
-    return ColumnStore.make(path, cacheBytes);
-  } catch (error) {
-    if (!isDamage(error)) throw error;
-    removeStore(path);
-    closeSync(openSync(path, 'a', 0o600));
-    return null;
-  }
-}
-
-/** Of a source that keeps nothing any more too. */
-export function removeStore(path: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(`${path}${suffix}`, { force: true });
 }

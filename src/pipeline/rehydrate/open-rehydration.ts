@@ -4,7 +4,7 @@ import type { Log } from '../../contracts/log.ts';
 import type { SourcePlan } from '../../contracts/plan.ts';
 import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { TableDescription } from '../../contracts/schema.ts';
-import { removeStore } from './column-store.ts';
+import { removeDerived } from '../derived-database.ts';
 import { Rehydration, type UnbrokenSince, type UnsentRules } from './rehydration.ts';
 
 export interface OpenRehydrationOptions {
@@ -26,7 +26,7 @@ export async function openRehydration(
 ): Promise<Rehydration | null> {
   const path = join(dataDir, 'columns', `${encodeURIComponent(plan.name)}.db`);
   if (plan.manifest.rehydrates?.(plan.config) !== true) {
-    removeStore(path);
+    removeDerived(path);
     return null;
   }
   const { clock, log: logger, failpoint } = context;

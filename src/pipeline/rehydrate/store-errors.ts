@@ -1,16 +1,7 @@
 import { TailraceError } from '../../contracts/errors.ts';
+import { isDamage } from '../derived-database.ts';
 
-/** SQLite's primary result codes: the file is damaged, or is none of SQLite's. */
-const DAMAGED: readonly number[] = [11, 26];
 const FULL = 13;
-
-/** A stored value does not match its checksum. */
-export class DamagedValue extends Error {}
-
-export function isDamage(error: unknown): boolean {
-  const { errcode } = error as { errcode?: number };
-  return error instanceof DamagedValue || (errcode !== undefined && DAMAGED.includes(errcode & 0xff));
-}
 
 /** Invariant 12: SQLite's own message is left out. */
 export function storeError(cause: unknown, path: string): TailraceError {

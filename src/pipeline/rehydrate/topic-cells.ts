@@ -1,8 +1,8 @@
 /** The kept values of one topic's rows. */
 import type { DatabaseSync, StatementSync } from 'node:sqlite';
 import { crc32c } from '../../lib/crc32c.ts';
+import { DamagedValue } from '../derived-database.ts';
 import type { ColumnStore } from './column-store.ts';
-import { DamagedValue } from './store-errors.ts';
 
 export class TopicCells {
   readonly #store: Pick<ColumnStore, 'begin' | 'guarded'>;

@@ -3,11 +3,11 @@ import type { Change } from '../../contracts/row.ts';
 import type { Rules, RulesContext, StepSource } from '../../contracts/rules.ts';
 import type { TableSchema } from '../../contracts/schema.ts';
 import type { LookupStep } from '../../contracts/stateful-steps.ts';
+import { CompiledSteps } from '../compiled-steps.ts';
 import { Dedupe } from './dedupe.ts';
 import { Lookup, type MakeRow } from './lookup.ts';
 import { LookupRows } from './lookup-rows.ts';
 import { LookupShapes } from './lookup-shapes.ts';
-import { RowSteps } from './row-steps.ts';
 import type { StageStore } from './stage-store.ts';
 
 interface Part {
@@ -45,13 +45,13 @@ export class Chain {
     for (const [i, step] of steps.entries()) {
       const stateful = rules.stateful?.(step) ?? null;
       if (stateful === null) continue;
-      if (from < i) this.#parts.push(new RowSteps(steps.slice(from, i), rules, rulesContext));
+      if (from < i) this.#parts.push(new CompiledSteps(steps.slice(from, i), rules, rulesContext));
       const number = this.#parts.length;
       if (stateful.kind === 'dedupe') this.#parts.push(new Dedupe(stateful, options.store, number));
       else this.#parts.push(this.#lookup(options, stateful, number));
       from = i + 1;
     }
-    if (from < steps.length) this.#parts.push(new RowSteps(steps.slice(from), rules, rulesContext));
+    if (from < steps.length) this.#parts.push(new CompiledSteps(steps.slice(from), rules, rulesContext));
   }
 
   /** Rows that were left out because they repeat another, since they were forgotten. */

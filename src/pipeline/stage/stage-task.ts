@@ -11,12 +11,12 @@ import type { ConnectorContext } from '../../contracts/plugin.ts';
 import type { Rules, RulesContext } from '../../contracts/rules.ts';
 import type { TableSchema } from '../../contracts/schema.ts';
 import type { SinkPositions } from '../../contracts/sink.ts';
-import { backoffMs } from '../../lib/backoff.ts';
 import { stageCheckpoint } from '../checkpoint-names.ts';
+import { removeDerived } from '../derived-database.ts';
 import { ReadGuard } from '../read-guard.ts';
 import { SchemaFeed } from '../schema-feed.ts';
 import type { ReadRecord } from '../sink-reader.ts';
-import { mayPass, restingState, TaskStateKeeper } from '../task-state.ts';
+import { keepAtWork, TaskStateKeeper } from '../task-state.ts';
 import { TransactionReader } from '../transaction-reader.ts';
 import { catchUp, coverOf, setCover } from './catch-up.ts';
 import { Chain, REFRESH_BEGIN, type RefreshPlace } from './chain.ts';
@@ -24,7 +24,7 @@ import { judgeHistory } from './judge-history.ts';
 import { StageOutput } from './stage-output.ts';
 import { readFrom, stagedSteps } from './stage-plan.ts';
 import { positionsOf, readStage, stepsHash } from './stage-state.ts';
-import { removeStageStore, StageStore, stageStorePath } from './stage-store.ts';
+import { StageStore, stageStorePath } from './stage-store.ts';
 
 const MAX_RECORDS = 1_000;
 /** Between two transactions of the store. */
@@ -65,7 +65,6 @@ export class StageTask {
   #records = 0;
   #sent = 0;
   #repeats = 0;
-  #attempt = 0;
   #keptMs = 0;
 
   constructor(options: StageTaskOptions) {
@@ -125,23 +124,8 @@ export class StageTask {
   }
 
   /** Resolves when the signal aborts (null) or the stage stopped for good (the error). Never rejects. */
-  async run(signal: AbortSignal): Promise<unknown> {
-    while (!signal.aborted) {
-      try {
-        await this.#work(signal);
-      } catch (error) {
-        if (signal.aborted) break;
-        if (!mayPass(error, this.#keeper.hasRun)) {
-          this.#keeper.fail(restingState(error), error);
-          return error;
-        }
-        this.#keeper.fail('retrying', error);
-        const { clock, random } = this.#options.context;
-        await clock.sleep(backoffMs(this.#attempt++, random), signal).catch(() => {});
-      }
-    }
-    this.#keeper.enter('stopped');
-    return null;
+  run(signal: AbortSignal): Promise<unknown> {
+    return keepAtWork(this.#keeper, this.#options.context, signal, () => this.#work(signal));
   }
 
   async #work(signal: AbortSignal): Promise<void> {
@@ -170,7 +154,7 @@ export class StageTask {
       let cover = coverOf(store, log, this.#steps, positions);
       if (cover === null) {
         store.close();
-        removeStageStore(path);
+        removeDerived(path);
         store = StageStore.open(path, this.#options.maxBytes >> 1);
         cover = {};
       }
@@ -239,7 +223,7 @@ export class StageTask {
       for (const record of records) await this.#take(session, record);
       await this.#commit(session, reader.positions(), null);
       this.#records += records.length;
-      this.#attempt = 0;
+      this.#keeper.attempts = 0;
       this.#keep(session, KEEP_MS);
       context.failpoint('stage.after-batch');
     }

@@ -1,9 +1,9 @@
-/** The steps between two that look at other rows, compiled per table version. */
-import type { Change } from '../../contracts/row.ts';
-import type { RowTransform, Rules, RulesContext, StepSource } from '../../contracts/rules.ts';
-import type { TableSchema } from '../../contracts/schema.ts';
+/** Steps, compiled per table version when its first row comes. */
+import type { Change } from '../contracts/row.ts';
+import type { RowTransform, Rules, RulesContext, StepSource } from '../contracts/rules.ts';
+import type { TableSchema } from '../contracts/schema.ts';
 
-export class RowSteps {
+export class CompiledSteps {
   readonly #steps: readonly StepSource[];
   readonly #rules: Rules;
   readonly #context: RulesContext;
@@ -15,6 +15,7 @@ export class RowSteps {
     this.#context = context;
   }
 
+  /** The table as it looks after the steps. */
   output(table: TableSchema): TableSchema {
     return this.#of(table).output;
   }
