@@ -9,7 +9,7 @@ import { ensurePublication } from './ensure-publication.ts';
 import { makeFailover, refuseFailover } from './failover.ts';
 import { checkIncarnation, checkReach, type Incarnation, identify } from './incarnation.ts';
 import { databaseTables, isLoose, publicationOf, quoteTable, type SourceOptions, slotOf, tableName } from './names.ts';
-import { isPaused, type PostgresPosition, snapshotsOf, type TableState, withPause, withSnapshot } from './position.ts';
+import { type PostgresPosition, type TableState, withoutOthers } from './position.ts';
 import { serverVersion } from './protocol-options.ts';
 import { type CapturedTable, findPublication, type Publication, publishedTable } from './publication.ts';
 import { checkSlot, createSlot, dropSlot, findSlot, refuseExisting, waitUntilFree } from './slot.ts';
@@ -103,17 +103,9 @@ async function prepareToResume(
   const publication = await ensurePublication(sql, named, tables);
   await ensureTriggers(options, sql);
   const states = Object.fromEntries(tables.map((table) => [table.label, known(table) ?? pending(publication, table)]));
-  const kept = new Set(same.map(({ label }) => label));
-  const snapshots = Object.entries(snapshotsOf(from)).filter(([label]) => kept.has(label));
-  let position: PostgresPosition = {
-    ...from,
-    publication: publication.oid,
-    altered: publication.xmin,
-    tables: states,
-    private: null,
-  };
-  position = withPause(position, isPaused(from));
-  for (const [label, state] of snapshots) position = withSnapshot(position, label, state);
+  const labels = same.map(({ label }) => label);
+  const { oid, xmin } = publication;
+  const position = { ...withoutOthers(from, labels), publication: oid, altered: xmin, tables: states };
   return { position, publication, tables, isFirst: false };
 }
 
