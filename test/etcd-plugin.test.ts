@@ -167,15 +167,7 @@ describe.skipIf(server === null)('the etcd plugin', () => {
   test('invariant 11: a position of another cluster, or of a later state of this one, is a gap', async () => {
     const source = etcd.source!;
     const config = source.config.parse({ url: server!.url, prefix: 'p/', columns: ['id'] });
-    const { context } = openOptions(config);
-    const options = {
-      config,
-      name: 's',
-      instance: 'main',
-      tables: ['public.t'],
-      snapshot: 'initial',
-      context,
-    } as const;
+    const options = sourceOptions(config);
     const { header } = (await call('/v3/kv/range', { key: base64('p/') })) as { header: Record<string, string> };
     for (const [cluster, revision] of [
       ['1', header.revision!],
@@ -190,15 +182,7 @@ describe.skipIf(server === null)('the etcd plugin', () => {
   test('invariant 5: a value that cannot be read stops the source and is not shown', async () => {
     const source = etcd.source!;
     const config = source.config.parse({ url: server!.url, prefix: 'wrong/', columns: ['id', 'a'] });
-    const { context } = openOptions(config);
-    const options = {
-      config,
-      name: 's',
-      instance: 'main',
-      tables: ['public.t'],
-      snapshot: 'initial',
-      context,
-    } as const;
+    const options = sourceOptions(config);
     await call('/v3/kv/put', { key: base64('wrong/1'), value: base64('canary') });
     const reader = await source.open(options);
     const error = await reader.run(null, new RecordingOutput(), new AbortController().signal).catch((thrown) => thrown);
@@ -230,3 +214,8 @@ describe.skipIf(server === null)('the acceptance kit on the etcd plugin', async 
     }
   }
 });
+
+function sourceOptions(config: unknown) {
+  const { context } = openOptions(config);
+  return { config, name: 's', instance: 'main', tables: ['public.t'], snapshot: 'initial', context } as const;
+}

@@ -41,6 +41,23 @@ class Relay {
 
 const relays = new Map<unknown, { readonly relay: Relay; readonly port: number }>();
 
+/** What a sink and a source are put through alike. */
+const alike: Pick<SinkDriver & SourceDriver, 'wrongHost' | 'wrongCredential' | 'interrupt' | 'notApplicable'> = {
+  wrongHost: async ({ settings }) => ({ ...settings, url: 'http://127.0.0.1:1' }),
+  wrongCredential: async ({ settings }, password) => ({ ...settings, user: 'nobody', password }),
+  async interrupt({ settings }) {
+    const { relay, port } = relays.get(settings.prefix)!;
+    await relay.close();
+    return async () => void (await relay.listen(port));
+  },
+  notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
+};
+
+async function remove(prefix: string, relay: Relay): Promise<void> {
+  await call('/v3/kv/deleterange', { key: base64(prefix), range_end: base64(`${prefix}\uffff`) });
+  await relay.close().catch(() => {});
+}
+
 export const sink: SinkDriver = {
   // The plugin's own is known to whoever runs the kit.
   module: null,
@@ -53,22 +70,12 @@ export const sink: SinkDriver = {
     return {
       settings,
       rows: (table) => rowsOf(prefix, table),
-      async remove() {
-        await call('/v3/kv/deleterange', { key: base64(prefix), range_end: base64(`${prefix}\uffff`) });
-        await relay.close().catch(() => {});
-      },
+      remove: () => remove(prefix, relay),
     };
   },
-  wrongHost: async ({ settings }) => ({ ...settings, url: 'http://127.0.0.1:1' }),
-  wrongCredential: async ({ settings }, password) => ({ ...settings, user: 'nobody', password }),
-  async interrupt({ settings }) {
-    const { relay, port } = relays.get(settings.prefix)!;
-    await relay.close();
-    return async () => void (await relay.listen(port));
-  },
+  ...alike,
   // Larger than a request may be.
   poison: async () => 'x'.repeat(1_600_000),
-  notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
 };
 
 export const source: SourceDriver = {
@@ -83,26 +90,16 @@ export const source: SourceDriver = {
       settings: { url: `http://127.0.0.1:${port}`, prefix, columns: ['id', 'a', 'b'] },
       table: 'public.rows',
       change: (changes) => changeIn(prefix, changes),
-      async remove() {
-        await call('/v3/kv/deleterange', { key: base64(prefix), range_end: base64(`${prefix}\uffff`) });
-        await relay.close().catch(() => {});
-      },
+      remove: () => remove(prefix, relay),
     };
   },
-  wrongHost: async ({ settings }) => ({ ...settings, url: 'http://127.0.0.1:1' }),
-  wrongCredential: async ({ settings }, password) => ({ ...settings, user: 'nobody', password }),
-  async interrupt({ settings }) {
-    const { relay, port } = relays.get(settings.prefix)!;
-    await relay.close();
-    return async () => void (await relay.listen(port));
-  },
+  ...alike,
   async loseHistory() {
     const { header } = (await call('/v3/kv/put', { key: base64('kit/compacted') })) as {
       header?: { revision: string };
     };
     await call('/v3/kv/compaction', { revision: header?.revision, physical: true });
   },
-  notApplicable: { 'check/permission': 'the server of the tests asks for no user' },
 };
 
 /** In transactions, which may touch a key once and take 128 operations. */
